@@ -1,0 +1,2 @@
+//! The `keng` program.
+fn main() {}
