@@ -1,0 +1,127 @@
+//! The platforms: they parse and post, and decide nothing.
+//!
+//! A channel never stores. What it may be asked for beyond plain posts is told by its
+//! [`Capabilities`]; nothing above `app` knows which platform it speaks to.
+
+pub mod telegram;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use thiserror::Error;
+
+use crate::domain::account::Account;
+use crate::domain::delivery::Post;
+use crate::domain::delivery::SendOutcome;
+use crate::domain::ids::MessageId;
+use crate::domain::ids::RoomId;
+use crate::domain::message::Inbound;
+
+/// What a platform can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Our own messages can be changed.
+    pub can_edit: bool,
+    /// Our own messages can be taken away.
+    pub can_delete: bool,
+    /// A message can be kept on top of a room.
+    pub can_pin: bool,
+    /// Messages can carry buttons.
+    pub buttons: bool,
+    /// Our own posts come back to us, so that an unanswered send can be settled by evidence.
+    pub echoes: bool,
+    /// The longest text of one message, in UTF-16 units. Longer ones are split by the caller.
+    pub max_text: usize,
+}
+
+/// Where to post.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    /// The room.
+    pub room: RoomId,
+    /// The topic inside it.
+    pub thread: Option<String>,
+}
+
+/// A webhook call that we do not take.
+#[derive(Debug, Error, Clone, PartialEq, Eq)]
+pub enum HookError {
+    /// It is not from the platform.
+    #[error("the signature or secret is missing or wrong")]
+    Forged,
+    /// It is from the platform, and we cannot read it.
+    #[error("the body cannot be read: {0}")]
+    Unreadable(String),
+    /// This account takes no webhooks.
+    #[error("this account does not receive by webhook")]
+    NotExpected,
+}
+
+/// A poll that brought nothing.
+#[derive(Debug, Error)]
+pub enum PollError {
+    /// It will pass: wait and ask again.
+    #[error("{why}")]
+    NotNow {
+        /// What happened.
+        why: String,
+        /// How long the platform asks us to wait.
+        wait: Option<std::time::Duration>,
+    },
+    /// A person must act: a revoked token, a second program on the same token, a webhook in the way.
+    #[error("{0}")]
+    NeedsPerson(String),
+}
+
+/// What a platform tells about the bot itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Profile {
+    /// The bot's native id.
+    pub id: String,
+    /// Names by which it is called in text: handle without `@`, display name.
+    pub names: Vec<String>,
+    /// Things its operator should know, in English (privacy mode is on …).
+    pub warnings: Vec<String>,
+}
+
+/// One account of a platform, as the outbox and the webhooks see it.
+#[async_trait]
+pub trait Channel: Send + Sync + std::fmt::Debug {
+    /// Which account.
+    fn account(&self) -> &Account;
+    /// What the platform can do.
+    fn capabilities(&self) -> Capabilities;
+    /// Asks the platform who we are; also proves the token.
+    async fn profile(&self) -> Result<Profile, PollError>;
+    /// Posts once, without waiting, sleeping or trying again. The text fits [`Capabilities::max_text`].
+    async fn post(&self, to: &Address, post: &Post) -> SendOutcome;
+    /// Takes one of our own messages away.
+    async fn delete(&self, room: &RoomId, message: &MessageId) -> SendOutcome;
+    /// Answers a pressed button.
+    async fn answer_press(&self, press: &str, text: &str) -> SendOutcome;
+    /// Reads a webhook call: checks that it is the platform's, over the raw bytes, then parses. Pure.
+    ///
+    /// # Errors
+    /// When the call is forged, or its body as a whole cannot be read. A single update that we cannot
+    /// read is no error but [`Inbound::NotUnderstood`].
+    fn parse_hook(
+        &self,
+        headers: &[(String, Vec<u8>)],
+        body: &Bytes,
+    ) -> Result<Vec<Inbound>, HookError>;
+}
+
+/// Where an account that polls gets its news.
+#[async_trait]
+pub trait Source: Send {
+    /// Waits for news. Asking again confirms what the previous call brought: the caller asks only
+    /// when all of it is durable.
+    ///
+    /// # Errors
+    /// When the platform did not answer with news; nothing was confirmed that was not handed out.
+    async fn next(&mut self) -> Result<Vec<Inbound>, PollError>;
+    /// Confirms what the last call brought without waiting for more; at a clean stop.
+    ///
+    /// # Errors
+    /// When the platform did not answer; it will tell those news again.
+    async fn confirm(&mut self) -> Result<(), PollError>;
+}

@@ -1,0 +1,1 @@
+//! The config file, validated section by section into domain types.

@@ -1,0 +1,1 @@
+//! One reading of the store for an area and some days.

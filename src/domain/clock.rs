@@ -1,0 +1,80 @@
+//! The time, handed in to whoever needs it.
+
+use std::fmt;
+use std::sync::Mutex;
+
+use chrono::DateTime;
+use chrono::FixedOffset;
+use chrono::TimeDelta;
+
+/// A moment in Viet Nam's time, UTC+7 without daylight saving.
+pub type Time = DateTime<FixedOffset>;
+
+/// Viet Nam's offset from UTC.
+#[must_use]
+pub fn vietnam() -> FixedOffset {
+    FixedOffset::east_opt(7 * 3600).expect("seven hours is a legal offset")
+}
+
+/// A moment from Unix milliseconds; what lies outside the calendar becomes the nearest legal moment.
+#[must_use]
+pub fn from_unix_ms(ms: i64) -> Time {
+    DateTime::from_timestamp_millis(ms)
+        .unwrap_or(if ms < 0 {
+            DateTime::UNIX_EPOCH
+        } else {
+            DateTime::<chrono::Utc>::MAX_UTC
+        })
+        .with_timezone(&vietnam())
+}
+
+/// Tells the time. The system's clock is used in one place only, [`SystemClock`].
+pub trait Clock: Send + Sync + fmt::Debug {
+    /// Now, in Viet Nam's time.
+    fn now(&self) -> Time;
+}
+
+/// The machine's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Time {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the one place that asks the machine"
+        )]
+        let now = chrono::Utc::now();
+        now.with_timezone(&vietnam())
+    }
+}
+
+/// A clock that stands still until it is moved; for tests and simulated days.
+#[derive(Debug)]
+pub struct ManualClock(Mutex<Time>);
+
+impl ManualClock {
+    /// Starts at a moment.
+    #[must_use]
+    pub fn at(start: Time) -> Self {
+        Self(Mutex::new(start))
+    }
+
+    /// Moves the hands, forwards or back.
+    pub fn advance(&self, by: TimeDelta) {
+        let mut now = self
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        *now += by;
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Time {
+        *self
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,1 @@
+//! A resident's message becomes a record.

@@ -1,0 +1,1 @@
+//! Everything that is said leaves through here: claimed on disk, sent, settled.

@@ -1,0 +1,8 @@
+//! Every sentence the bot says, in Vietnamese: short, polite, to be read aloud to a grandmother.
+
+pub mod alert;
+pub mod desk;
+pub mod digest;
+pub mod notice;
+pub mod progress;
+pub mod receipt;

@@ -1,0 +1,1 @@
+//! What officers, heads and administrators are answered.

@@ -1,0 +1,1 @@
+//! How the sending of an alert goes, for its author.

@@ -1,0 +1,1 @@
+//! Receipts, questions and answers for residents.

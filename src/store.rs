@@ -1,0 +1,252 @@
+//! What must not be lost, behind one trait of whole acts.
+//!
+//! A caller prepares an [`Act`]: what must still hold ([`Expect`]) and what is to be written
+//! ([`Write`]). The store does all of it or nothing, and answers only when it is durable. No caller
+//! ever holds a transaction open, so any engine fits behind the trait: a map in memory, sled behind a
+//! journal, later PostgreSQL (one transaction with a check on the version column for each act).
+
+use async_trait::async_trait;
+use thiserror::Error;
+
+use crate::domain::alert::Alert;
+use crate::domain::alert::Tally;
+use crate::domain::area::AreaId;
+use crate::domain::audit::AuditEntry;
+use crate::domain::clock::Time;
+use crate::domain::delivery::Delivery;
+use crate::domain::delivery::Lane;
+use crate::domain::delivery::Settled;
+use crate::domain::ids::AccountName;
+use crate::domain::ids::AlertId;
+use crate::domain::ids::CheckCode;
+use crate::domain::ids::DeliveryId;
+use crate::domain::ids::IncidentId;
+use crate::domain::ids::MessageId;
+use crate::domain::ids::MessageKey;
+use crate::domain::ids::RoomId;
+use crate::domain::incident::Incident;
+use crate::domain::incident::Question;
+use crate::domain::person::Identity;
+use crate::domain::person::PersonKey;
+use crate::domain::room::Room;
+
+/// Something that must still hold when an act is done, or nothing of the act is written.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Expect {
+    /// Nobody has recorded this message yet.
+    Unseen(MessageKey),
+    /// The incident is still at this version (0: it does not exist yet).
+    Incident(IncidentId, u32),
+    /// The alert is still at this revision (0: it does not exist yet).
+    Alert(AlertId, u32),
+}
+
+/// One thing to write. A write replaces the whole row it names; the indexes follow by themselves.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Write {
+    /// This message was dealt with; told again, it is passed over. With an incident, later edits of
+    /// the message and replies to it find the case.
+    Seen(MessageKey, Option<IncidentId>),
+    /// A case, new or changed.
+    Incident(Box<Incident>),
+    /// Who is behind a pseudonym, into the vault.
+    Identity(PersonKey, Identity),
+    /// The question this person was asked in this room; `None` takes it back.
+    Question(RoomId, PersonKey, Option<Question>),
+    /// A room, new or changed.
+    Room(Box<Room>),
+    /// An alert, new or changed.
+    Alert(Box<Alert>),
+    /// A new row of the outbox, waiting.
+    Delivery(Box<Delivery>),
+    /// A line of the audit chain.
+    Audit(AuditEntry),
+}
+
+/// Writes that belong together, with what they rest on.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Act {
+    /// All of these must hold.
+    pub expects: Vec<Expect>,
+    /// In this order.
+    pub writes: Vec<Write>,
+}
+
+/// How an act ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Done {
+    /// Written and durable.
+    Written,
+    /// The message was recorded before; nothing was written.
+    Seen,
+    /// Somebody else changed the row first; nothing was written. Read again and decide again.
+    Stale,
+}
+
+/// The store could not do what it was asked.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// The store has stopped after an error of the disk; the process must end and start again.
+    #[error("the store has stopped: {0}")]
+    Stopped(String),
+    /// A row cannot be read.
+    #[error("row `{key}` is damaged: {why}")]
+    Damaged {
+        /// The row's key, printable.
+        key: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The engine refused.
+    #[error("{doing}")]
+    Engine {
+        /// What we were doing.
+        doing: String,
+        /// The engine's own words.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// Which incidents to list.
+#[derive(Debug, Clone, Default)]
+pub struct IncidentQuery {
+    /// The area itself and, for a commune, all its villages. `None`: everywhere.
+    pub area: Option<AreaId>,
+    /// Received at or after this moment.
+    pub from: Option<Time>,
+    /// Received before this moment.
+    pub to: Option<Time>,
+    /// Only open ones.
+    pub open_only: bool,
+    /// At most this many, newest first when it cuts.
+    pub limit: Option<usize>,
+}
+
+/// How far a row-by-row reading of the store has come; `Default` is the beginning.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cursor(pub Vec<u8>);
+
+/// A line of the audit chain as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditLine {
+    /// Its number, from 1 without gaps.
+    pub number: u64,
+    /// What was done.
+    pub entry: AuditEntry,
+    /// SHA-256 over the line before it and this one.
+    pub hash: [u8; 32],
+}
+
+/// Rows waiting in the outbox, by lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Backlog {
+    /// Alerts.
+    pub urgent: u64,
+    /// Receipts and answers.
+    pub reply: u64,
+    /// Digests.
+    pub bulk: u64,
+}
+
+/// The store. Every write is durable when it returns; every read sees all writes that have returned.
+#[async_trait]
+pub trait Store: Send + Sync + std::fmt::Debug + 'static {
+    /// Does each act in order, all of it or nothing; one durable write for the whole batch.
+    async fn commit(&self, acts: Vec<Act>) -> Result<Vec<Done>, StoreError>;
+
+    /// Fresh incident ids, `count` of them, growing.
+    fn incident_ids(&self, count: u64) -> std::ops::Range<u64>;
+    /// A fresh alert id.
+    fn alert_id(&self) -> AlertId;
+    /// Fresh outbox ids, `count` of them, growing.
+    fn delivery_ids(&self, count: u64) -> std::ops::Range<u64>;
+    /// The secret of this store, made when it was created; pseudonyms are derived with it.
+    fn salt(&self) -> [u8; 32];
+
+    /// Whether the message was dealt with, and the incident it became.
+    async fn seen(&self, key: &MessageKey) -> Result<Option<Option<IncidentId>>, StoreError>;
+    /// One incident.
+    async fn incident(&self, id: IncidentId) -> Result<Option<Incident>, StoreError>;
+    /// The question this person was asked in this room.
+    async fn question(
+        &self,
+        room: &RoomId,
+        person: &PersonKey,
+    ) -> Result<Option<Question>, StoreError>;
+    /// The newest open incidents of exactly this area, newest first.
+    async fn recent_open(&self, area: &AreaId, limit: usize) -> Result<Vec<Incident>, StoreError>;
+    /// Incidents by area and time.
+    async fn incidents(&self, query: &IncidentQuery) -> Result<Vec<Incident>, StoreError>;
+    /// Who is behind a pseudonym. The caller writes the audit line.
+    async fn identity(&self, person: &PersonKey) -> Result<Option<Identity>, StoreError>;
+    /// One room, as stored (it may have moved).
+    async fn room(&self, id: &RoomId) -> Result<Option<Room>, StoreError>;
+    /// All rooms.
+    async fn rooms(&self) -> Result<Vec<Room>, StoreError>;
+    /// One alert.
+    async fn alert(&self, id: AlertId) -> Result<Option<Alert>, StoreError>;
+    /// The alert with this check code.
+    async fn alert_by_code(&self, code: &CheckCode) -> Result<Option<Alert>, StoreError>;
+    /// Every alert that is a draft or live, oldest first.
+    async fn open_alerts(&self) -> Result<Vec<Alert>, StoreError>;
+    /// How the sending of one version goes.
+    async fn tally(&self, alert: AlertId, version: u32) -> Result<Tally, StoreError>;
+    /// Why rooms did not get one version: reason and number of rooms, most frequent first.
+    async fn failures(
+        &self,
+        alert: AlertId,
+        version: u32,
+    ) -> Result<Vec<(String, u32)>, StoreError>;
+
+    /// Rows of one account and lane that wait, in order of id, after the given one. Rows whose time
+    /// has not come are included: the caller looks at `due`.
+    async fn waiting(
+        &self,
+        account: &AccountName,
+        lane: Lane,
+        after: Option<DeliveryId>,
+        limit: usize,
+    ) -> Result<Vec<Delivery>, StoreError>;
+    /// Rows of an account that were claimed by a process that is no more. Asked once, at start.
+    async fn interrupted(&self, account: &AccountName) -> Result<Vec<Delivery>, StoreError>;
+    /// Turns waiting rows into sending ones. Durable before it returns the rows that really changed.
+    async fn claim(&self, rows: Vec<Delivery>, now: Time) -> Result<Vec<Delivery>, StoreError>;
+    /// Ends tries. A sent receipt also makes its message lead to its incident. Rows of alerts are kept
+    /// for the record, progress rows as long as their alert is live; all others leave when they end.
+    async fn settle(&self, ended: Vec<(Delivery, Settled)>, now: Time) -> Result<(), StoreError>;
+    /// The message that a progress row became, once it is sent.
+    async fn sent_message(&self, row: DeliveryId) -> Result<Option<MessageId>, StoreError>;
+    /// How many rows wait.
+    async fn backlog(&self) -> Result<Backlog, StoreError>;
+
+    /// Incidents in order of id, for exports: at most `limit`, and where to go on (`None`: the end).
+    async fn scan_incidents(
+        &self,
+        from: &Cursor,
+        limit: usize,
+    ) -> Result<(Vec<Incident>, Option<Cursor>), StoreError>;
+    /// Alerts in order of id.
+    async fn scan_alerts(
+        &self,
+        from: &Cursor,
+        limit: usize,
+    ) -> Result<(Vec<Alert>, Option<Cursor>), StoreError>;
+    /// Rows that carry alerts, ended or not.
+    async fn scan_deliveries(
+        &self,
+        from: &Cursor,
+        limit: usize,
+    ) -> Result<(Vec<Delivery>, Option<Cursor>), StoreError>;
+    /// The audit chain.
+    async fn scan_audit(
+        &self,
+        from: &Cursor,
+        limit: usize,
+    ) -> Result<(Vec<AuditLine>, Option<Cursor>), StoreError>;
+
+    /// Asks the engine a question; an error means that nothing more can be recorded.
+    async fn health(&self) -> Result<(), StoreError>;
+    /// Makes everything durable and marks a clean stop. Writes after it fail.
+    async fn close(&self) -> Result<(), StoreError>;
+}
