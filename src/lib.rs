@@ -1,1 +1,3 @@
 //! Kẻng.
+
+pub mod sim;
