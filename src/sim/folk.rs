@@ -47,7 +47,9 @@ pub struct Folk {
 impl Folk {
     /// The same seed, the same words.
     pub fn new(seed: u64) -> Self {
-        Self { dice: Dice::new(seed) }
+        Self {
+            dice: Dice::new(seed),
+        }
     }
 
     fn pick<T: Copy>(&mut self, from: &'static [T]) -> Option<T> {
@@ -62,7 +64,11 @@ impl Folk {
         } else {
             (self.pick(&names::MEN_MIDDLE), self.pick(&names::MEN))
         };
-        format!("{family} {} {}", middle.unwrap_or_default(), given.unwrap_or_default())
+        format!(
+            "{family} {} {}",
+            middle.unwrap_or_default(),
+            given.unwrap_or_default()
+        )
     }
 
     /// The name of a village or street group.
@@ -77,7 +83,12 @@ impl Folk {
 
     /// A tagged report.
     pub fn report(&mut self) -> Report {
-        const NONE: Report = Report { text: "", category: "other", has_place: false, has_time: false };
+        const NONE: Report = Report {
+            text: "",
+            category: "other",
+            has_place: false,
+            has_time: false,
+        };
         self.pick(REPORTS).unwrap_or(NONE)
     }
 
@@ -127,7 +138,11 @@ mod tests {
 
     fn everything() -> impl Iterator<Item = &'static str> {
         let reports = REPORTS.iter().map(|report| report.text);
-        reports.chain(CHATTER.iter().copied()).chain(ALERTS.iter().copied()).chain(PLACES.iter().copied()).chain(TIMES.iter().copied())
+        reports
+            .chain(CHATTER.iter().copied())
+            .chain(ALERTS.iter().copied())
+            .chain(PLACES.iter().copied())
+            .chain(TIMES.iter().copied())
     }
 
     #[test]
@@ -145,7 +160,11 @@ mod tests {
         for text in everything() {
             let digits: String = text.chars().filter(|c| !matches!(c, ' ' | '.')).collect();
             for (at, _) in digits.match_indices("09") {
-                let number: String = digits.chars().skip(digits.chars().count() - digits.split_at(at).1.chars().count()).take(10).collect();
+                let number: String = digits
+                    .chars()
+                    .skip(digits.chars().count() - digits.split_at(at).1.chars().count())
+                    .take(10)
+                    .collect();
                 if number.len() == 10 && number.chars().all(|c| c.is_ascii_digit()) {
                     assert!(number.starts_with("0900000"), "{number} in {text}");
                 }
@@ -158,16 +177,36 @@ mod tests {
         let kinds: HashSet<&str> = REPORTS.iter().map(|report| report.category).collect();
         assert_eq!(kinds.len(), 20, "{kinds:?}");
         for (place, time) in [(true, true), (true, false), (false, true), (false, false)] {
-            let count = REPORTS.iter().filter(|one| (one.has_place, one.has_time) == (place, time)).count();
+            let count = REPORTS
+                .iter()
+                .filter(|one| (one.has_place, one.has_time) == (place, time))
+                .count();
             assert!(count >= 4, "{place} {time}: {count}");
         }
     }
 
     #[test]
     fn reports_are_tagged_and_chatter_is_not() {
-        let starts = ["/bao", "báo ", "báo:", "báo tin", "bao tin", "tin báo", "tố giác", "trình báo", "báo CA", "bao CA"];
+        let starts = [
+            "/bao",
+            "báo ",
+            "báo:",
+            "báo tin",
+            "bao tin",
+            "tin báo",
+            "tố giác",
+            "trình báo",
+            "báo CA",
+            "bao CA",
+        ];
         for report in REPORTS {
-            let tagged = report.text.contains('#') || starts.iter().any(|start| report.text.to_lowercase().starts_with(&start.to_lowercase()));
+            let tagged = report.text.contains('#')
+                || starts.iter().any(|start| {
+                    report
+                        .text
+                        .to_lowercase()
+                        .starts_with(&start.to_lowercase())
+                });
             assert!(tagged, "{}", report.text);
         }
         for text in CHATTER {

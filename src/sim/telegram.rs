@@ -218,7 +218,11 @@ pub struct Sent {
 impl Sent {
     /// The data of the first button whose text contains `text`.
     pub fn button(&self, text: &str) -> Option<&str> {
-        let found = self.buttons.iter().flatten().find(|button| button.text.contains(text));
+        let found = self
+            .buttons
+            .iter()
+            .flatten()
+            .find(|button| button.text.contains(text));
         found.and_then(|button| button.data.as_deref())
     }
 }
@@ -362,7 +366,11 @@ impl Telegram {
         let address = listener.local_addr()?;
         let inner = Inner::new(options);
         tokio::spawn(server::serve(inner.clone(), listener));
-        Ok(Self { _stop: Arc::new(Stop(inner.clone())), inner, address })
+        Ok(Self {
+            _stop: Arc::new(Stop(inner.clone())),
+            inner,
+            address,
+        })
     }
 
     /// The base URL, `http://127.0.0.1:port`.
@@ -390,7 +398,11 @@ impl Telegram {
 
     /// Somebody new with an id or a username of your choice.
     pub fn add_person_as(&self, name: &str, id: Option<i64>, username: Option<&str>) -> Person {
-        Person { id: self.inner.change(|world| world.add_person(name, id, username)) }
+        Person {
+            id: self
+                .inner
+                .change(|world| world.add_person(name, id, username)),
+        }
     }
 
     /// A basic group. The bot is not in it yet.
@@ -414,18 +426,27 @@ impl Telegram {
     }
 
     fn add_chat(&self, title: &str, sort: Sort, forum: bool, id: Option<i64>) -> Chat {
-        Chat { id: self.inner.change(|world| world.add_room(title, sort, forum, id)) }
+        Chat {
+            id: self
+                .inner
+                .change(|world| world.add_room(title, sort, forum, id)),
+        }
     }
 
     /// A new topic of a forum; its id is the `message_thread_id`.
     pub fn add_topic(&self, chat: Chat, by: Person, name: &str) -> i64 {
-        self.inner.change(|world| world.add_topic(chat.id, by.id, name))
+        self.inner
+            .change(|world| world.add_topic(chat.id, by.id, name))
     }
 
     /// Closes a topic: only administrators can write in it.
     pub fn close_topic(&self, chat: Chat, thread: i64) {
         self.inner.change(|world| {
-            if let Some(topic) = world.rooms.get_mut(&chat.id).and_then(|room| room.topics.get_mut(&thread)) {
+            if let Some(topic) = world
+                .rooms
+                .get_mut(&chat.id)
+                .and_then(|room| room.topics.get_mut(&thread))
+            {
                 topic.closed = true;
             }
         });
@@ -471,7 +492,8 @@ impl Telegram {
 
     /// The same through a deep link with a payload. Returns the message's id.
     pub fn start_private_with(&self, person: Person, payload: &str) -> i64 {
-        self.inner.change(|world| start_private(world, person.id, payload))
+        self.inner
+            .change(|world| start_private(world, person.id, payload))
     }
 
     // What people do --------------------------------------------------------
@@ -484,18 +506,21 @@ impl Telegram {
 
     /// Writes an answer to the message `to`.
     pub fn reply(&self, person: Person, chat: Chat, to: i64, text: &str) -> i64 {
-        self.inner.change(|world| say(world, person.id, chat.id, text, to, 0))
+        self.inner
+            .change(|world| say(world, person.id, chat.id, text, to, 0))
     }
 
     /// Writes in a topic.
     pub fn say_in_topic(&self, person: Person, chat: Chat, thread: i64, text: &str) -> i64 {
-        self.inner.change(|world| say(world, person.id, chat.id, text, 0, thread))
+        self.inner
+            .change(|world| say(world, person.id, chat.id, text, 0, thread))
     }
 
     /// Writes as the group itself, as anonymous administrators do.
     pub fn say_anonymously(&self, chat: Chat, title: Option<&str>, text: &str) -> i64 {
         let author = Author::Anonymous(title.map(str::to_owned));
-        self.inner.change(|world| world.write(chat.id, author, |post| text.clone_into(&mut post.text)))
+        self.inner
+            .change(|world| world.write(chat.id, author, |post| text.clone_into(&mut post.text)))
     }
 
     /// Passes on what somebody whose account is hidden wrote elsewhere.
@@ -510,13 +535,17 @@ impl Telegram {
 
     /// Changes a message of a person; false if it is not kept.
     pub fn edit(&self, _person: Person, chat: Chat, message_id: i64, text: &str) -> bool {
-        self.inner.change(|world| world.rewrite(chat.id, message_id, text))
+        self.inner
+            .change(|world| world.rewrite(chat.id, message_id, text))
     }
 
     /// Deletes a message of a person. The bot hears nothing of it.
     pub fn delete(&self, chat: Chat, message_id: i64) -> bool {
         self.inner.change(|world| {
-            let post = world.rooms.get_mut(&chat.id).and_then(|room| room.post_mut(message_id));
+            let post = world
+                .rooms
+                .get_mut(&chat.id)
+                .and_then(|room| room.post_mut(message_id));
             let Some(post) = post else { return false };
             post.deleted = true;
             let shown = post.clone();
@@ -527,26 +556,40 @@ impl Telegram {
 
     /// Sends a photo.
     pub fn photo(&self, person: Person, chat: Chat, caption: &str) -> i64 {
-        self.inner.change(|world| photos(world, person.id, chat.id, caption, 1)).first().copied().unwrap_or(0)
+        self.inner
+            .change(|world| photos(world, person.id, chat.id, caption, 1))
+            .first()
+            .copied()
+            .unwrap_or(0)
     }
 
     /// Sends an album of `count` photos, the caption on the first.
     pub fn album(&self, person: Person, chat: Chat, caption: &str, count: usize) -> Vec<i64> {
-        self.inner.change(|world| photos(world, person.id, chat.id, caption, count))
+        self.inner
+            .change(|world| photos(world, person.id, chat.id, caption, count))
     }
 
     /// Sends a point on the map.
     pub fn location(&self, person: Person, chat: Chat, latitude: f64, longitude: f64) -> i64 {
         self.write(person, chat, |post| {
             post.kind = Kind::Location;
-            post.extra = format!("\"location\":{}", json!({"latitude": latitude, "longitude": longitude}));
+            post.extra = format!(
+                "\"location\":{}",
+                json!({"latitude": latitude, "longitude": longitude})
+            );
         })
     }
 
     /// Writes a message of which only its author, id and date are set; for
     /// the shapes that have no function of their own. `extra` holds further
     /// members of the message.
-    pub fn send_shape(&self, person: Person, chat: Chat, text: &str, extra: &Map<String, Value>) -> i64 {
+    pub fn send_shape(
+        &self,
+        person: Person,
+        chat: Chat,
+        text: &str,
+        extra: &Map<String, Value>,
+    ) -> i64 {
         let extra = post::members(extra);
         self.write(person, chat, |post| {
             text.clone_into(&mut post.text);
@@ -564,12 +607,20 @@ impl Telegram {
     /// Presses a button under a message. `None` if the message does not offer
     /// it; else the callback query's id.
     pub fn press(&self, person: Person, chat: Chat, message_id: i64, data: &str) -> Option<String> {
-        self.inner.change(|world| world.press(person.id, chat.id, message_id, data, false))
+        self.inner
+            .change(|world| world.press(person.id, chat.id, message_id, data, false))
     }
 
     /// Sends button data that no message offered, as a forged client can.
-    pub fn press_forged(&self, person: Person, chat: Chat, message_id: i64, data: &str) -> Option<String> {
-        self.inner.change(|world| world.press(person.id, chat.id, message_id, data, true))
+    pub fn press_forged(
+        &self,
+        person: Person,
+        chat: Chat,
+        message_id: i64,
+        data: &str,
+    ) -> Option<String> {
+        self.inner
+            .change(|world| world.press(person.id, chat.id, message_id, data, true))
     }
 
     /// What the bot answered to a press: the parameters of its
@@ -592,8 +643,16 @@ impl Telegram {
     /// The bot's messages in a chat, oldest first, deleted ones included.
     pub fn sent(&self, chat: Chat) -> Vec<Sent> {
         let world = self.inner.look();
-        let posts = world.rooms.get(&chat.id).map(|room| room.posts.as_slice()).unwrap_or_default();
-        posts.iter().filter(|post| is_sent(post)).map(|post| sent(chat, post)).collect()
+        let posts = world
+            .rooms
+            .get(&chat.id)
+            .map(|room| room.posts.as_slice())
+            .unwrap_or_default();
+        posts
+            .iter()
+            .filter(|post| is_sent(post))
+            .map(|post| sent(chat, post))
+            .collect()
     }
 
     /// The bot's messages everywhere, in the order of arrival.
@@ -601,7 +660,9 @@ impl Telegram {
         let world = self.inner.look();
         let order = world.sent_order.iter();
         order
-            .filter_map(|(chat, id)| Some(sent(Chat { id: *chat }, world.rooms.get(chat)?.post(*id)?)))
+            .filter_map(|(chat, id)| {
+                Some(sent(Chat { id: *chat }, world.rooms.get(chat)?.post(*id)?))
+            })
             .collect()
     }
 
@@ -609,12 +670,25 @@ impl Telegram {
     /// counts are kept.
     pub fn sent_counts(&self) -> BTreeMap<i64, u64> {
         let world = self.inner.look();
-        world.rooms.values().filter(|room| room.sent > 0).map(|room| (room.id, room.sent)).collect()
+        world
+            .rooms
+            .values()
+            .filter(|room| room.sent > 0)
+            .map(|room| (room.id, room.sent))
+            .collect()
     }
 
     /// Waits until a message of the bot in `chat` satisfies `wanted`.
-    pub async fn wait_for(&self, chat: Chat, wanted: impl Fn(&Sent) -> bool, timeout: Duration) -> Option<Sent> {
-        self.wait(timeout, || self.sent(chat).into_iter().find(|sent| wanted(sent))).await
+    pub async fn wait_for(
+        &self,
+        chat: Chat,
+        wanted: impl Fn(&Sent) -> bool,
+        timeout: Duration,
+    ) -> Option<Sent> {
+        self.wait(timeout, || {
+            self.sent(chat).into_iter().find(|sent| wanted(sent))
+        })
+        .await
     }
 
     /// Waits until `look` finds something; it looks again after everything
@@ -638,7 +712,9 @@ impl Telegram {
 
     /// Waits until every update so far is confirmed.
     pub async fn wait_confirmed(&self, timeout: Duration) -> bool {
-        self.wait(timeout, || (self.stats().pending == 0).then_some(())).await.is_some()
+        self.wait(timeout, || (self.stats().pending == 0).then_some(()))
+            .await
+            .is_some()
     }
 
     /// Every request of the bot so far.
@@ -654,13 +730,21 @@ impl Telegram {
     /// Everything written in a chat, in the Bot API's shape, oldest first.
     pub fn messages(&self, chat: Chat) -> Vec<Value> {
         let world = self.inner.look();
-        let posts = world.rooms.get(&chat.id).map(|room| room.posts.as_slice()).unwrap_or_default();
+        let posts = world
+            .rooms
+            .get(&chat.id)
+            .map(|room| room.posts.as_slice())
+            .unwrap_or_default();
         let whole = |post: &Post| {
             let mut out = Vec::new();
             world.write_message(&mut out, chat.id, post.id);
             serde_json::from_slice(&out).unwrap_or_default()
         };
-        posts.iter().filter(|post| !post.deleted).map(whole).collect()
+        posts
+            .iter()
+            .filter(|post| !post.deleted)
+            .map(whole)
+            .collect()
     }
 
     /// The highest offset by which the bot confirmed anything; 0 before.
@@ -686,7 +770,9 @@ impl Telegram {
     /// Everything that people and the bot do from now on.
     pub fn watch(&self) -> broadcast::Receiver<Scene> {
         let mut world = self.inner.look();
-        let scenes = world.scenes.get_or_insert_with(|| broadcast::channel(4096).0);
+        let scenes = world
+            .scenes
+            .get_or_insert_with(|| broadcast::channel(4096).0);
         scenes.subscribe()
     }
 
@@ -694,8 +780,8 @@ impl Telegram {
 
     /// Lays `count` messages ready, serialised now, so that giving them out
     /// costs only a copy. Returns the first `update_id`.
-    pub fn preload(&self, count: usize, mut line: impl FnMut(usize) -> Line) -> i64 {
-        self.inner.change(|world| preload(world, count, |i| line(i)))
+    pub fn preload(&self, count: usize, line: impl FnMut(usize) -> Line) -> i64 {
+        self.inner.change(|world| preload(world, count, line))
     }
 
     /// Puts a hostile update in line, as it is. One without a whole
@@ -742,7 +828,11 @@ impl Telegram {
     /// This many sends in a hundred are answered 429, a second to wait, and
     /// not posted.
     pub fn refuse_percent(&self, percent: f64) {
-        self.fault(Rule::percent("send*", percent, Fault::TooMany { retry_after: 1 }));
+        self.fault(Rule::percent(
+            "send*",
+            percent,
+            Fault::TooMany { retry_after: 1 },
+        ));
     }
 
     /// This many sends in a hundred are posted, and the connection closes
@@ -763,7 +853,10 @@ impl Telegram {
 
     /// Sends to `chat`, or to every chat, are answered 429 for this long.
     pub fn flood_wait(&self, chat: Option<Chat>, time: Duration) {
-        self.inner.look().meter.flood(chat.map(|chat| chat.id), Instant::now() + time);
+        self.inner
+            .look()
+            .meter
+            .flood(chat.map(|chat| chat.id), Instant::now() + time);
     }
 
     /// Enforces limits from now on, or no longer.
@@ -848,7 +941,11 @@ fn start_private(world: &mut World, person: i64, payload: &str) -> i64 {
         return 0;
     }
     world.stand(person, person, Standing::Member);
-    let text = if payload.is_empty() { "/start".to_owned() } else { format!("/start {payload}") };
+    let text = if payload.is_empty() {
+        "/start".to_owned()
+    } else {
+        format!("/start {payload}")
+    };
     world.write(person, Author::Person(person), |post| post.text = text)
 }
 
@@ -856,7 +953,11 @@ fn say(world: &mut World, person: i64, chat: i64, text: &str, reply_to: i64, thr
     open(world, chat);
     let old = world.rooms.get(&chat).and_then(|room| room.post(reply_to));
     // An answer stays in its topic unless told otherwise.
-    let thread = if thread == 0 { old.map_or(0, |old| old.thread) } else { thread };
+    let thread = if thread == 0 {
+        old.map_or(0, |old| old.thread)
+    } else {
+        thread
+    };
     world.write(chat, Author::Person(person), |post| {
         text.clone_into(&mut post.text);
         post.reply_to = reply_to;
@@ -874,7 +975,8 @@ fn photos(world: &mut World, person: i64, chat: i64, caption: &str, count: usize
             post.kind = Kind::Photo;
             post.extra = method::photo_member(number, 96_000);
             if let Some(album) = album {
-                post.extra.push_str(&format!(",\"media_group_id\":\"{album}\""));
+                post.extra
+                    .push_str(&format!(",\"media_group_id\":\"{album}\""));
             }
             if i == 0 {
                 caption.clone_into(&mut post.text);
@@ -897,7 +999,9 @@ fn preload(world: &mut World, count: usize, mut line: impl FnMut(usize) -> Line)
         for i in next..end {
             let Line { chat, person, text } = line(i);
             let id = world.next_message_id(chat.id);
-            let Some(room) = world.rooms.get(&chat.id) else { continue };
+            let Some(room) = world.rooms.get(&chat.id) else {
+                continue;
+            };
             let mut post = Post::new(id, Author::Person(person.id), date, now);
             post.entities = post::entities_json(&entity::find(&text));
             post.text = text;
@@ -934,7 +1038,9 @@ fn inject(world: &mut World, mut update: Value) {
             if id == Some(world.queue.next_id()) {
                 world.queue.push(0, Bytes::from(update.to_string()));
             } else {
-                world.queue.push_irregular(id, 0, Bytes::from(update.to_string()));
+                world
+                    .queue
+                    .push_irregular(id, 0, Bytes::from(update.to_string()));
             }
         }
     }
@@ -954,7 +1060,11 @@ fn sent(chat: Chat, post: &Post) -> Sent {
     let rows = markup.get("inline_keyboard").and_then(Value::as_array);
     let button = |one: &Value| {
         let text = |key| one.get(key).and_then(Value::as_str).map(str::to_owned);
-        Button { text: text("text").unwrap_or_default(), data: text("callback_data"), url: text("url") }
+        Button {
+            text: text("text").unwrap_or_default(),
+            data: text("callback_data"),
+            url: text("url"),
+        }
     };
     Sent {
         chat,

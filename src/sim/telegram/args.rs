@@ -15,7 +15,11 @@ pub(super) struct Args {
 
 impl Args {
     /// Reads the query string and the body. The error is the server's text.
-    pub(super) fn read(query: Option<&str>, content_type: &str, body: &Bytes) -> Result<Self, &'static str> {
+    pub(super) fn read(
+        query: Option<&str>,
+        content_type: &str,
+        body: &Bytes,
+    ) -> Result<Self, &'static str> {
         let mut args = Self::default();
         if let Some(query) = query {
             args.read_form(query.as_bytes());
@@ -31,8 +35,14 @@ impl Args {
             "application/x-www-form-urlencoded" => args.read_form(body),
             "multipart/form-data" => {
                 let boundary = rest.split_once("boundary=").map_or("", |(_, value)| value);
-                let boundary = boundary.split(';').next().unwrap_or("").trim().trim_matches('"');
-                args.read_parts(body, boundary).ok_or("Bad Request: failed to parse multipart body")?;
+                let boundary = boundary
+                    .split(';')
+                    .next()
+                    .unwrap_or("")
+                    .trim()
+                    .trim_matches('"');
+                args.read_parts(body, boundary)
+                    .ok_or("Bad Request: failed to parse multipart body")?;
             }
             _ => return Err("Bad Request: unsupported content type"),
         }
@@ -68,7 +78,13 @@ impl Args {
             let content = body.slice(content..next.checked_sub(2).filter(|end| *end >= content)?);
             let name = quoted(&head, " name=")?;
             match quoted(&head, "filename=") {
-                Some(file) => self.files.push((name, Upload { name: file, content })),
+                Some(file) => self.files.push((
+                    name,
+                    Upload {
+                        name: file,
+                        content,
+                    },
+                )),
                 None => {
                     let value = String::from_utf8_lossy(&content).into_owned();
                     self.values.insert(name, Value::String(value));
@@ -94,7 +110,9 @@ impl Args {
     pub(super) fn flag(&self, name: &str) -> bool {
         match self.values.get(name) {
             Some(Value::Bool(flag)) => *flag,
-            Some(Value::String(text)) => matches!(text.to_ascii_lowercase().as_str(), "true" | "yes" | "1"),
+            Some(Value::String(text)) => {
+                matches!(text.to_ascii_lowercase().as_str(), "true" | "yes" | "1")
+            }
             Some(Value::Number(number)) => number.as_i64() == Some(1),
             _ => false,
         }
@@ -112,8 +130,14 @@ impl Args {
 
     /// The file sent as `field`, or through `attach://…` in it.
     pub(super) fn file(&self, field: &str) -> Option<&Upload> {
-        let part = self.text(field).and_then(|text| text.strip_prefix("attach://")).unwrap_or(field);
-        self.files.iter().find(|(name, _)| name == part).map(|(_, file)| file)
+        let part = self
+            .text(field)
+            .and_then(|text| text.strip_prefix("attach://"))
+            .unwrap_or(field);
+        self.files
+            .iter()
+            .find(|(name, _)| name == part)
+            .map(|(_, file)| file)
     }
 }
 
@@ -139,7 +163,9 @@ fn decode(text: &[u8]) -> String {
     let mut out = Vec::with_capacity(text.len());
     let mut at = 0;
     while let Some(byte) = text.get(at) {
-        let hex = text.get(at + 1..at + 3).and_then(|two| str::from_utf8(two).ok());
+        let hex = text
+            .get(at + 1..at + 3)
+            .and_then(|two| str::from_utf8(two).ok());
         match (byte, hex.and_then(|two| u8::from_str_radix(two, 16).ok())) {
             (b'+', _) => out.push(b' '),
             (b'%', Some(value)) => {
@@ -163,7 +189,8 @@ mod tests {
         let form = Args::read(None, "application/x-www-form-urlencoded", &form).unwrap();
         let json = Bytes::from("{\"chat_id\":-5,\"text\":\"trộm xe\"}");
         let json = Args::read(None, "application/json; charset=utf-8", &json).unwrap();
-        let query = Args::read(Some("chat_id=-5&text=tr%E1%BB%99m%20xe"), "", &Bytes::new()).unwrap();
+        let query =
+            Args::read(Some("chat_id=-5&text=tr%E1%BB%99m%20xe"), "", &Bytes::new()).unwrap();
         for args in [form, json, query] {
             assert_eq!(args.int("chat_id"), Some(-5));
             assert_eq!(args.text("text"), Some("trộm xe"));
@@ -181,6 +208,9 @@ mod tests {
         args.values.insert("document".into(), "attach://f1".into());
         assert_eq!(args.int("chat_id"), Some(-5));
         let file = args.file("document").unwrap();
-        assert_eq!((file.name.as_str(), &file.content[..]), ("a.bin", &b"\x00--\r\n\xff"[..]));
+        assert_eq!(
+            (file.name.as_str(), &file.content[..]),
+            ("a.bin", &b"\x00--\r\n\xff"[..])
+        );
     }
 }

@@ -14,7 +14,10 @@ use super::meter::Limits;
 use super::post::{Author, Kind, Post};
 use super::server::Inner;
 use super::world::{Sort, Standing, World};
-use super::{Chat, Keep, Line, Person, inject, open, photos, preload, say, shuffle, somebody, start_private, stats};
+use super::{
+    Chat, Keep, Line, Person, inject, open, photos, preload, say, shuffle, somebody, start_private,
+    stats,
+};
 use crate::sim::folk::Folk;
 
 /// What a call was asked with.
@@ -26,7 +29,8 @@ impl Ask {
     }
 
     fn need(&self, key: &str) -> Result<i64, String> {
-        self.int(key).ok_or_else(|| format!("`{key}` must be a number"))
+        self.int(key)
+            .ok_or_else(|| format!("`{key}` must be a number"))
     }
 
     fn size(&self, key: &str) -> Option<usize> {
@@ -47,7 +51,12 @@ impl Ask {
 }
 
 /// Answers `/sim/{act}` with a status and a JSON value.
-pub(super) async fn handle(inner: &Arc<Inner>, act: &str, query: Option<&str>, body: &Bytes) -> (u16, Value) {
+pub(super) async fn handle(
+    inner: &Arc<Inner>,
+    act: &str,
+    query: Option<&str>,
+    body: &Bytes,
+) -> (u16, Value) {
     match run(inner, act, query, body) {
         Ok(value) => (200, value),
         Err(error) => (400, json!({"error": error})),
@@ -69,7 +78,9 @@ fn run(inner: &Inner, act: &str, query: Option<&str>, body: &Bytes) -> Result<Va
         inner.change(|world| inject(world, whole));
         return Ok(json!({}));
     }
-    let mut ask = Args::read(query, "", &Bytes::new()).map_err(str::to_owned)?.values;
+    let mut ask = Args::read(query, "", &Bytes::new())
+        .map_err(str::to_owned)?
+        .values;
     match whole {
         Value::Object(map) => ask.extend(map),
         _ => return Err("the body must be an object".to_owned()),
@@ -80,7 +91,11 @@ fn run(inner: &Inner, act: &str, query: Option<&str>, body: &Bytes) -> Result<Va
         "counts" => {
             let world = inner.look();
             let counts = world.rooms.values().filter(|room| room.sent > 0);
-            Ok(Value::Object(counts.map(|room| (room.id.to_string(), room.sent.into())).collect()))
+            Ok(Value::Object(
+                counts
+                    .map(|room| (room.id.to_string(), room.sent.into()))
+                    .collect(),
+            ))
         }
         "sent" => sent(inner, &ask),
         "messages" => messages(inner, &ask),
@@ -89,7 +104,9 @@ fn run(inner: &Inner, act: &str, query: Option<&str>, body: &Bytes) -> Result<Va
         "chats" => Ok(chats(inner)),
         "people" => {
             let world = inner.look();
-            let people = world.people.iter().map(|(id, human)| json!({"id": id, "name": human.name, "username": human.username}));
+            let people = world.people.iter().map(
+                |(id, human)| json!({"id": id, "name": human.name, "username": human.username}),
+            );
             Ok(people.collect())
         }
         "preload" => lay_ready(inner, &ask),
@@ -113,13 +130,25 @@ fn live(world: &mut World, act: &str, ask: &Ask) -> Result<Value, String> {
             let (sort, forum) = sort(ask.text("kind"));
             let id = world.add_room(ask.text("title"), sort, forum, ask.int("id"));
             let by = somebody(world, id);
-            let topics = ask.0.get("topics").and_then(Value::as_array).cloned().unwrap_or_default();
-            let topics: Vec<i64> =
-                topics.iter().filter_map(Value::as_str).map(|name| world.add_topic(id, by, name)).collect();
+            let topics = ask
+                .0
+                .get("topics")
+                .and_then(Value::as_array)
+                .cloned()
+                .unwrap_or_default();
+            let topics: Vec<i64> = topics
+                .iter()
+                .filter_map(Value::as_str)
+                .map(|name| world.add_topic(id, by, name))
+                .collect();
             join(world, id, ask);
             Ok(json!({"id": id, "topics": topics}))
         }
-        "start" => message(start_private(world, ask.need("person")?, ask.text("payload"))),
+        "start" => message(start_private(
+            world,
+            ask.need("person")?,
+            ask.text("payload"),
+        )),
         "join" | "kick" | "promote" => {
             let chat = ask.need("chat")?;
             let by = ask.int("person").unwrap_or_else(|| somebody(world, chat));
@@ -135,24 +164,44 @@ fn live(world: &mut World, act: &str, ask: &Ask) -> Result<Value, String> {
             let chat = ask.need("chat")?;
             if ask.flag("anonymous") {
                 let author = Author::Anonymous(None);
-                return message(world.write(chat, author, |post| ask.text("text").clone_into(&mut post.text)));
+                return message(world.write(chat, author, |post| {
+                    ask.text("text").clone_into(&mut post.text)
+                }));
             }
-            let (reply, thread) = (ask.int("reply_to").unwrap_or(0), ask.int("thread").unwrap_or(0));
-            message(say(world, ask.need("person")?, chat, ask.text("text"), reply, thread))
+            let (reply, thread) = (
+                ask.int("reply_to").unwrap_or(0),
+                ask.int("thread").unwrap_or(0),
+            );
+            message(say(
+                world,
+                ask.need("person")?,
+                chat,
+                ask.text("text"),
+                reply,
+                thread,
+            ))
         }
-        "edit" => match world.rewrite(ask.need("chat")?, ask.need("message_id")?, ask.text("text")) {
+        "edit" => match world.rewrite(ask.need("chat")?, ask.need("message_id")?, ask.text("text"))
+        {
             true => Ok(json!({})),
             false => Err("there is no such message".to_owned()),
         },
         "photo" => {
             let count = ask.size("count").unwrap_or(1).clamp(1, 10);
-            let ids = photos(world, ask.need("person")?, ask.need("chat")?, ask.text("caption"), count);
+            let ids = photos(
+                world,
+                ask.need("person")?,
+                ask.need("chat")?,
+                ask.text("caption"),
+                count,
+            );
             Ok(json!({"message_ids": ids}))
         }
         "location" => {
             let chat = ask.need("chat")?;
             let person = ask.need("person")?;
-            let place = json!({"latitude": ask.float("latitude"), "longitude": ask.float("longitude")});
+            let place =
+                json!({"latitude": ask.float("latitude"), "longitude": ask.float("longitude")});
             open(world, chat);
             message(world.write(chat, Author::Person(person), |post| {
                 post.kind = Kind::Location;
@@ -160,15 +209,22 @@ fn live(world: &mut World, act: &str, ask: &Ask) -> Result<Value, String> {
             }))
         }
         "press" => {
-            let (person, chat, id) = (ask.need("person")?, ask.need("chat")?, ask.need("message_id")?);
+            let (person, chat, id) = (
+                ask.need("person")?,
+                ask.need("chat")?,
+                ask.need("message_id")?,
+            );
             let query = world.press(person, chat, id, ask.text("data"), ask.flag("forged"));
-            query.map(|id| json!({"callback_query_id": id})).ok_or_else(|| "no such button is offered".to_owned())
+            query
+                .map(|id| json!({"callback_query_id": id}))
+                .ok_or_else(|| "no such button is offered".to_owned())
         }
         "migrate" => {
             let chat = ask.need("chat")?;
             let by = somebody(world, chat);
             let new = world.migrate(chat, by);
-            new.map(|id| json!({"chat": id})).ok_or_else(|| "only a basic group can be upgraded, once".to_owned())
+            new.map(|id| json!({"chat": id}))
+                .ok_or_else(|| "only a basic group can be upgraded, once".to_owned())
         }
         "updates" => {
             if let Some(count) = ask.size("repeat") {
@@ -195,12 +251,18 @@ fn live(world: &mut World, act: &str, ask: &Ask) -> Result<Value, String> {
                 world.clock.set_speed(speed);
             }
             if let Some(seconds) = ask.int("advance") {
-                world.clock.advance(Duration::from_secs(seconds.unsigned_abs()));
+                world
+                    .clock
+                    .advance(Duration::from_secs(seconds.unsigned_abs()));
             }
             Ok(json!({"date": world.clock.now()}))
         }
         "keep" => {
-            world.keep = if ask.flag("everything") { Keep::Everything } else { Keep::Counts };
+            world.keep = if ask.flag("everything") {
+                Keep::Everything
+            } else {
+                Keep::Counts
+            };
             Ok(json!({}))
         }
         _ => Err(format!("there is no call `{act}`")),
@@ -228,7 +290,11 @@ fn join(world: &mut World, chat: i64, ask: &Ask) {
 fn many_chats(inner: &Inner, ask: &Ask) -> Result<Value, String> {
     let count = ask.size("count").ok_or("`count` must be a number")?;
     let (sort, forum) = sort(ask.text("kind"));
-    let title = if ask.text("title").is_empty() { "Tổ dân phố" } else { ask.text("title") };
+    let title = if ask.text("title").is_empty() {
+        "Tổ dân phố"
+    } else {
+        ask.text("title")
+    };
     Ok(inner.change(|world| {
         let mut ids = Vec::with_capacity(count);
         for i in 1..=count {
@@ -272,7 +338,10 @@ fn sent(inner: &Inner, ask: &Ask) -> Result<Value, String> {
     if world.keep == Keep::Counts && world.sent_total > 0 && world.sent_order.is_empty() {
         return Err("only counts are kept: ask /sim/counts".to_owned());
     }
-    let order = world.sent_order.iter().filter(|(chat, _)| only.is_none_or(|id| id == *chat));
+    let order = world
+        .sent_order
+        .iter()
+        .filter(|(chat, _)| only.is_none_or(|id| id == *chat));
     let found = order.skip(after).filter_map(|(chat, id)| {
         let post = world.rooms.get(chat)?.post(*id)?;
         let mut value = write_json(&world, *chat, post);
@@ -287,7 +356,12 @@ fn messages(inner: &Inner, ask: &Ask) -> Result<Value, String> {
     let chat = ask.need("chat")?;
     let world = inner.look();
     let room = world.rooms.get(&chat).ok_or("there is no such chat")?;
-    Ok(room.posts.iter().skip(ask.size("after").unwrap_or(0)).map(|post| write_json(&world, chat, post)).collect())
+    Ok(room
+        .posts
+        .iter()
+        .skip(ask.size("after").unwrap_or(0))
+        .map(|post| write_json(&world, chat, post))
+        .collect())
 }
 
 fn calls(inner: &Inner, ask: &Ask) -> Value {
@@ -300,7 +374,12 @@ fn calls(inner: &Inner, ask: &Ask) -> Value {
             "answer": call.answer_json(),
         })
     };
-    world.calls.iter().skip(ask.size("after").unwrap_or(0)).map(one).collect()
+    world
+        .calls
+        .iter()
+        .skip(ask.size("after").unwrap_or(0))
+        .map(one)
+        .collect()
 }
 
 /// `POST /sim/preload`: reports and chatter, evenly mixed, over many chats.
@@ -309,20 +388,31 @@ fn lay_ready(inner: &Inner, ask: &Ask) -> Result<Value, String> {
     let tagged = ask.float("tagged_percent").unwrap_or(10.0);
     let mut folk = Folk::new(inner.options.seed);
     Ok(inner.change(|world| {
-        let mut chats: Vec<i64> = world.rooms.values().filter(|room| room.is_group()).map(|room| room.id).collect();
+        let mut chats: Vec<i64> = world
+            .rooms
+            .values()
+            .filter(|room| room.is_group())
+            .map(|room| room.id)
+            .collect();
         let wanted = ask.size("chats").unwrap_or(30).max(1);
         chats.sort_unstable_by(|a, b| b.cmp(a));
         chats.truncate(wanted);
         while chats.len() < wanted {
-            let id = world.add_room(&format!("Tổ dân phố {}", chats.len() + 1), Sort::Supergroup, false, None);
+            let id = world.add_room(
+                &format!("Tổ dân phố {}", chats.len() + 1),
+                Sort::Supergroup,
+                false,
+                None,
+            );
             if let Some(room) = world.rooms.get_mut(&id) {
                 // Quietly: the updates laid ready are all there is to read.
                 room.bot = Standing::Administrator;
             }
             chats.push(id);
         }
-        let people: Vec<i64> =
-            (0..ask.size("people").unwrap_or(200).max(1)).map(|_| world.add_person(&folk.name(), None, None)).collect();
+        let people: Vec<i64> = (0..ask.size("people").unwrap_or(200).max(1))
+            .map(|_| world.add_person(&folk.name(), None, None))
+            .collect();
         let mut share = 0.0;
         let first = preload(world, updates, |i| {
             share += tagged / 100.0;
@@ -333,7 +423,11 @@ fn lay_ready(inner: &Inner, ask: &Ask) -> Result<Value, String> {
                 folk.chatter().to_owned()
             };
             let pick = |ids: &[i64]| ids.get(i % ids.len().max(1)).copied().unwrap_or(0);
-            Line { chat: Chat { id: pick(&chats) }, person: Person { id: pick(&people) }, text }
+            Line {
+                chat: Chat { id: pick(&chats) },
+                person: Person { id: pick(&people) },
+                text,
+            }
         });
         json!({"first_update_id": first, "chats": chats})
     }))
@@ -341,14 +435,25 @@ fn lay_ready(inner: &Inner, ask: &Ask) -> Result<Value, String> {
 
 fn faults(inner: &Inner, ask: &Ask) -> Result<Value, String> {
     let mut rules = Vec::new();
-    for one in ask.0.get("rules").and_then(Value::as_array).into_iter().flatten() {
+    for one in ask
+        .0
+        .get("rules")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
         let fault = one.get("fault").and_then(Value::as_str).unwrap_or("");
         rules.push(Rule {
-            method: one.get("method").and_then(Value::as_str).unwrap_or("*").to_owned(),
+            method: one
+                .get("method")
+                .and_then(Value::as_str)
+                .unwrap_or("*")
+                .to_owned(),
             chat: one.get("chat").and_then(as_int),
             percent: one.get("percent").and_then(Value::as_f64).unwrap_or(100.0),
             times: one.get("times").and_then(Value::as_u64),
-            fault: Fault::parse(fault, one).ok_or_else(|| format!("there is no fault `{fault}`"))?,
+            fault: Fault::parse(fault, one)
+                .ok_or_else(|| format!("there is no fault `{fault}`"))?,
         });
     }
     let millis = |key| ask.size(key).map(|ms| Duration::from_millis(ms as u64));
@@ -364,7 +469,11 @@ fn faults(inner: &Inner, ask: &Ask) -> Result<Value, String> {
         world.faults.link = link;
     }
     if let Some(percent) = ask.float("refuse_percent") {
-        rules.push(Rule::percent("send*", percent, Fault::TooMany { retry_after: 1 }));
+        rules.push(Rule::percent(
+            "send*",
+            percent,
+            Fault::TooMany { retry_after: 1 },
+        ));
     }
     if let Some(percent) = ask.float("unanswered_percent") {
         rules.push(Rule::percent("send*", percent, Fault::CloseAfter));
@@ -376,14 +485,24 @@ fn faults(inner: &Inner, ask: &Ask) -> Result<Value, String> {
         world.faults.shuffle_webhook = ask.flag("shuffle_webhook");
     }
     if let Some(limits) = ask.0.get("limits") {
-        let number = |key| limits.get(key).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
+        let number = |key| {
+            limits
+                .get(key)
+                .and_then(Value::as_u64)
+                .and_then(|n| u32::try_from(n).ok())
+        };
         world.meter.limits = limits.is_object().then(|| Limits {
             per_second: number("per_second").unwrap_or(Limits::default().per_second),
-            group_per_minute: number("group_per_minute").unwrap_or(Limits::default().group_per_minute),
+            group_per_minute: number("group_per_minute")
+                .unwrap_or(Limits::default().group_per_minute),
         });
     }
     if let Some(flood) = ask.0.get("flood") {
-        let seconds = flood.get("seconds").and_then(Value::as_f64).unwrap_or(5.0).max(0.0);
+        let seconds = flood
+            .get("seconds")
+            .and_then(Value::as_f64)
+            .unwrap_or(5.0)
+            .max(0.0);
         let until = Instant::now() + Duration::from_secs_f64(seconds.min(86_400.0));
         world.meter.flood(flood.get("chat").and_then(as_int), until);
     }

@@ -62,7 +62,12 @@ pub(super) fn find(text: &str) -> Vec<Entity> {
         let (taken, length) = match hit {
             Some((kind, taken)) => {
                 let length = rest.iter().take(taken).map(|c| c.len_utf16()).sum();
-                found.push(Entity { kind, offset, length, url: None });
+                found.push(Entity {
+                    kind,
+                    offset,
+                    length,
+                    url: None,
+                });
                 (taken, length)
             }
             None => (1, letter.len_utf16()),
@@ -78,7 +83,11 @@ fn hashtag(before: Option<char>, rest: &[char]) -> Option<usize> {
     if before.is_some_and(|c| is_hashtag_part(c) || c == '#') {
         return None;
     }
-    let body = rest.iter().skip(1).take_while(|c| is_hashtag_part(**c)).count();
+    let body = rest
+        .iter()
+        .skip(1)
+        .take_while(|c| is_hashtag_part(**c))
+        .count();
     let named = rest.iter().skip(1).take(body).any(|c| c.is_alphabetic());
     let glued = rest.get(body + 1) == Some(&'#');
     (named && body <= 256 && !glued).then_some(body + 1)
@@ -88,13 +97,21 @@ fn command(before: Option<char>, rest: &[char]) -> Option<usize> {
     if before.is_some_and(|c| is_word(c) || matches!(c, '/' | '<' | '>')) {
         return None;
     }
-    let name = rest.iter().skip(1).take_while(|c| is_name_part(**c)).count();
+    let name = rest
+        .iter()
+        .skip(1)
+        .take_while(|c| is_name_part(**c))
+        .count();
     if !(1..=64).contains(&name) {
         return None;
     }
     let mut taken = 1 + name;
     if rest.get(taken) == Some(&'@') {
-        let bot = rest.iter().skip(taken + 1).take_while(|c| is_name_part(**c)).count();
+        let bot = rest
+            .iter()
+            .skip(taken + 1)
+            .take_while(|c| is_name_part(**c))
+            .count();
         if (3..=32).contains(&bot) {
             taken += 1 + bot;
         }
@@ -107,7 +124,11 @@ fn mention(before: Option<char>, rest: &[char]) -> Option<usize> {
     if before.is_some_and(is_word) {
         return None;
     }
-    let name = rest.iter().skip(1).take_while(|c| is_name_part(**c)).count();
+    let name = rest
+        .iter()
+        .skip(1)
+        .take_while(|c| is_name_part(**c))
+        .count();
     let after = rest.get(name + 1).copied();
     ((3..=32).contains(&name) && !after.is_some_and(is_word)).then_some(name + 1)
 }
@@ -118,11 +139,22 @@ fn link(before: Option<char>, rest: &[char]) -> Option<usize> {
     }
     let scheme = ["https://", "http://"].into_iter().find(|scheme| {
         rest.len() > scheme.len()
-            && scheme.chars().zip(rest).all(|(want, have)| want == have.to_ascii_lowercase())
+            && scheme
+                .chars()
+                .zip(rest)
+                .all(|(want, have)| want == have.to_ascii_lowercase())
     })?;
-    let mut taken = rest.iter().take_while(|c| !c.is_whitespace() && !matches!(c, '<' | '>' | '"')).count();
+    let mut taken = rest
+        .iter()
+        .take_while(|c| !c.is_whitespace() && !matches!(c, '<' | '>' | '"'))
+        .count();
     // A full stop or comma after a link belongs to the sentence.
-    while taken > 0 && matches!(rest.get(taken - 1), Some('.' | ',' | ';' | ':' | '!' | '?' | ')')) {
+    while taken > 0
+        && matches!(
+            rest.get(taken - 1),
+            Some('.' | ',' | ';' | ':' | '!' | '?' | ')')
+        )
+    {
         taken -= 1;
     }
     (taken > scheme.len()).then_some(taken)
@@ -139,7 +171,9 @@ pub(super) fn parse_html(source: &str) -> Result<(String, Vec<Entity>), String> 
     let mut offset = 0;
     loop {
         let at = source.len() - rest.len();
-        let Some(letter) = rest.chars().next() else { break };
+        let Some(letter) = rest.chars().next() else {
+            break;
+        };
         if letter == '&' {
             let (letter, taken) = character(rest);
             text.push(letter);
@@ -164,16 +198,29 @@ pub(super) fn parse_html(source: &str) -> Result<(String, Vec<Entity>), String> 
                 return Err(format!("Unexpected end tag at byte offset {at}"));
             };
             if !name.is_empty() && name != opened {
-                return Err(format!("Unmatched end tag at byte offset {at}, expected \"</{opened}>\", found \"</{name}>\""));
+                return Err(format!(
+                    "Unmatched end tag at byte offset {at}, expected \"</{opened}>\", found \"</{name}>\""
+                ));
             }
             let kind = kind_of(&opened);
             if offset > from && (kind != "text_link" || url.is_some()) {
-                found.push(Entity { kind, offset: from, length: offset - from, url });
+                found.push(Entity {
+                    kind,
+                    offset: from,
+                    length: offset - from,
+                    url,
+                });
             }
         } else {
-            let name: String = tag.chars().take_while(|c| !c.is_whitespace()).collect::<String>().to_ascii_lowercase();
+            let name: String = tag
+                .chars()
+                .take_while(|c| !c.is_whitespace())
+                .collect::<String>()
+                .to_ascii_lowercase();
             if kind_of(&name).is_empty() {
-                return Err(format!("Unsupported start tag \"{name}\" at byte offset {at}"));
+                return Err(format!(
+                    "Unsupported start tag \"{name}\" at byte offset {at}"
+                ));
             }
             let url = tag.split_once("href=").map(|(_, value)| {
                 let value = value.trim();
@@ -183,7 +230,9 @@ pub(super) fn parse_html(source: &str) -> Result<(String, Vec<Entity>), String> 
         }
     }
     if let Some((name, _, _)) = open.pop() {
-        return Err(format!("Can't find end tag corresponding to start tag \"{name}\""));
+        return Err(format!(
+            "Can't find end tag corresponding to start tag \"{name}\""
+        ));
     }
     found.sort_by_key(|entity| (entity.offset, usize::MAX - entity.length));
     Ok((text, found))
@@ -207,13 +256,20 @@ fn kind_of(tag: &str) -> &'static str {
 /// The letter that `&…;` stands for, and its length in bytes. An unknown one
 /// stays as it was written, as on the real server.
 fn character(rest: &str) -> (char, usize) {
-    let known = [("&lt;", '<'), ("&gt;", '>'), ("&amp;", '&'), ("&quot;", '"')];
+    let known = [
+        ("&lt;", '<'),
+        ("&gt;", '>'),
+        ("&amp;", '&'),
+        ("&quot;", '"'),
+    ];
     for (written, letter) in known {
         if rest.starts_with(written) {
             return (letter, written.len());
         }
     }
-    let number = rest.strip_prefix("&#").and_then(|tail| tail.split_once(';'));
+    let number = rest
+        .strip_prefix("&#")
+        .and_then(|tail| tail.split_once(';'));
     let letter = number.and_then(|(digits, _)| {
         let code = match digits.strip_prefix(['x', 'X']) {
             Some(hex) => u32::from_str_radix(hex, 16).ok()?,
@@ -232,16 +288,27 @@ mod tests {
         let units: Vec<u16> = text.encode_utf16().collect();
         let found: Vec<(&str, String)> = find(text)
             .iter()
-            .map(|e| (e.kind, String::from_utf16(&units[e.offset..e.offset + e.length]).unwrap()))
+            .map(|e| {
+                (
+                    e.kind,
+                    String::from_utf16(&units[e.offset..e.offset + e.length]).unwrap(),
+                )
+            })
             .collect();
-        let found: Vec<(&str, &str)> = found.iter().map(|(kind, part)| (*kind, part.as_str())).collect();
+        let found: Vec<(&str, &str)> = found
+            .iter()
+            .map(|(kind, part)| (*kind, part.as_str()))
+            .collect();
         assert_eq!(found, expect, "in {text:?}");
     }
 
     #[test]
     fn tags_commands_and_mentions_are_cut_as_telegram_cuts_them() {
         check("😀 #trộm_cắp ở chợ", &[("hashtag", "#trộm_cắp")]);
-        check("#Đường12 và #cướp", &[("hashtag", "#Đường12"), ("hashtag", "#cướp")]);
+        check(
+            "#Đường12 và #cướp",
+            &[("hashtag", "#Đường12"), ("hashtag", "#cướp")],
+        );
         check("#trộm-cắp", &[("hashtag", "#trộm")]);
         check("#tro\u{323}\u{302}m", &[("hashtag", "#tro")]);
         check("#113", &[]);
@@ -252,16 +319,36 @@ mod tests {
         check("/báo mất xe", &[]);
         check("gọi @keng_bot nhé", &[("mention", "@keng_bot")]);
         check("thư ai@keng_bot", &[]);
-        check("xem https://vi.du/a?b=1.", &[("url", "https://vi.du/a?b=1")]);
+        check(
+            "xem https://vi.du/a?b=1.",
+            &[("url", "https://vi.du/a?b=1")],
+        );
     }
 
     #[test]
     fn html_is_read_and_its_faults_are_named() {
         let (text, found) = parse_html("Tin <b>khẩn</b> &lt;1&gt; &amp; &copy;").unwrap();
         assert_eq!(text, "Tin khẩn <1> & &copy;");
-        assert_eq!(found, [Entity { kind: "bold", offset: 4, length: 4, url: None }]);
-        assert_eq!(parse_html("a <mẹ> b").unwrap_err(), "Unsupported start tag \"mẹ\" at byte offset 2");
-        assert_eq!(parse_html("a < b").unwrap_err(), "Unclosed start tag at byte offset 2");
-        assert_eq!(parse_html("<b>a").unwrap_err(), "Can't find end tag corresponding to start tag \"b\"");
+        assert_eq!(
+            found,
+            [Entity {
+                kind: "bold",
+                offset: 4,
+                length: 4,
+                url: None
+            }]
+        );
+        assert_eq!(
+            parse_html("a <mẹ> b").unwrap_err(),
+            "Unsupported start tag \"mẹ\" at byte offset 2"
+        );
+        assert_eq!(
+            parse_html("a < b").unwrap_err(),
+            "Unclosed start tag at byte offset 2"
+        );
+        assert_eq!(
+            parse_html("<b>a").unwrap_err(),
+            "Can't find end tag corresponding to start tag \"b\""
+        );
     }
 }

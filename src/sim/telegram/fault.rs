@@ -42,7 +42,10 @@ pub enum Fault {
 impl Fault {
     /// The call takes effect although it seems to fail.
     pub(super) fn is_after(&self) -> bool {
-        matches!(self, Self::BadGatewayAfter | Self::ErrorAfter | Self::CloseAfter | Self::HangAfter)
+        matches!(
+            self,
+            Self::BadGatewayAfter | Self::ErrorAfter | Self::CloseAfter | Self::HangAfter
+        )
     }
 
     /// The name used by the control API.
@@ -50,10 +53,16 @@ impl Fault {
         let number = |key: &str| value.get(key).and_then(serde_json::Value::as_u64);
         let text = |key: &str| value.get(key).and_then(serde_json::Value::as_str);
         Some(match name {
-            "too_many" => Self::TooMany { retry_after: number("retry_after").unwrap_or(1) },
+            "too_many" => Self::TooMany {
+                retry_after: number("retry_after").unwrap_or(1),
+            },
             "refuse" => Self::Refuse {
-                code: number("code").and_then(|code| u16::try_from(code).ok()).unwrap_or(400),
-                description: text("description").unwrap_or("Bad Request: refused").to_owned(),
+                code: number("code")
+                    .and_then(|code| u16::try_from(code).ok())
+                    .unwrap_or(400),
+                description: text("description")
+                    .unwrap_or("Bad Request: refused")
+                    .to_owned(),
             },
             "bad_gateway" => Self::BadGateway,
             "bad_gateway_after" => Self::BadGatewayAfter,
@@ -86,12 +95,24 @@ pub struct Rule {
 impl Rule {
     /// The next call of `method` meets `fault`, once.
     pub fn once(method: &str, fault: Fault) -> Self {
-        Self { method: method.to_owned(), chat: None, percent: 100.0, times: Some(1), fault }
+        Self {
+            method: method.to_owned(),
+            chat: None,
+            percent: 100.0,
+            times: Some(1),
+            fault,
+        }
     }
 
     /// `percent` of all calls of `method` meet `fault`.
     pub fn percent(method: &str, percent: f64, fault: Fault) -> Self {
-        Self { method: method.to_owned(), chat: None, percent, times: None, fault }
+        Self {
+            method: method.to_owned(),
+            chat: None,
+            percent,
+            times: None,
+            fault,
+        }
     }
 
     /// The same for one chat only.
@@ -151,7 +172,11 @@ impl Faults {
     /// Everything goes well again.
     pub(super) fn clear(&mut self) {
         let (dice, met) = (self.dice.clone(), self.met);
-        *self = Self { dice, met, ..Self::new(0) };
+        *self = Self {
+            dice,
+            met,
+            ..Self::new(0)
+        };
     }
 
     /// The fault that this call meets. `posts`: it puts a message in a chat.
@@ -160,7 +185,10 @@ impl Faults {
             return None;
         }
         let dice = &mut self.dice;
-        let index = self.rules.iter().position(|rule| rule.covers(method, posts, chat) && dice.percent(rule.percent))?;
+        let index = self
+            .rules
+            .iter()
+            .position(|rule| rule.covers(method, posts, chat) && dice.percent(rule.percent))?;
         self.met += 1;
         let rule = self.rules.get_mut(index)?;
         let fault = rule.fault.clone();
@@ -185,10 +213,15 @@ mod tests {
     #[test]
     fn a_rule_for_one_time_is_met_once_by_the_calls_it_covers() {
         let mut faults = Faults::new(1);
-        faults.rules.push(Rule::once("send*", Fault::CloseAfter).for_chat(super::super::Chat { id: -5 }));
+        faults
+            .rules
+            .push(Rule::once("send*", Fault::CloseAfter).for_chat(super::super::Chat { id: -5 }));
         assert_eq!(faults.meet("getMe", false, None), None);
         assert_eq!(faults.meet("sendMessage", true, Some(-6)), None);
-        assert_eq!(faults.meet("sendMessage", true, Some(-5)), Some(Fault::CloseAfter));
+        assert_eq!(
+            faults.meet("sendMessage", true, Some(-5)),
+            Some(Fault::CloseAfter)
+        );
         assert_eq!(faults.meet("sendMessage", true, Some(-5)), None);
     }
 
@@ -196,8 +229,12 @@ mod tests {
     fn one_percent_is_about_one_in_a_hundred_and_the_same_every_time() {
         let count = |seed| {
             let mut faults = Faults::new(seed);
-            faults.rules.push(Rule::percent("send*", 1.0, Fault::CloseAfter));
-            (0..10_000).filter(|_| faults.meet("sendMessage", true, None).is_some()).count()
+            faults
+                .rules
+                .push(Rule::percent("send*", 1.0, Fault::CloseAfter));
+            (0..10_000)
+                .filter(|_| faults.meet("sendMessage", true, None).is_some())
+                .count()
         };
         assert!((60..140).contains(&count(7)), "{}", count(7));
         assert_eq!(count(7), count(7));

@@ -18,7 +18,10 @@ pub struct Limits {
 impl Default for Limits {
     /// 30 a second, 20 a minute to a group (core.telegram.org/bots/faq).
     fn default() -> Self {
-        Self { per_second: 30, group_per_minute: 20 }
+        Self {
+            per_second: 30,
+            group_per_minute: 20,
+        }
     }
 }
 
@@ -34,7 +37,11 @@ struct Window {
 
 impl Window {
     fn forget_before(&mut self, now: Instant, span: Duration) {
-        while self.moments.front().is_some_and(|then| now.duration_since(*then) >= span) {
+        while self
+            .moments
+            .front()
+            .is_some_and(|then| now.duration_since(*then) >= span)
+        {
             self.moments.pop_front();
         }
     }
@@ -78,7 +85,10 @@ pub(super) struct Meter {
 
 impl Meter {
     pub(super) fn new(limits: Option<Limits>) -> Self {
-        Self { limits, ..Self::default() }
+        Self {
+            limits,
+            ..Self::default()
+        }
     }
 
     /// Notes that a send to `chat` arrived.
@@ -122,7 +132,10 @@ impl Meter {
         if self.limits.is_some() {
             self.accepted.note(now, SECOND);
             if is_group {
-                self.accepted_chats.entry(chat).or_default().note(now, MINUTE);
+                self.accepted_chats
+                    .entry(chat)
+                    .or_default()
+                    .note(now, MINUTE);
             }
         }
         None
@@ -131,7 +144,8 @@ impl Meter {
     /// Notes that the send was answered 429.
     pub(super) fn refused(&mut self, chat: i64, retry_after: u64, now: Instant) {
         self.answered_429 += 1;
-        self.told_to_wait.insert(chat, now + Duration::from_secs(retry_after));
+        self.told_to_wait
+            .insert(chat, now + Duration::from_secs(retry_after));
     }
 
     /// Answers 429 to sends to `chat` (all chats without one) for a while.
@@ -155,7 +169,11 @@ impl Meter {
 
     /// The most sends to any one chat in any sliding minute.
     pub(super) fn max_in_any_chat_minute(&self) -> usize {
-        self.chats.values().map(|window| window.max).max().unwrap_or(0)
+        self.chats
+            .values()
+            .map(|window| window.max)
+            .max()
+            .unwrap_or(0)
     }
 }
 
@@ -179,9 +197,15 @@ mod tests {
         let start = Instant::now();
         let mut meter = Meter::new(Some(Limits::default()));
         for i in 0..20 {
-            assert_eq!(meter.admit(-1, true, start + Duration::from_millis(i * 100)), None);
+            assert_eq!(
+                meter.admit(-1, true, start + Duration::from_millis(i * 100)),
+                None
+            );
         }
-        assert_eq!(meter.admit(-1, true, start + Duration::from_secs(10)), Some(50));
+        assert_eq!(
+            meter.admit(-1, true, start + Duration::from_secs(10)),
+            Some(50)
+        );
         assert_eq!(meter.admit(-2, true, start + Duration::from_secs(10)), None);
         assert_eq!(meter.admit(-1, true, start + Duration::from_secs(60)), None);
     }

@@ -27,20 +27,28 @@ pub(super) struct Failure {
 
 impl Failure {
     pub(super) fn new(code: u16, description: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, description: description.into(), parameter: None }
+        Self {
+            code,
+            description: description.into(),
+            parameter: None,
+        }
     }
 
     pub(super) fn too_many(retry_after: u64) -> Self {
         Self {
             code: 429,
             description: format!("Too Many Requests: retry after {retry_after}").into(),
-            parameter: Some(("retry_after", i64::try_from(retry_after).unwrap_or(i64::MAX))),
+            parameter: Some((
+                "retry_after",
+                i64::try_from(retry_after).unwrap_or(i64::MAX),
+            )),
         }
     }
 
     /// The body of the answer.
     pub(super) fn body(&self) -> Vec<u8> {
-        let mut body = json!({"ok": false, "error_code": self.code, "description": self.description});
+        let mut body =
+            json!({"ok": false, "error_code": self.code, "description": self.description});
         if let (Some((name, value)), Some(map)) = (self.parameter, body.as_object_mut()) {
             let mut parameters = Map::new();
             parameters.insert(name.into(), value.into());
@@ -89,7 +97,9 @@ pub(super) fn call(world: &mut World, method: &str, args: &Args, now: Instant) -
             world.commands.clear();
             Ok(b"true".to_vec())
         }
-        "getmycommands" => Ok(Value::Array(world.commands.clone()).to_string().into_bytes()),
+        "getmycommands" => Ok(Value::Array(world.commands.clone())
+            .to_string()
+            .into_bytes()),
         "getchat" => get_chat(world, args),
         "getchatmember" => get_chat_member(world, args),
         "getchatmembercount" | "getchatmemberscount" => {
@@ -103,7 +113,10 @@ pub(super) fn call(world: &mut World, method: &str, args: &Args, now: Instant) -
             Ok(b"true".to_vec())
         }
         "getfile" => get_file(args),
-        "setmydescription" | "setmyshortdescription" | "setmyname" | "setchatmenubutton"
+        "setmydescription"
+        | "setmyshortdescription"
+        | "setmyname"
+        | "setchatmenubutton"
         | "setmydefaultadministratorrights" => Ok(b"true".to_vec()),
         _ => Err(Failure::new(404, "Not Found: method not found")),
     }
@@ -113,8 +126,16 @@ fn get_me(world: &World) -> Vec<u8> {
     let mut me: Value = serde_json::from_str(&world.bot_json).unwrap_or_default();
     if let Some(map) = me.as_object_mut() {
         map.insert("can_join_groups".into(), true.into());
-        map.insert("can_read_all_group_messages".into(), (!world.privacy_mode).into());
-        for name in ["supports_inline_queries", "can_connect_to_business", "has_main_web_app", "has_topics_enabled"] {
+        map.insert(
+            "can_read_all_group_messages".into(),
+            (!world.privacy_mode).into(),
+        );
+        for name in [
+            "supports_inline_queries",
+            "can_connect_to_business",
+            "has_main_web_app",
+            "has_topics_enabled",
+        ] {
             map.insert(name.into(), false.into());
         }
     }
@@ -131,69 +152,105 @@ enum Access {
 fn reach(world: &mut World, args: &Args, access: Access) -> Result<i64, Failure> {
     let id = match args.values.get("chat_id") {
         None | Some(Value::Null) => return Err(bad("Bad Request: chat_id is empty")),
-        Some(Value::String(text)) if text.is_empty() => return Err(bad("Bad Request: chat_id is empty")),
+        Some(Value::String(text)) if text.is_empty() => {
+            return Err(bad("Bad Request: chat_id is empty"));
+        }
         Some(value) => as_int(value).ok_or_else(|| bad("Bad Request: chat not found"))?,
     };
     let write = access == Access::Write;
     if !world.rooms.contains_key(&id) {
         return Err(match world.people.contains_key(&id) {
-            true if write => Failure::new(403, "Forbidden: bot can't initiate conversation with a user"),
+            true if write => Failure::new(
+                403,
+                "Forbidden: bot can't initiate conversation with a user",
+            ),
             _ => bad("Bad Request: chat not found"),
         });
     }
-    let Some(room) = world.rooms.get(&id) else { return Err(bad("Bad Request: chat not found")) };
+    let Some(room) = world.rooms.get(&id) else {
+        return Err(bad("Bad Request: chat not found"));
+    };
     match (room.sort, room.bot) {
         (Sort::Group, _) if room.migrated_to.is_some() && write => Err(Failure {
             parameter: room.migrated_to.map(|id| ("migrate_to_chat_id", id)),
             ..bad("Bad Request: group chat was upgraded to a supergroup chat")
         }),
         (_, Standing::Member | Standing::Administrator) => Ok(id),
-        (Sort::Private, Standing::Kicked) if write => Err(Failure::new(403, "Forbidden: bot was blocked by the user")),
-        (Sort::Private, Standing::Stranger | Standing::Left) if write => {
-            Err(Failure::new(403, "Forbidden: bot can't initiate conversation with a user"))
+        (Sort::Private, Standing::Kicked) if write => {
+            Err(Failure::new(403, "Forbidden: bot was blocked by the user"))
         }
+        (Sort::Private, Standing::Stranger | Standing::Left) if write => Err(Failure::new(
+            403,
+            "Forbidden: bot can't initiate conversation with a user",
+        )),
         (Sort::Private, _) => Ok(id),
         (_, Standing::Stranger) => Err(bad("Bad Request: chat not found")),
         (Sort::Group, _) if !write => Ok(id),
-        (Sort::Group, Standing::Kicked) => Err(Failure::new(403, "Forbidden: bot was kicked from the group chat")),
-        (Sort::Group, Standing::Left) => Err(Failure::new(403, "Forbidden: bot is not a member of the group chat")),
-        (Sort::Supergroup, Standing::Kicked) => {
-            Err(Failure::new(403, "Forbidden: bot was kicked from the supergroup chat"))
-        }
-        (Sort::Supergroup, Standing::Left) => {
-            Err(Failure::new(403, "Forbidden: bot is not a member of the supergroup chat"))
-        }
+        (Sort::Group, Standing::Kicked) => Err(Failure::new(
+            403,
+            "Forbidden: bot was kicked from the group chat",
+        )),
+        (Sort::Group, Standing::Left) => Err(Failure::new(
+            403,
+            "Forbidden: bot is not a member of the group chat",
+        )),
+        (Sort::Supergroup, Standing::Kicked) => Err(Failure::new(
+            403,
+            "Forbidden: bot was kicked from the supergroup chat",
+        )),
+        (Sort::Supergroup, Standing::Left) => Err(Failure::new(
+            403,
+            "Forbidden: bot is not a member of the supergroup chat",
+        )),
     }
 }
 
 /// A text as it will be seen, with its marks as a JSON array (or "").
 fn styled(args: &Args, text: &str, entities: &str) -> Result<(String, String), Failure> {
-    match args.text("parse_mode").map(str::to_ascii_lowercase).as_deref() {
+    match args
+        .text("parse_mode")
+        .map(str::to_ascii_lowercase)
+        .as_deref()
+    {
         Some("html") => {
-            let (visible, mut found) =
-                entity::parse_html(text).map_err(|error| Failure::new(400, format!("Bad Request: can't parse entities: {error}")))?;
+            let (visible, mut found) = entity::parse_html(text).map_err(|error| {
+                Failure::new(400, format!("Bad Request: can't parse entities: {error}"))
+            })?;
             found.extend(entity::find(&visible));
             found.sort_by_key(|one| one.offset);
             Ok((visible, entities_json(&found)))
         }
         Some("") | None => {
-            let given = args.json(entities).map_err(|()| bad("Bad Request: can't parse entities: expected an array"))?;
+            let given = args
+                .json(entities)
+                .map_err(|()| bad("Bad Request: can't parse entities: expected an array"))?;
             match given {
                 None => Ok((text.to_owned(), entities_json(&entity::find(text)))),
                 Some(Value::Array(given)) => {
                     let units = entity::utf16_len(text);
                     let mut kept = Vec::with_capacity(given.len());
                     for one in given {
-                        let number = |key| one.get(key).and_then(as_int).and_then(|n| usize::try_from(n).ok());
-                        let (Some(offset), Some(length)) = (number("offset"), number("length")) else {
-                            return Err(bad("Bad Request: can't parse MessageEntity: Field \"offset\" must be of type Number"));
+                        let number = |key| {
+                            one.get(key)
+                                .and_then(as_int)
+                                .and_then(|n| usize::try_from(n).ok())
+                        };
+                        let (Some(offset), Some(length)) = (number("offset"), number("length"))
+                        else {
+                            return Err(bad(
+                                "Bad Request: can't parse MessageEntity: Field \"offset\" must be of type Number",
+                            ));
                         };
                         // The server cuts entities that leave the text.
                         if length > 0 && offset + length <= units {
                             kept.push(one);
                         }
                     }
-                    let kept = if kept.is_empty() { String::new() } else { Value::Array(kept).to_string() };
+                    let kept = if kept.is_empty() {
+                        String::new()
+                    } else {
+                        Value::Array(kept).to_string()
+                    };
                     Ok((text.to_owned(), kept))
                 }
                 Some(_) => Err(bad("Bad Request: can't parse entities: expected an array")),
@@ -205,22 +262,38 @@ fn styled(args: &Args, text: &str, entities: &str) -> Result<(String, String), F
 
 /// Checks an inline keyboard; other kinds of keyboard pass as they are.
 fn markup_of(args: &Args) -> Result<String, Failure> {
-    let markup = args.json("reply_markup").map_err(|()| bad("Bad Request: can't parse reply keyboard markup JSON object"))?;
-    let Some(markup) = markup else { return Ok(String::new()) };
+    let markup = args
+        .json("reply_markup")
+        .map_err(|()| bad("Bad Request: can't parse reply keyboard markup JSON object"))?;
+    let Some(markup) = markup else {
+        return Ok(String::new());
+    };
     if !markup.is_object() {
         return Err(bad("Bad Request: object expected as reply markup"));
     }
-    let Some(keyboard) = markup.get("inline_keyboard") else { return Ok(String::new()) };
+    let Some(keyboard) = markup.get("inline_keyboard") else {
+        return Ok(String::new());
+    };
     let Some(rows) = keyboard.as_array() else {
-        return Err(bad("Bad Request: field \"inline_keyboard\" of the InlineKeyboardMarkup must be an Array"));
+        return Err(bad(
+            "Bad Request: field \"inline_keyboard\" of the InlineKeyboardMarkup must be an Array",
+        ));
     };
     for row in rows {
         let Some(row) = row.as_array() else {
-            return Err(bad("Bad Request: field \"inline_keyboard\" must be an Array of Arrays"));
+            return Err(bad(
+                "Bad Request: field \"inline_keyboard\" must be an Array of Arrays",
+            ));
         };
         for button in row {
-            if button.get("text").and_then(Value::as_str).is_none_or(str::is_empty) {
-                return Err(bad("Bad Request: can't parse inline keyboard button: Can't find field \"text\""));
+            if button
+                .get("text")
+                .and_then(Value::as_str)
+                .is_none_or(str::is_empty)
+            {
+                return Err(bad(
+                    "Bad Request: can't parse inline keyboard button: Can't find field \"text\"",
+                ));
             }
             let data = button.get("callback_data").and_then(Value::as_str);
             if data.is_some_and(|data| data.is_empty() || data.len() > 64) {
@@ -233,7 +306,10 @@ fn markup_of(args: &Args) -> Result<String, Failure> {
             }
         }
     }
-    if rows.iter().all(|row| row.as_array().is_none_or(Vec::is_empty)) {
+    if rows
+        .iter()
+        .all(|row| row.as_array().is_none_or(Vec::is_empty))
+    {
         return Ok(String::new());
     }
     Ok(json!({"inline_keyboard": keyboard}).to_string())
@@ -244,7 +320,9 @@ fn target(room: &Room, args: &Args) -> Result<(i64, i64), Failure> {
     let mut thread = args.int("message_thread_id").unwrap_or(0);
     if thread != 0 {
         match room.topics.get(&thread) {
-            Some(topic) if topic.closed && room.bot != Standing::Administrator => return Err(bad("Bad Request: TOPIC_CLOSED")),
+            Some(topic) if topic.closed && room.bot != Standing::Administrator => {
+                return Err(bad("Bad Request: TOPIC_CLOSED"));
+            }
             Some(_) => {}
             None if room.forum => return Err(bad("Bad Request: message thread not found")),
             // Outside forums a thread is the chain of answers to a message.
@@ -252,7 +330,9 @@ fn target(room: &Room, args: &Args) -> Result<(i64, i64), Failure> {
             None => return Err(bad("Bad Request: message thread not found")),
         }
     }
-    let reply = args.json("reply_parameters").map_err(|()| bad("Bad Request: can't parse reply parameters JSON object"))?;
+    let reply = args
+        .json("reply_parameters")
+        .map_err(|()| bad("Bad Request: can't parse reply parameters JSON object"))?;
     let (to, tolerant) = match &reply {
         Some(reply) => {
             if let Some(other) = reply.get("chat_id").and_then(as_int)
@@ -261,15 +341,28 @@ fn target(room: &Room, args: &Args) -> Result<(i64, i64), Failure> {
                 return Err(bad("Bad Request: message to be replied not found"));
             }
             let to = reply.get("message_id").and_then(as_int).unwrap_or(0);
-            (to, reply.get("allow_sending_without_reply").and_then(Value::as_bool).unwrap_or(false))
+            (
+                to,
+                reply
+                    .get("allow_sending_without_reply")
+                    .and_then(Value::as_bool)
+                    .unwrap_or(false),
+            )
         }
-        None => (args.int("reply_to_message_id").unwrap_or(0), args.flag("allow_sending_without_reply")),
+        None => (
+            args.int("reply_to_message_id").unwrap_or(0),
+            args.flag("allow_sending_without_reply"),
+        ),
     };
     if to == 0 {
         return Ok((thread, 0));
     }
     if !room.has(to) {
-        return if tolerant { Ok((thread, 0)) } else { Err(bad("Bad Request: message to be replied not found")) };
+        return if tolerant {
+            Ok((thread, 0))
+        } else {
+            Err(bad("Bad Request: message to be replied not found"))
+        };
     }
     if thread == 0
         && let Some(old) = room.post(to)
@@ -280,11 +373,24 @@ fn target(room: &Room, args: &Args) -> Result<(i64, i64), Failure> {
 }
 
 /// Writes the new message of the bot, keeps it, and gives it as JSON.
-fn deliver(world: &mut World, args: &Args, chat: i64, now: Instant, fill: impl FnOnce(&mut Post)) -> Outcome {
-    let Some(room) = world.rooms.get(&chat) else { return Err(bad("Bad Request: chat not found")) };
+fn deliver(
+    world: &mut World,
+    args: &Args,
+    chat: i64,
+    now: Instant,
+    fill: impl FnOnce(&mut Post),
+) -> Outcome {
+    let Some(room) = world.rooms.get(&chat) else {
+        return Err(bad("Bad Request: chat not found"));
+    };
     let (thread, reply_to) = target(room, args)?;
     let markup = markup_of(args)?;
-    let mut post = Post::new(world.next_message_id(chat), Author::Bot, world.clock.now(), now);
+    let mut post = Post::new(
+        world.next_message_id(chat),
+        Author::Bot,
+        world.clock.now(),
+        now,
+    );
     post.thread = thread;
     post.reply_to = reply_to;
     post.markup = markup;
@@ -329,11 +435,20 @@ fn caption_of(args: &Args) -> Result<(String, String), Failure> {
     Ok((text, entities))
 }
 
-fn send_media(world: &mut World, args: &Args, now: Instant, kind: Kind, field: &'static str) -> Outcome {
+fn send_media(
+    world: &mut World,
+    args: &Args,
+    now: Instant,
+    kind: Kind,
+    field: &'static str,
+) -> Outcome {
     let chat = reach(world, args, Access::Write)?;
     let upload: Option<Upload> = args.file(field).cloned();
     if upload.is_none() && !args.has(field) {
-        return Err(Failure::new(400, format!("Bad Request: there is no {field} in the request")));
+        return Err(Failure::new(
+            400,
+            format!("Bad Request: there is no {field} in the request"),
+        ));
     }
     let (text, entities) = caption_of(args)?;
     let number = world.dice.roll();
@@ -393,7 +508,10 @@ fn send_location(world: &mut World, args: &Args, now: Instant) -> Outcome {
     let longitude = degrees("longitude").ok_or_else(|| bad("Bad Request: longitude is empty"))?;
     deliver(world, args, chat, now, |post| {
         post.kind = Kind::Location;
-        post.extra = format!("\"location\":{}", json!({"latitude": latitude, "longitude": longitude}));
+        post.extra = format!(
+            "\"location\":{}",
+            json!({"latitude": latitude, "longitude": longitude})
+        );
     })
 }
 
@@ -425,7 +543,9 @@ fn edit(world: &mut World, args: &Args, now: Instant, part: Part) -> Outcome {
     };
     let markup = markup_of(args)?;
     let date = world.clock.now();
-    let Some(room) = world.rooms.get_mut(&chat) else { return Err(bad("Bad Request: chat not found")) };
+    let Some(room) = world.rooms.get_mut(&chat) else {
+        return Err(bad("Bad Request: chat not found"));
+    };
     let assumed = (1..=room.assumed).contains(&id);
     let Some(post) = room.post_mut(id).filter(|post| !post.deleted) else {
         if !assumed {
@@ -447,7 +567,9 @@ fn edit(world: &mut World, args: &Args, now: Instant, part: Part) -> Outcome {
     if part == Part::Text && post.kind != Kind::Text {
         return Err(bad("Bad Request: there is no text in the message to edit"));
     }
-    let same_text = new.as_ref().is_none_or(|(text, entities)| *text == post.text && *entities == post.entities);
+    let same_text = new
+        .as_ref()
+        .is_none_or(|(text, entities)| *text == post.text && *entities == post.entities);
     if same_text && markup == post.markup {
         return Err(bad(
             "Bad Request: message is not modified: specified new message content and reply markup are exactly the same \
@@ -472,11 +594,17 @@ fn edit(world: &mut World, args: &Args, now: Instant, part: Part) -> Outcome {
 fn delete(world: &mut World, args: &Args, now: Instant) -> Outcome {
     let chat = reach(world, args, Access::Write)?;
     let id = args.int("message_id").unwrap_or(0);
-    let Some(room) = world.rooms.get_mut(&chat) else { return Err(bad("Bad Request: chat not found")) };
+    let Some(room) = world.rooms.get_mut(&chat) else {
+        return Err(bad("Bad Request: chat not found"));
+    };
     let rules = room.bot == Standing::Administrator;
     let (sort, assumed) = (room.sort, (1..=room.assumed).contains(&id));
     let Some(post) = room.post_mut(id).filter(|post| !post.deleted) else {
-        return if assumed { Ok(b"true".to_vec()) } else { Err(bad("Bad Request: message to delete not found")) };
+        return if assumed {
+            Ok(b"true".to_vec())
+        } else {
+            Err(bad("Bad Request: message to delete not found"))
+        };
     };
     let own = post.author == Author::Bot;
     // 48 hours by the town's own clock would need every date; age is what counts.
@@ -491,30 +619,47 @@ fn delete(world: &mut World, args: &Args, now: Instant) -> Outcome {
 }
 
 fn answer_callback(world: &mut World, args: &Args, now: Instant) -> Outcome {
-    if args.text("text").is_some_and(|text| text.chars().count() > 200) {
+    if args
+        .text("text")
+        .is_some_and(|text| text.chars().count() > 200)
+    {
         return Err(bad("Bad Request: MESSAGE_TOO_LONG"));
     }
     let id = args.text("callback_query_id").unwrap_or("");
     match world.pressed.get_mut(id) {
-        Some(pressed) if pressed.answer.is_none() && now.duration_since(pressed.at) < Duration::from_secs(60) => {
+        Some(pressed)
+            if pressed.answer.is_none()
+                && now.duration_since(pressed.at) < Duration::from_secs(60) =>
+        {
             pressed.answer = Some(Value::Object(args.values.clone()));
             Ok(b"true".to_vec())
         }
-        _ => Err(bad("Bad Request: query is too old and response timeout expired or query ID is invalid")),
+        _ => Err(bad(
+            "Bad Request: query is too old and response timeout expired or query ID is invalid",
+        )),
     }
 }
 
 fn pin(world: &mut World, args: &Args, pinned: bool) -> Outcome {
     let chat = reach(world, args, Access::Write)?;
     let wanted = args.int("message_id");
-    let Some(room) = world.rooms.get_mut(&chat) else { return Err(bad("Bad Request: chat not found")) };
+    let Some(room) = world.rooms.get_mut(&chat) else {
+        return Err(bad("Bad Request: chat not found"));
+    };
     if room.sort == Sort::Supergroup && room.bot != Standing::Administrator {
-        return Err(bad("Bad Request: not enough rights to manage pinned messages in the chat"));
+        return Err(bad(
+            "Bad Request: not enough rights to manage pinned messages in the chat",
+        ));
     }
     let id = match wanted {
         Some(id) => id,
         None if pinned => return Err(bad("Bad Request: message identifier is not specified")),
-        None => room.posts.iter().rev().find(|post| post.pinned).map_or(0, |post| post.id),
+        None => room
+            .posts
+            .iter()
+            .rev()
+            .find(|post| post.pinned)
+            .map_or(0, |post| post.id),
     };
     let Some(post) = room.post_mut(id).filter(|post| !post.deleted) else {
         return Err(bad(match pinned {
@@ -526,7 +671,11 @@ fn pin(world: &mut World, args: &Args, pinned: bool) -> Outcome {
     post.pinned = pinned;
     let shown = post.clone();
     if changed {
-        world.play(chat, &shown, if pinned { What::Pinned } else { What::Unpinned });
+        world.play(
+            chat,
+            &shown,
+            if pinned { What::Pinned } else { What::Unpinned },
+        );
     }
     if changed && pinned {
         // The bot's own pin is one of the few things it hears of itself.
@@ -537,7 +686,10 @@ fn pin(world: &mut World, args: &Args, pinned: bool) -> Outcome {
             world.write_in(&mut inner, room, post, false);
         }
         let mut extra = Map::new();
-        extra.insert("pinned_message".into(), serde_json::from_slice(&inner).unwrap_or_default());
+        extra.insert(
+            "pinned_message".into(),
+            serde_json::from_slice(&inner).unwrap_or_default(),
+        );
         let bot = world.bot_id;
         world.notice(chat, bot, &extra);
     }
@@ -565,7 +717,9 @@ fn set_commands(world: &mut World, args: &Args) -> Outcome {
     for one in &commands {
         let text = |key| one.get(key).and_then(Value::as_str).unwrap_or("");
         let name = text("command").strip_prefix('/').unwrap_or(text("command"));
-        let letters = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+        let letters = name
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
         if name.is_empty() || name.len() > 32 || !letters {
             return Err(bad("Bad Request: BOT_COMMAND_INVALID"));
         }
@@ -579,7 +733,9 @@ fn set_commands(world: &mut World, args: &Args) -> Outcome {
 
 fn get_chat(world: &mut World, args: &Args) -> Outcome {
     let chat = reach(world, args, Access::Read)?;
-    let Some(room) = world.rooms.get(&chat) else { return Err(bad("Bad Request: chat not found")) };
+    let Some(room) = world.rooms.get(&chat) else {
+        return Err(bad("Bad Request: chat not found"));
+    };
     let mut value: Value = serde_json::from_str(&room.json).unwrap_or_default();
     if let Some(map) = value.as_object_mut() {
         map.insert("accent_color_id".into(), 1.into());
@@ -609,10 +765,15 @@ fn get_chat(world: &mut World, args: &Args) -> Outcome {
 
 fn get_chat_member(world: &mut World, args: &Args) -> Outcome {
     let chat = reach(world, args, Access::Read)?;
-    let user = args.int("user_id").ok_or_else(|| bad("Bad Request: invalid user_id specified"))?;
+    let user = args
+        .int("user_id")
+        .ok_or_else(|| bad("Bad Request: invalid user_id specified"))?;
     let mut out = Vec::new();
     if user == world.bot_id {
-        let standing = world.rooms.get(&chat).map_or(Standing::Left, |room| room.bot);
+        let standing = world
+            .rooms
+            .get(&chat)
+            .map_or(Standing::Left, |room| room.bot);
         write_member(&mut out, standing, &world.bot_json);
     } else if world.people.contains_key(&user) {
         write_member(&mut out, Standing::Member, &world.person_json(user));
@@ -624,9 +785,13 @@ fn get_chat_member(world: &mut World, args: &Args) -> Outcome {
 
 fn get_administrators(world: &mut World, args: &Args) -> Outcome {
     let chat = reach(world, args, Access::Read)?;
-    let Some(room) = world.rooms.get(&chat) else { return Err(bad("Bad Request: chat not found")) };
+    let Some(room) = world.rooms.get(&chat) else {
+        return Err(bad("Bad Request: chat not found"));
+    };
     if room.sort == Sort::Private {
-        return Err(bad("Bad Request: there are no administrators in the private chat"));
+        return Err(bad(
+            "Bad Request: there are no administrators in the private chat",
+        ));
     }
     let mut out = b"[".to_vec();
     if room.bot == Standing::Administrator {
@@ -638,8 +803,14 @@ fn get_administrators(world: &mut World, args: &Args) -> Outcome {
 
 fn leave(world: &mut World, args: &Args) -> Outcome {
     let chat = reach(world, args, Access::Write)?;
-    if world.rooms.get(&chat).is_some_and(|room| room.sort == Sort::Private) {
-        return Err(bad("Bad Request: chat member status can't be changed in private chats"));
+    if world
+        .rooms
+        .get(&chat)
+        .is_some_and(|room| room.sort == Sort::Private)
+    {
+        return Err(bad(
+            "Bad Request: chat member status can't be changed in private chats",
+        ));
     }
     let bot = world.bot_id;
     world.stand(chat, bot, Standing::Left);
@@ -652,7 +823,9 @@ fn get_file(args: &Args) -> Outcome {
         return Err(bad("Bad Request: file_id not specified"));
     }
     if !id.starts_with("AgAC") && !id.starts_with("BQAC") {
-        return Err(bad("Bad Request: wrong file_id or the file is temporarily unavailable"));
+        return Err(bad(
+            "Bad Request: wrong file_id or the file is temporarily unavailable",
+        ));
     }
     let unique: String = id.chars().rev().take(12).collect();
     let file = json!({

@@ -114,7 +114,9 @@ pub(super) fn write_number(out: &mut Vec<u8>, name: &str, value: i64) {
 /// The members of an object, without its braces.
 pub(super) fn members(object: &Map<String, Value>) -> String {
     let whole = serde_json::to_string(object).unwrap_or_default();
-    let inner = whole.strip_prefix('{').and_then(|whole| whole.strip_suffix('}'));
+    let inner = whole
+        .strip_prefix('{')
+        .and_then(|whole| whole.strip_suffix('}'));
     inner.unwrap_or_default().to_owned()
 }
 
@@ -126,7 +128,8 @@ pub(super) fn entities_json(found: &[Entity]) -> String {
     let all: Vec<Value> = found
         .iter()
         .map(|one| {
-            let mut value = serde_json::json!({"offset": one.offset, "length": one.length, "type": one.kind});
+            let mut value =
+                serde_json::json!({"offset": one.offset, "length": one.length, "type": one.kind});
             if let (Some(url), Some(map)) = (&one.url, value.as_object_mut()) {
                 map.insert("url".into(), url.clone().into());
             }

@@ -85,7 +85,14 @@ impl Queue {
         let id = self.next_id;
         self.next_id += 1;
         self.came += 1;
-        let one = Waiting { id, key, body, irregular: false, given: false, done: false };
+        let one = Waiting {
+            id,
+            key,
+            body,
+            irregular: false,
+            given: false,
+            done: false,
+        };
         if self.recent.len() == RECENT {
             self.recent.pop_front();
         }
@@ -99,14 +106,28 @@ impl Queue {
         let id = self.next_id;
         self.next_id += 1;
         self.came += 1;
-        self.waiting.push_back(Waiting { id, key, body, irregular: false, given: false, done: false });
+        self.waiting.push_back(Waiting {
+            id,
+            key,
+            body,
+            irregular: false,
+            given: false,
+            done: false,
+        });
     }
 
     /// Puts an update in line whose id, if it has one, follows no order.
     pub(super) fn push_irregular(&mut self, id: Option<i64>, key: i64, body: Bytes) {
         let id = id.unwrap_or(self.next_id - 1);
         self.came += 1;
-        self.waiting.push_back(Waiting { id, key, body, irregular: true, given: false, done: false });
+        self.waiting.push_back(Waiting {
+            id,
+            key,
+            body,
+            irregular: true,
+            given: false,
+            done: false,
+        });
     }
 
     /// Puts the newest `count` updates in line once more, unchanged.
@@ -140,7 +161,11 @@ impl Queue {
             }
         } else if offset > 0 && offset <= self.next_id {
             self.confirmed_offset = self.confirmed_offset.max(offset);
-            while self.waiting.front().is_some_and(|one| one.id < offset && (one.given || !one.irregular)) {
+            while self
+                .waiting
+                .front()
+                .is_some_and(|one| one.id < offset && (one.given || !one.irregular))
+            {
                 self.pop();
             }
         }
@@ -166,7 +191,7 @@ impl Queue {
 
     /// What stands in line at or after `place`, with the next place to ask
     /// for: the webhook's way of reading.
-    pub(super) fn from_place(&self, place: u64) -> (Vec<(u64, Waiting)>, u64) {
+    pub(super) fn waiting_from(&self, place: u64) -> (Vec<(u64, Waiting)>, u64) {
         let skip = usize::try_from(place.saturating_sub(self.front)).unwrap_or(usize::MAX);
         let from = self.front.max(place);
         let found = (from..)
@@ -179,7 +204,10 @@ impl Queue {
 
     /// Confirms the single update at `place`.
     pub(super) fn settle(&mut self, place: u64) {
-        let Some(index) = place.checked_sub(self.front).and_then(|index| usize::try_from(index).ok()) else {
+        let Some(index) = place
+            .checked_sub(self.front)
+            .and_then(|index| usize::try_from(index).ok())
+        else {
             return;
         };
         if let Some(one) = self.waiting.get_mut(index) {
@@ -228,7 +256,11 @@ mod tests {
     }
 
     fn poll(queue: &mut Queue, offset: i64, limit: usize) -> Vec<i64> {
-        queue.poll(offset, limit).iter().map(|b| str::from_utf8(b).unwrap().parse().unwrap()).collect()
+        queue
+            .poll(offset, limit)
+            .iter()
+            .map(|b| str::from_utf8(b).unwrap().parse().unwrap())
+            .collect()
     }
 
     #[test]
@@ -270,7 +302,7 @@ mod tests {
     #[test]
     fn settled_updates_leave_in_any_order() {
         let mut queue = filled(3);
-        let (seen, next) = queue.from_place(0);
+        let (seen, next) = queue.waiting_from(0);
         assert_eq!((seen.len(), next), (3, 3));
         queue.settle(1);
         assert_eq!(queue.len(), 2);

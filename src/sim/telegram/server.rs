@@ -149,7 +149,8 @@ impl Inner {
             return Err(self.conflict(text).await);
         }
         let offset = args.int("offset").unwrap_or(0);
-        let mut limit = usize::try_from(args.int("limit").unwrap_or(100).clamp(1, 100)).unwrap_or(100);
+        let mut limit =
+            usize::try_from(args.int("limit").unwrap_or(100).clamp(1, 100)).unwrap_or(100);
         let mut timeout = args.int("timeout").unwrap_or(0).clamp(0, LONGEST_POLL);
         let start = Instant::now();
         let ticket = {
@@ -192,7 +193,11 @@ impl Inner {
                 (poll.ticket != ticket).then_some(poll.ended_by_webhook)
             };
             match replaced {
-                Some(true) => return Err(self.conflict("Conflict: terminated by setWebhook request").await),
+                Some(true) => {
+                    return Err(self
+                        .conflict("Conflict: terminated by setWebhook request")
+                        .await);
+                }
                 Some(false) => {
                     let text = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running";
                     return Err(self.conflict(text).await);
@@ -213,7 +218,11 @@ impl Inner {
 
     /// `setWebhook` and `deleteWebhook`; the text goes into `description`.
     fn set_webhook(self: &Arc<Self>, args: &Args, delete: bool) -> Result<&'static str, Failure> {
-        let url = if delete { "" } else { args.text("url").unwrap_or("") };
+        let url = if delete {
+            ""
+        } else {
+            args.text("url").unwrap_or("")
+        };
         allow(&mut self.look(), args);
         if args.flag("drop_pending_updates") {
             self.look().queue.clear();
@@ -228,10 +237,17 @@ impl Inner {
         if secret.len() > 256 {
             return Err(Failure::new(400, "Bad Request: secret token is too long"));
         }
-        if !secret.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')) {
-            return Err(Failure::new(400, "Bad Request: secret token contains unallowed characters"));
+        if !secret
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
+        {
+            return Err(Failure::new(
+                400,
+                "Bad Request: secret token contains unallowed characters",
+            ));
         }
-        let connections = usize::try_from(args.int("max_connections").unwrap_or(40).clamp(1, 100)).unwrap_or(40);
+        let connections =
+            usize::try_from(args.int("max_connections").unwrap_or(40).clamp(1, 100)).unwrap_or(40);
         let address = webhook::Address::parse(url)?;
         self.end_poll();
         // The old one ends before the new one begins, so that no update is
@@ -243,11 +259,19 @@ impl Inner {
 
     /// Carries out a method for which no network is needed, unless it is too
     /// much for the limits.
-    pub(super) fn carry_out(&self, method: &str, args: &Args, arrived: Instant) -> Result<Vec<u8>, Failure> {
+    pub(super) fn carry_out(
+        &self,
+        method: &str,
+        args: &Args,
+        arrived: Instant,
+    ) -> Result<Vec<u8>, Failure> {
         self.change(|world| {
             if method::posts(method) {
                 let chat = method::chat_of(args).unwrap_or(0);
-                let is_group = world.rooms.get(&chat).is_none_or(super::world::Room::is_group);
+                let is_group = world
+                    .rooms
+                    .get(&chat)
+                    .is_none_or(super::world::Room::is_group);
                 if let Some(wait) = world.meter.admit(chat, is_group, arrived) {
                     world.meter.refused(chat, wait, arrived);
                     return Err(Failure::too_many(wait));
@@ -262,7 +286,11 @@ impl Inner {
 /// default set.
 fn allow(world: &mut World, args: &Args) {
     if let Ok(Some(Value::Array(kinds))) = args.json("allowed_updates") {
-        let kinds: Vec<String> = kinds.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+        let kinds: Vec<String> = kinds
+            .iter()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect();
         world.allowed = (!kinds.is_empty()).then_some(kinds);
     }
 }
@@ -309,7 +337,13 @@ impl Listener for Door {
                 Ok((stream, peer)) => {
                     // Without it answers are only slower.
                     let _ = stream.set_nodelay(true);
-                    return (Wire { stream, cut: Arc::default() }, peer);
+                    return (
+                        Wire {
+                            stream,
+                            cut: Arc::default(),
+                        },
+                        peer,
+                    );
                 }
                 // Out of file handles, most likely: let others close some.
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
@@ -334,13 +368,21 @@ impl Wire {
 }
 
 impl AsyncRead for Wire {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Ready<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Ready<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Wire {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Ready<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Ready<io::Result<usize>> {
         if self.is_cut() {
             return Ready::Ready(Err(io::ErrorKind::ConnectionReset.into()));
         }
@@ -398,8 +440,12 @@ async fn handle(
         return json(status, answer.to_string().into_bytes());
     }
     let not_found = || json(404, Failure::new(404, "Not Found").body());
-    let Some(rest) = path.strip_prefix("/bot") else { return not_found() };
-    let Some((token, method)) = rest.split_once('/') else { return not_found() };
+    let Some(rest) = path.strip_prefix("/bot") else {
+        return not_found();
+    };
+    let Some((token, method)) = rest.split_once('/') else {
+        return not_found();
+    };
     if token != inner.options.token {
         let text = match token.split_once(':') {
             Some((id, _)) if id.parse::<u64>().is_ok_and(|id| id > 0) => "Unauthorized",
@@ -407,7 +453,11 @@ async fn handle(
         };
         return json(401, Failure::new(401, text).body());
     }
-    let content_type = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let content_type = head
+        .headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("");
     let args = Args::read(head.uri.query(), content_type, &body);
     match answer(&inner, method, args).await {
         Some(response) => response,
@@ -419,7 +469,11 @@ async fn handle(
 }
 
 /// Answers one call of the bot; `None` cuts the connection.
-async fn answer(inner: &Arc<Inner>, name: &str, args: Result<Args, &'static str>) -> Option<Response> {
+async fn answer(
+    inner: &Arc<Inner>,
+    name: &str,
+    args: Result<Args, &'static str>,
+) -> Option<Response> {
     let arrived = Instant::now();
     let method = name.to_ascii_lowercase();
     let args = match args {
@@ -445,10 +499,12 @@ async fn answer(inner: &Arc<Inner>, name: &str, args: Result<Args, &'static str>
     } else {
         match method.as_str() {
             "getupdates" => inner.poll(&args).await,
-            "setwebhook" | "deletewebhook" => inner.set_webhook(&args, method == "deletewebhook").map(|text| {
-                description = Some(text);
-                b"true".to_vec()
-            }),
+            "setwebhook" | "deletewebhook" => inner
+                .set_webhook(&args, method == "deletewebhook")
+                .map(|text| {
+                    description = Some(text);
+                    b"true".to_vec()
+                }),
             "getwebhookinfo" => Ok(webhook::info(inner).to_string().into_bytes()),
             _ => inner.carry_out(&method, &args, arrived),
         }
@@ -458,7 +514,10 @@ async fn answer(inner: &Arc<Inner>, name: &str, args: Result<Args, &'static str>
         Err(failure) => (
             failure.code,
             failure.body(),
-            failure.parameter.filter(|(name, _)| *name == "retry_after").map(|(_, seconds)| seconds),
+            failure
+                .parameter
+                .filter(|(name, _)| *name == "retry_after")
+                .map(|(_, seconds)| seconds),
         ),
     };
     let mut html = false;
@@ -469,17 +528,24 @@ async fn answer(inner: &Arc<Inner>, name: &str, args: Result<Args, &'static str>
         None => {}
         Some(Fault::TooMany { retry_after }) => {
             if posts {
-                inner.look().meter.refused(chat.unwrap_or(0), retry_after, arrived);
+                inner
+                    .look()
+                    .meter
+                    .refused(chat.unwrap_or(0), retry_after, arrived);
             }
             (status, body) = (429, Failure::too_many(retry_after).body());
             header = i64::try_from(retry_after).ok();
         }
-        Some(Fault::Refuse { code, description }) => (status, body) = (code, Failure::new(code, description).body()),
+        Some(Fault::Refuse { code, description }) => {
+            (status, body) = (code, Failure::new(code, description).body())
+        }
         Some(Fault::BadGateway | Fault::BadGatewayAfter) => {
             let page = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n";
             (status, body, html) = (502, page.as_bytes().to_vec(), true);
         }
-        Some(Fault::ErrorAfter) => (status, body) = (500, Failure::new(500, "Internal Server Error").body()),
+        Some(Fault::ErrorAfter) => {
+            (status, body) = (500, Failure::new(500, "Internal Server Error").body())
+        }
         Some(Fault::CloseBefore | Fault::CloseAfter) => cut = true,
         Some(Fault::HangBefore | Fault::HangAfter) => hang = true,
         Some(Fault::Body(bytes)) => (status, body) = (200, bytes),
@@ -507,10 +573,14 @@ async fn answer(inner: &Arc<Inner>, name: &str, args: Result<Args, &'static str>
     }
     let mut response = json(status, body);
     if html {
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
     }
     if let Some(seconds) = header {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     Some(response)
 }
@@ -530,7 +600,11 @@ fn wrap(result: &[u8], description: Option<&str>) -> Vec<u8> {
 
 fn json(status: u16, body: Vec<u8>) -> Response {
     let mut response = Response::new(Body::from(body));
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
     response
 }

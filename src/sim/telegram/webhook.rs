@@ -56,12 +56,18 @@ pub(super) struct Address {
 
 impl Address {
     pub(super) fn parse(url: &str) -> Result<Self, Failure> {
-        let rest = url
-            .strip_prefix("http://")
-            .ok_or_else(|| Failure::new(400, "Bad Request: bad webhook: this simulator posts over http:// only"))?;
+        let rest = url.strip_prefix("http://").ok_or_else(|| {
+            Failure::new(
+                400,
+                "Bad Request: bad webhook: this simulator posts over http:// only",
+            )
+        })?;
         let (host, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
         let port = if host.contains(':') { "" } else { ":80" };
-        Ok(Self { host: format!("{host}{port}"), path: path.to_owned() })
+        Ok(Self {
+            host: format!("{host}{port}"),
+            path: path.to_owned(),
+        })
     }
 }
 
@@ -79,7 +85,11 @@ pub(super) fn info(inner: &Inner) -> Value {
     });
     if let Some(map) = info.as_object_mut() {
         if let Some(hook) = webhook.as_ref() {
-            let error = hook.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let error = hook
+                .last_error
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone();
             if let Some((date, text)) = error {
                 map.insert("last_error_date".into(), date.into());
                 map.insert("last_error_message".into(), text.into());
@@ -108,7 +118,13 @@ struct Post {
 }
 
 /// Begins to post; everything that waits goes first.
-pub(super) fn start(inner: &Arc<Inner>, url: &str, address: Address, secret: &str, connections: usize) -> Webhook {
+pub(super) fn start(
+    inner: &Arc<Inner>,
+    url: &str,
+    address: Address,
+    secret: &str,
+    connections: usize,
+) -> Webhook {
     let last_error = Arc::new(Mutex::new(None));
     let post = Arc::new(Post {
         inner: Arc::downgrade(inner),
@@ -121,28 +137,46 @@ pub(super) fn start(inner: &Arc<Inner>, url: &str, address: Address, secret: &st
         pause: inner.options.webhook_pause,
     });
     let task = tokio::spawn(distribute(post));
-    Webhook { url: url.to_owned(), connections, last_error, task }
+    Webhook {
+        url: url.to_owned(),
+        connections,
+        last_error,
+        task,
+    }
 }
 
 async fn distribute(post: Arc<Post>) {
     let mut workers = JoinSet::new();
     let mut place = 0;
     loop {
-        let Some(inner) = post.inner.upgrade() else { return };
+        let Some(inner) = post.inner.upgrade() else {
+            return;
+        };
         let news = inner.news.notified();
         tokio::pin!(news);
         news.as_mut().enable();
         let (fresh, shuffle) = {
             let world = inner.look();
-            let (fresh, next) = if world.queue.held { (Vec::new(), place) } else { world.queue.from_place(place) };
+            let (fresh, next) = if world.queue.held {
+                (Vec::new(), place)
+            } else {
+                world.queue.waiting_from(place)
+            };
             place = next;
             (fresh, world.faults.shuffle_webhook)
         };
         {
             let mut lines = post.lines.lock().unwrap_or_else(PoisonError::into_inner);
             for (place, one) in fresh {
-                #[expect(clippy::cast_possible_wrap, reason = "only has to be different for each update")]
-                let key = if shuffle { i64::MIN + place as i64 } else { one.key };
+                #[expect(
+                    clippy::cast_possible_wrap,
+                    reason = "only has to be different for each update"
+                )]
+                let key = if shuffle {
+                    i64::MIN + place as i64
+                } else {
+                    one.key
+                };
                 match lines.entry(key) {
                     Entry::Occupied(mut line) => line.get_mut().push_back((place, one)),
                     Entry::Vacant(line) => {
@@ -167,10 +201,14 @@ async fn work(post: Arc<Post>, key: i64) {
         };
         let Some((place, update)) = next else { return };
         let tried = {
-            let Ok(_permit) = post.free.acquire().await else { return };
+            let Ok(_permit) = post.free.acquire().await else {
+                return;
+            };
             post.deliver(&update.body).await
         };
-        let Some(inner) = post.inner.upgrade() else { return };
+        let Some(inner) = post.inner.upgrade() else {
+            return;
+        };
         match tried {
             Ok(answer) => {
                 failures = 0;
@@ -181,7 +219,9 @@ async fn work(post: Arc<Post>, key: i64) {
                 inner.change(|world| world.queue.settle(place));
                 answer_is_call(&inner, &answer);
                 let mut lines = post.lines.lock().unwrap_or_else(PoisonError::into_inner);
-                let Some(line) = lines.get_mut(&key) else { return };
+                let Some(line) = lines.get_mut(&key) else {
+                    return;
+                };
                 line.pop_front();
                 // Gone in the same breath as found empty: whoever comes next
                 // starts a new line.
@@ -192,11 +232,16 @@ async fn work(post: Arc<Post>, key: i64) {
             }
             Err((text, retry_after)) => {
                 let date = inner.look().clock.now();
-                *post.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some((date, text));
+                *post
+                    .last_error
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner) = Some((date, text));
                 let pause = match (retry_after, failures) {
                     (Some(asked), _) => asked.min(Duration::from_secs(3600)),
                     (None, 0) => Duration::ZERO,
-                    (None, n) => (post.pause * 2_u32.saturating_pow(n.min(16) - 1)).min(LONGEST_PAUSE),
+                    (None, n) => {
+                        (post.pause * 2_u32.saturating_pow(n.min(16) - 1)).min(LONGEST_PAUSE)
+                    }
                 };
                 failures += 1;
                 drop(inner);
@@ -207,13 +252,23 @@ async fn work(post: Arc<Post>, key: i64) {
 }
 
 fn answer_is_call(inner: &Inner, answer: &[u8]) {
-    let Ok(Value::Object(mut values)) = serde_json::from_slice(answer) else { return };
-    let Some(Value::String(method)) = values.remove("method") else { return };
-    let args = Args { values, files: Vec::new() };
+    let Ok(Value::Object(mut values)) = serde_json::from_slice(answer) else {
+        return;
+    };
+    let Some(Value::String(method)) = values.remove("method") else {
+        return;
+    };
+    let args = Args {
+        values,
+        files: Vec::new(),
+    };
     let method = method.to_ascii_lowercase();
     let now = Instant::now();
     if super::method::posts(&method) {
-        inner.look().meter.arrived(super::method::chat_of(&args).unwrap_or(0), now);
+        inner
+            .look()
+            .meter
+            .arrived(super::method::chat_of(&args).unwrap_or(0), now);
     }
     // The result of a call made this way is told to nobody.
     let _ = inner.carry_out(&method, &args, now);
@@ -226,16 +281,21 @@ impl Post {
         let exchange = tokio::time::timeout(PATIENCE, self.exchange(body)).await;
         match exchange {
             Ok(Ok((status, _, answer))) if (200..300).contains(&status) => Ok(answer),
-            Ok(Ok((status, retry_after, _))) => {
-                Err((format!("Wrong response from the webhook: {status}"), retry_after))
-            }
+            Ok(Ok((status, retry_after, _))) => Err((
+                format!("Wrong response from the webhook: {status}"),
+                retry_after,
+            )),
             Ok(Err(error)) => Err((format!("Connection failed: {error}"), None)),
             Err(_) => Err(("Read timeout expired".to_owned(), None)),
         }
     }
 
     async fn exchange(&self, body: &Bytes) -> io::Result<(u16, Option<Duration>, Vec<u8>)> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let idle = self
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
         let mut stream = match idle {
             Some(stream) => stream,
             None => {
@@ -261,7 +321,10 @@ impl Post {
         stream.write_all(&request).await?;
         let (status, retry_after, answer, reusable) = read_answer(&mut stream).await?;
         if reusable {
-            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(stream);
+            self.idle
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(stream);
         }
         Ok((status, retry_after, answer))
     }
@@ -278,16 +341,23 @@ async fn read_answer(stream: &mut TcpStream) -> io::Result<(u16, Option<Duration
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
     };
-    let head = String::from_utf8_lossy(read.get(..head_end).unwrap_or_default()).to_ascii_lowercase();
+    let head =
+        String::from_utf8_lossy(read.get(..head_end).unwrap_or_default()).to_ascii_lowercase();
     let status = head
         .split(' ')
         .nth(1)
         .and_then(|code| code.trim().parse().ok())
         .ok_or(io::ErrorKind::InvalidData)?;
     let field = |name: &str| {
-        head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':').map(|value| value.trim().to_owned()))
+        head.lines().find_map(|line| {
+            line.strip_prefix(name)?
+                .strip_prefix(':')
+                .map(|value| value.trim().to_owned())
+        })
     };
-    let retry_after = field("retry-after").and_then(|text| text.parse().ok()).map(Duration::from_secs);
+    let retry_after = field("retry-after")
+        .and_then(|text| text.parse().ok())
+        .map(Duration::from_secs);
     let close = field("connection").is_some_and(|value| value == "close");
     let mut body = read.split_off(head_end);
     if field("transfer-encoding").is_some_and(|value| value.contains("chunked")) {
@@ -299,7 +369,9 @@ async fn read_answer(stream: &mut TcpStream) -> io::Result<(u16, Option<Duration
         }
         return Ok((status, retry_after, unchunk(&body), !close));
     }
-    let length: usize = field("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
+    let length: usize = field("content-length")
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(0);
     while body.len() < length {
         if stream.read_buf(&mut body).await? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
@@ -312,8 +384,11 @@ fn unchunk(mut body: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     while let Some(at) = body.windows(2).position(|two| two == b"\r\n") {
         let size = body.get(..at).and_then(|size| str::from_utf8(size).ok());
-        let size = size.and_then(|size| usize::from_str_radix(size.split(';').next()?.trim(), 16).ok());
-        let Some(size) = size.filter(|size| *size > 0) else { break };
+        let size =
+            size.and_then(|size| usize::from_str_radix(size.split(';').next()?.trim(), 16).ok());
+        let Some(size) = size.filter(|size| *size > 0) else {
+            break;
+        };
         out.extend_from_slice(body.get(at + 2..at + 2 + size).unwrap_or_default());
         body = body.get(at + 4 + size..).unwrap_or_default();
     }

@@ -13,7 +13,9 @@ use serde_json::{Map, Value, json};
 use super::entity;
 use super::fault::Faults;
 use super::meter::Meter;
-use super::post::{Author, Kind, Post, Surroundings, entities_json, members, write_number, write_post, write_text};
+use super::post::{
+    Author, Kind, Post, Surroundings, entities_json, members, write_number, write_post, write_text,
+};
 use super::queue::Queue;
 use super::{Call, Keep, Options, Scene, What};
 
@@ -59,16 +61,28 @@ pub(super) struct Clock {
 impl Clock {
     pub(super) fn new(start: Option<i64>, speed: f64) -> Self {
         let base = start.unwrap_or_else(|| {
-            #[expect(clippy::disallowed_methods, reason = "the one place where the town reads the wall clock")]
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "the one place where the town reads the wall clock"
+            )]
             let now = SystemTime::now();
-            now.duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+            now.duration_since(UNIX_EPOCH).map_or(0, |since| {
+                i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+            })
         });
-        Self { base, since: Instant::now(), speed }
+        Self {
+            base,
+            since: Instant::now(),
+            speed,
+        }
     }
 
     /// Unix seconds.
     pub(super) fn now(&self) -> i64 {
-        #[expect(clippy::cast_possible_truncation, reason = "seconds since the start are few")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "seconds since the start are few"
+        )]
         let passed = (self.since.elapsed().as_secs_f64() * self.speed) as i64;
         self.base + passed
     }
@@ -224,7 +238,8 @@ pub(super) struct World {
 }
 
 /// Not delivered unless asked for by name.
-const EXCLUDED_BY_DEFAULT: [&str; 3] = ["chat_member", "message_reaction", "message_reaction_count"];
+const EXCLUDED_BY_DEFAULT: [&str; 3] =
+    ["chat_member", "message_reaction", "message_reaction_count"];
 
 /// The account that stands for administrators who write as the group.
 const ANONYMOUS: &str =
@@ -232,7 +247,12 @@ const ANONYMOUS: &str =
 
 impl World {
     pub(super) fn new(options: &Options) -> Self {
-        let bot_id = options.token.split(':').next().and_then(|id| id.parse().ok()).unwrap_or(1);
+        let bot_id = options
+            .token
+            .split(':')
+            .next()
+            .and_then(|id| id.parse().ok())
+            .unwrap_or(1);
         let mut dice = Dice::new(options.seed);
         let bot = json!({
             "id": bot_id, "is_bot": true,
@@ -266,7 +286,12 @@ impl World {
 
     // People and chats ------------------------------------------------------
 
-    pub(super) fn add_person(&mut self, name: &str, id: Option<i64>, username: Option<&str>) -> i64 {
+    pub(super) fn add_person(
+        &mut self,
+        name: &str,
+        id: Option<i64>,
+        username: Option<&str>,
+    ) -> i64 {
         let id = id.unwrap_or_else(|| {
             loop {
                 let id = 5_000_000_000 + i64::try_from(self.dice.below(2_900_000_000)).unwrap_or(0);
@@ -276,7 +301,9 @@ impl World {
             }
         });
         // Vietnamese order: the family name comes first, the given name last.
-        let (last, first) = name.rsplit_once(' ').map_or((None, name), |(family, given)| (Some(family), given));
+        let (last, first) = name
+            .rsplit_once(' ')
+            .map_or((None, name), |(family, given)| (Some(family), given));
         let mut user = Map::new();
         user.insert("id".into(), id.into());
         user.insert("is_bot".into(), false.into());
@@ -303,7 +330,13 @@ impl World {
         id
     }
 
-    pub(super) fn add_room(&mut self, title: &str, sort: Sort, forum: bool, id: Option<i64>) -> i64 {
+    pub(super) fn add_room(
+        &mut self,
+        title: &str,
+        sort: Sort,
+        forum: bool,
+        id: Option<i64>,
+    ) -> i64 {
         let id = id.unwrap_or_else(|| {
             loop {
                 let bare = i64::try_from(self.dice.below(890_000_000)).unwrap_or(0);
@@ -324,7 +357,8 @@ impl World {
             })
             .to_string(),
             Sort::Supergroup if forum => {
-                json!({"id": id, "title": title, "is_forum": true, "type": "supergroup"}).to_string()
+                json!({"id": id, "title": title, "is_forum": true, "type": "supergroup"})
+                    .to_string()
             }
             Sort::Supergroup => json!({"id": id, "title": title, "type": "supergroup"}).to_string(),
         };
@@ -363,7 +397,9 @@ impl World {
     }
 
     pub(super) fn next_message_id(&mut self, chat: i64) -> i64 {
-        let Some(room) = self.rooms.get_mut(&chat) else { return 0 };
+        let Some(room) = self.rooms.get_mut(&chat) else {
+            return 0;
+        };
         if room.sort == Sort::Supergroup {
             room.last_id += 1;
         } else {
@@ -426,10 +462,15 @@ impl World {
             match room.post(post.reply_to) {
                 // A reply into another topic does not carry the message.
                 Some(old) if room.forum && old.thread != post.thread => {
-                    out.extend_from_slice(b",\"external_reply\":{\"origin\":{\"type\":\"user\",\"sender_user\":");
+                    out.extend_from_slice(
+                        b",\"external_reply\":{\"origin\":{\"type\":\"user\",\"sender_user\":",
+                    );
                     out.extend_from_slice(match &old.author {
                         Author::Bot => self.bot_json.as_bytes(),
-                        Author::Person(id) => self.people.get(id).map_or(b"null", |human| human.json.as_bytes()),
+                        Author::Person(id) => self
+                            .people
+                            .get(id)
+                            .map_or(b"null", |human| human.json.as_bytes()),
                         Author::Anonymous(_) => ANONYMOUS.as_bytes(),
                     });
                     write_number(out, "date", old.date);
@@ -465,14 +506,20 @@ impl World {
         if room.bot == Standing::Administrator || !room.private_ears {
             return true;
         }
-        let to_bot = room.post(post.reply_to).is_some_and(|old| old.author == Author::Bot || old.shown);
+        let to_bot = room
+            .post(post.reply_to)
+            .is_some_and(|old| old.author == Author::Bot || old.shown);
         if to_bot {
             return true;
         }
         let called = format!("@{}", self.bot_username).to_lowercase();
         let text = post.text.to_lowercase();
         entity::find(&text).iter().any(|one| {
-            let units: Vec<u16> = text.encode_utf16().skip(one.offset).take(one.length).collect();
+            let units: Vec<u16> = text
+                .encode_utf16()
+                .skip(one.offset)
+                .take(one.length)
+                .collect();
             let part = String::from_utf16_lossy(&units);
             match one.kind {
                 "mention" => part == called,
@@ -497,7 +544,9 @@ impl World {
         if post.entities.is_empty() {
             post.entities = entities_json(&entity::find(&post.text));
         }
-        let Some(room) = self.rooms.get(&chat) else { return 0 };
+        let Some(room) = self.rooms.get(&chat) else {
+            return 0;
+        };
         post.shown = self.bot_hears(room, &post);
         let shown = post.shown;
         self.play(chat, &post, What::Wrote);
@@ -506,7 +555,9 @@ impl World {
                 room.posts.push(post);
             }
             if shown {
-                self.update("message", chat, |world, out| world.write_message(out, chat, id));
+                self.update("message", chat, |world, out| {
+                    world.write_message(out, chat, id)
+                });
             }
         } else {
             if shown {
@@ -526,7 +577,11 @@ impl World {
     /// A service notice, heard by the bot if it is there.
     pub(super) fn notice(&mut self, chat: i64, by: i64, extra: &Map<String, Value>) -> i64 {
         let extra = members(extra);
-        let author = if by == self.bot_id { Author::Bot } else { Author::Person(by) };
+        let author = if by == self.bot_id {
+            Author::Bot
+        } else {
+            Author::Person(by)
+        };
         self.write(chat, author, |post| {
             post.kind = Kind::Service;
             post.extra = extra;
@@ -536,7 +591,9 @@ impl World {
     /// A person changes their own message.
     pub(super) fn rewrite(&mut self, chat: i64, id: i64, text: &str) -> bool {
         let now = self.clock.now();
-        let Some(post) = self.rooms.get_mut(&chat).and_then(|room| room.post_mut(id)) else { return false };
+        let Some(post) = self.rooms.get_mut(&chat).and_then(|room| room.post_mut(id)) else {
+            return false;
+        };
         if post.deleted {
             return false;
         }
@@ -551,12 +608,18 @@ impl World {
 
     /// Tells the bot of the present form of a message, if it may know.
     pub(super) fn tell_edit(&mut self, chat: i64, id: i64) {
-        let Some(room) = self.rooms.get(&chat) else { return };
-        let Some(post) = room.post(id).cloned() else { return };
+        let Some(room) = self.rooms.get(&chat) else {
+            return;
+        };
+        let Some(post) = room.post(id).cloned() else {
+            return;
+        };
         let hears = self.bot_hears(room, &post);
         self.play(chat, &post, What::Edited);
         if hears {
-            self.update("edited_message", chat, |world, out| world.write_message(out, chat, id));
+            self.update("edited_message", chat, |world, out| {
+                world.write_message(out, chat, id)
+            });
         }
     }
 
@@ -564,7 +627,9 @@ impl World {
     pub(super) fn stand(&mut self, chat: i64, by: i64, new: Standing) {
         let date = self.clock.now();
         let privacy = self.privacy_mode;
-        let Some(room) = self.rooms.get_mut(&chat) else { return };
+        let Some(room) = self.rooms.get_mut(&chat) else {
+            return;
+        };
         let old = room.bot;
         if old == new {
             return;
@@ -575,7 +640,11 @@ impl World {
         }
         let (sort, json) = (room.sort, room.json.clone());
         let bot = self.bot_json.clone();
-        let by_json = if by == self.bot_id { bot.clone() } else { self.person_json(by) };
+        let by_json = if by == self.bot_id {
+            bot.clone()
+        } else {
+            self.person_json(by)
+        };
         let joined = !old.is_in() && new.is_in();
         // The first Start of a private chat is told by its message alone.
         if sort != Sort::Private || old != Standing::Stranger {
@@ -630,7 +699,12 @@ impl World {
         if room.sort != Sort::Group || room.migrated_to.is_some() {
             return None;
         }
-        let (title, standing, ears, wrote) = (room.title.clone(), room.bot, room.private_ears, room.bot_wrote);
+        let (title, standing, ears, wrote) = (
+            room.title.clone(),
+            room.bot,
+            room.private_ears,
+            room.bot_wrote,
+        );
         let new = self.add_room(&title, Sort::Supergroup, false, None);
         if let Some(room) = self.rooms.get_mut(&new) {
             room.bot = standing;
@@ -657,7 +731,13 @@ impl World {
         );
         let id = self.notice(chat, by, &extra);
         if let Some(room) = self.rooms.get_mut(&chat) {
-            room.topics.insert(id, Topic { name: name.to_owned(), closed: false });
+            room.topics.insert(
+                id,
+                Topic {
+                    name: name.to_owned(),
+                    closed: false,
+                },
+            );
             if let Some(post) = room.post_mut(id) {
                 post.thread = id;
             }
@@ -667,7 +747,14 @@ impl World {
 
     /// A person presses a button under a message. False if no such button is
     /// there, unless `forged`.
-    pub(super) fn press(&mut self, person: i64, chat: i64, id: i64, data: &str, forged: bool) -> Option<String> {
+    pub(super) fn press(
+        &mut self,
+        person: i64,
+        chat: i64,
+        id: i64,
+        data: &str,
+        forged: bool,
+    ) -> Option<String> {
         let room = self.rooms.get(&chat)?;
         let offered = match room.post(id) {
             Some(post) => !post.deleted && button_data(&post.markup).iter().any(|one| one == data),
@@ -679,7 +766,13 @@ impl World {
         let query = (self.dice.roll() >> 1).to_string();
         let instance = (chat.unsigned_abs().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 1).to_string();
         let from = self.person_json(person);
-        self.pressed.insert(query.clone(), Pressed { at: Instant::now(), answer: None });
+        self.pressed.insert(
+            query.clone(),
+            Pressed {
+                at: Instant::now(),
+                answer: None,
+            },
+        );
         let told = query.clone();
         self.update("callback_query", person, |world, out| {
             out.extend_from_slice(b"{\"id\":");
@@ -690,8 +783,13 @@ impl World {
             let start = out.len();
             world.write_message(out, chat, id);
             if out.len() == start {
-                let chat = world.rooms.get(&chat).map_or("{}", |room| room.json.as_str());
-                out.extend_from_slice(format!("{{\"chat\":{chat},\"message_id\":{id},\"date\":0}}").as_bytes());
+                let chat = world
+                    .rooms
+                    .get(&chat)
+                    .map_or("{}", |room| room.json.as_str());
+                out.extend_from_slice(
+                    format!("{{\"chat\":{chat},\"message_id\":{id},\"date\":0}}").as_bytes(),
+                );
             }
             out.extend_from_slice(b",\"chat_instance\":");
             write_text(out, &instance);
@@ -711,7 +809,9 @@ impl World {
         self.sent_total += 1;
         let id = post.id;
         let keep = self.keep;
-        let Some(room) = self.rooms.get_mut(&chat) else { return };
+        let Some(room) = self.rooms.get_mut(&chat) else {
+            return;
+        };
         room.bot_wrote = true;
         room.sent += 1;
         if keep == Keep::Everything {
@@ -728,7 +828,10 @@ impl World {
         if scenes.receiver_count() == 0 {
             return;
         }
-        let title = self.rooms.get(&chat).map_or_else(String::new, |room| room.title.clone());
+        let title = self
+            .rooms
+            .get(&chat)
+            .map_or_else(String::new, |room| room.title.clone());
         let who = match &post.author {
             Author::Bot => None,
             Author::Person(id) => self.people.get(id).map(|human| human.name.clone()),
@@ -764,7 +867,9 @@ pub(super) fn webhook_key(kind: &str, chat: i64) -> i64 {
 
 /// The bot as a chat member.
 pub(super) fn write_member(out: &mut Vec<u8>, standing: Standing, user: &str) {
-    out.extend_from_slice(format!("{{\"user\":{user},\"status\":\"{}\"", standing.name()).as_bytes());
+    out.extend_from_slice(
+        format!("{{\"user\":{user},\"status\":\"{}\"", standing.name()).as_bytes(),
+    );
     match standing {
         Standing::Administrator => out.extend_from_slice(
             br#","can_be_edited":false,"can_manage_chat":true,"can_change_info":true,"can_delete_messages":true,"can_invite_users":true,"can_restrict_members":true,"can_pin_messages":true,"can_manage_topics":true,"can_promote_members":false,"can_manage_video_chats":false,"can_post_stories":false,"can_edit_stories":false,"can_delete_stories":false,"is_anonymous":false"#,
