@@ -26,5 +26,6 @@ pub mod domain;
 pub mod intake;
 pub mod outbox;
 pub mod say;
+pub mod sim;
 pub mod store;
 pub mod web;

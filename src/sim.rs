@@ -1,0 +1,12 @@
+//! A make-believe town: servers that speak the platforms' protocols over
+//! loopback, and people who write in their chats.
+//!
+//! Tests, benches and the demo point the real program at these servers with
+//! `api_url`. Nothing here shares a type with `channel`: if both used one, both
+//! could be wrong together and no test would see it.
+//!
+//! - [`telegram`] speaks Telegram's Bot API;
+//! - [`folk`] knows what the people of a ward are called and what they write.
+
+pub mod folk;
+pub mod telegram;
