@@ -1,1 +1,174 @@
-//! The command line.
+//! The command line: one table of what the program can do.
+
+mod demo;
+mod export;
+mod import;
+mod keep;
+mod read;
+mod serve;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::Subcommand;
+use clap::ValueEnum;
+
+/// Kẻng: a bot for Vietnamese neighbourhood chat groups.
+#[derive(Debug, Parser)]
+#[command(name = "keng", version, about)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Join the groups and work.
+    Serve(ConfigArg),
+    /// Show a make-believe ward at work, on loopback, with nothing configured.
+    Demo {
+        /// End by itself, with a checked summary; exit code 0 only if it holds.
+        #[arg(long)]
+        once: bool,
+        /// Print only the summary, as one JSON object.
+        #[arg(long, requires = "once")]
+        json: bool,
+        /// Write every request, answer and update to this file, one JSON object a line.
+        #[arg(long, value_name = "FILE")]
+        record: Option<PathBuf>,
+    },
+    /// Run the simulated platforms alone, for the makers of bots.
+    Town {
+        /// Where to listen.
+        #[arg(long, default_value = "127.0.0.1:8081")]
+        listen: SocketAddr,
+    },
+    /// Read messages: JSON lines in, one JSON line out for each.
+    Read {
+        /// A directory with lexicon files that replace the built-in ones of the same name.
+        #[arg(long, value_name = "DIR")]
+        lexicon: Option<PathBuf>,
+        /// A handle or display name of the bot; may be given several times.
+        #[arg(long, value_name = "NAME")]
+        bot_name: Vec<String>,
+        /// Also print why.
+        #[arg(long)]
+        explain: bool,
+    },
+    /// Read a group's past from an export of Telegram Desktop; records only with --write.
+    Import {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// The account that is in the group.
+        #[arg(long)]
+        account: String,
+        /// Record what is shown.
+        #[arg(long)]
+        write: bool,
+        /// The export's result.json.
+        file: PathBuf,
+    },
+    /// Write records out, beside a running server or while it is down.
+    Export {
+        /// What to export.
+        what: What,
+        /// In which form.
+        #[arg(long, value_enum, default_value = "jsonl")]
+        format: Format,
+        /// Where to; the screen when not given (not for xlsx).
+        #[arg(long, short)]
+        output: Option<PathBuf>,
+        #[command(flatten)]
+        config: ConfigArg,
+    },
+    /// Check a config file and say what would run.
+    CheckConfig(ConfigArg),
+    /// Ask the running program whether it can record.
+    Health(ConfigArg),
+    /// Read the whole store and check every invariant; the server must be down.
+    Verify(ConfigArg),
+    /// Write a consistent copy of the store, beside a running server or while it is down.
+    Backup {
+        /// Where to.
+        file: PathBuf,
+        #[command(flatten)]
+        config: ConfigArg,
+    },
+    /// Make a new store from a backup; the store's directory must not exist or be empty.
+    Restore {
+        /// The backup.
+        file: PathBuf,
+        #[command(flatten)]
+        config: ConfigArg,
+    },
+}
+
+#[derive(Debug, Clone, clap::Args)]
+struct ConfigArg {
+    /// The config file.
+    #[arg(long, default_value = "ward.toml", value_name = "FILE")]
+    config: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum What {
+    Incidents,
+    Alerts,
+    Deliveries,
+    Audit,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Jsonl,
+    Csv,
+    Xlsx,
+}
+
+/// Does what was asked.
+///
+/// # Errors
+/// When it could not be done; the message says what happened and what to do.
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    match args.command {
+        Command::Serve(config) => serve::serve(&config.config),
+        Command::Demo { once, json, record } => demo::run(demo::Options { once, json, record }),
+        Command::Town { listen } => serve::town(listen),
+        Command::Read { lexicon, bot_name, explain } => {
+            let names = if bot_name.is_empty() { crate::config::defaults().bot_names } else { bot_name };
+            read::run(lexicon.as_deref(), &names, explain, std::io::stdin().lock(), std::io::stdout().lock())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Import { config, account, write, file } => import::run(&config.config, &account, write, &file),
+        Command::Export { what, format, output, config } => {
+            export::run(&config.config, what.into(), format, output.as_deref())
+        }
+        Command::CheckConfig(config) => serve::check_config(&config.config),
+        Command::Health(config) => keep::health(&config.config),
+        Command::Verify(config) => keep::verify(&config.config),
+        Command::Backup { file, config } => keep::backup(&config.config, &file),
+        Command::Restore { file, config } => keep::restore(&config.config, &file),
+    }
+}
+
+impl From<What> for crate::web::export::What {
+    fn from(what: What) -> Self {
+        match what {
+            What::Incidents => Self::Incidents,
+            What::Alerts => Self::Alerts,
+            What::Deliveries => Self::Deliveries,
+            What::Audit => Self::Audit,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_sound() {
+        use clap::CommandFactory as _;
+        super::Args::command().debug_assert();
+    }
+}

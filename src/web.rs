@@ -1,1 +1,154 @@
-//! Webhooks, health and metrics over HTTP.
+//! Webhooks, health, metrics and exports over HTTP.
+//!
+//! A webhook is answered 200 only when what it brought is durable; anything else makes the platform
+//! tell it again. Exports and backups are for the same machine's command line: they need the token that
+//! the running program leaves in its store directory, readable by its own user only.
+
+pub mod export;
+pub mod metrics;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::DefaultBodyLimit;
+use axum::extract::Path;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::StatusCode;
+use axum::http::header;
+use axum::response::IntoResponse;
+use axum::response::Response;
+use axum::routing::get;
+use axum::routing::post;
+use bytes::Bytes;
+use futures_util::stream;
+use subtle::ConstantTimeEq as _;
+use tracing::warn;
+
+use crate::channel::Channel;
+use crate::channel::HookError;
+use crate::domain::ids::AccountName;
+use crate::domain::secret::Secret;
+use crate::intake::Intake;
+use crate::store::Cursor;
+use crate::store::Store;
+use export::What;
+use metrics::Metrics;
+
+/// The largest webhook body taken, in bytes. Facebook's batches of 1,000 changes stay well below it.
+const MAX_BODY: usize = 8 << 20;
+
+/// How long `/health` waits for the store; DESIGN promises an answer within two seconds.
+const HEALTH_LIMIT: Duration = Duration::from_millis(1500);
+
+/// How many rows an export reads at a time.
+const EXPORT_PAGE: usize = 500;
+
+/// What the web is made of.
+#[derive(Debug)]
+pub struct Web {
+    /// The records.
+    pub store: Arc<dyn Store>,
+    /// Where residents' messages go.
+    pub intake: Intake,
+    /// The accounts, for their webhooks.
+    pub channels: HashMap<AccountName, Arc<dyn Channel>>,
+    /// The counters.
+    pub metrics: Arc<Metrics>,
+    /// Who may export and back up.
+    pub admin: Secret,
+}
+
+/// The routes. Serve them with any listener.
+pub fn router(web: Web) -> Router {
+    Router::new()
+        .route("/health", get(health))
+        .route("/metrics", get(scrape))
+        .route("/hooks/{account}", post(hook))
+        .route("/api/export/{what}", get(export_rows))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(Arc::new(web))
+}
+
+async fn health(State(web): State<Arc<Web>>) -> Response {
+    match tokio::time::timeout(HEALTH_LIMIT, web.store.health()).await {
+        Ok(Ok(())) => (StatusCode::OK, "ok\n").into_response(),
+        Ok(Err(error)) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n").into_response(),
+    }
+}
+
+async fn scrape(State(web): State<Arc<Web>>) -> Response {
+    let backlog = web.store.backlog().await.unwrap_or_default();
+    let text = web.metrics.encode(&backlog);
+    ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response()
+}
+
+/// A platform calls: checked over the raw bytes, recorded, and only then answered.
+async fn hook(State(web): State<Arc<Web>>, Path(account): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
+    let channel = AccountName::parse(&account).ok().and_then(|name| web.channels.get(&name));
+    let Some(channel) = channel else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let headers: Vec<(String, Vec<u8>)> =
+        headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect();
+    match channel.parse_hook(&headers, &body) {
+        Ok(inbound) => match web.intake.submit(inbound).await {
+            Ok(()) => StatusCode::OK.into_response(),
+            Err(error) => {
+                warn!(%account, %error, "a webhook could not be recorded; the platform will call again");
+                StatusCode::SERVICE_UNAVAILABLE.into_response()
+            }
+        },
+        Err(HookError::Forged) => {
+            warn!(%account, "a webhook call with a wrong or missing secret was refused");
+            StatusCode::UNAUTHORIZED.into_response()
+        }
+        Err(HookError::NotExpected) => StatusCode::NOT_FOUND.into_response(),
+        // Told again it would be just as unreadable, and would block what comes after it.
+        Err(HookError::Unreadable(why)) => {
+            web.metrics.unreadable_hook();
+            warn!(%account, why, "a webhook call that cannot be read was put aside");
+            StatusCode::OK.into_response()
+        }
+    }
+}
+
+impl Web {
+    /// Whether the caller holds the administrator's token.
+    fn admits(&self, headers: &HeaderMap) -> bool {
+        let given = headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "))
+            .unwrap_or_default();
+        given.ct_eq(self.admin.expose().as_bytes()).into()
+    }
+}
+
+/// Rows as JSON lines, page by page, so that a million of them need no memory.
+async fn export_rows(State(web): State<Arc<Web>>, Path(what): Path<String>, headers: HeaderMap) -> Response {
+    if !web.admits(&headers) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let Some(what) = What::parse(&what) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let store = Arc::clone(&web.store);
+    let pages = stream::try_unfold(Some(Cursor::default()), move |cursor| {
+        let store = Arc::clone(&store);
+        async move {
+            let Some(cursor) = cursor else { return Ok::<_, crate::store::StoreError>(None) };
+            let (rows, next) = export::page(&*store, what, &cursor, EXPORT_PAGE).await?;
+            let mut lines = String::new();
+            for row in rows {
+                lines.push_str(&row.to_string());
+                lines.push('\n');
+            }
+            Ok(Some((lines, next)))
+        }
+    });
+    ([(header::CONTENT_TYPE, "application/jsonl; charset=utf-8")], Body::from_stream(pages)).into_response()
+}

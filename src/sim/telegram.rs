@@ -96,7 +96,7 @@ use post::{Author, Post};
 use server::Inner;
 use world::{Sort, Standing, World, webhook_key};
 
-pub(crate) use world::Dice;
+pub use world::Dice;
 
 /// How much is kept of what happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,355 @@
+//! `keng demo`: a make-believe ward at work, with nothing configured.
+//!
+//! The same program as `keng serve` runs against a simulated Telegram on loopback, with the real store in
+//! a directory of its own. What is claimed at the end is counted from what the simulator saw and from what
+//! the store holds, never from what the script meant to happen.
+
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use anyhow::bail;
+use serde_json::json;
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::app::App;
+use crate::domain::clock::SystemClock;
+use crate::domain::incident::Incident;
+use crate::sim::folk::Folk;
+use crate::sim::telegram::Chat;
+use crate::sim::telegram::Options as Town;
+use crate::sim::telegram::Person;
+use crate::sim::telegram::Scene;
+use crate::sim::telegram::Telegram;
+use crate::sim::telegram::What;
+use crate::store::Cursor;
+use crate::store::Store;
+
+/// How long the bot may take for anything; it needs milliseconds.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The alert of the demo's officer; its first words are looked for in every group.
+const ALERT: &str = "Có người gọi điện tự xưng công an xã, bảo bà con cài ứng dụng VNeID qua đường link lạ. \
+                     Đó là lừa đảo. Bà con không bấm link, không đọc mã OTP cho ai, gọi ngay công an xã hoặc 113.";
+
+#[derive(Debug)]
+pub(super) struct Options {
+    pub(super) once: bool,
+    pub(super) json: bool,
+    pub(super) record: Option<PathBuf>,
+}
+
+/// The people and groups of the play.
+struct Ward {
+    town: Telegram,
+    groups: Vec<(Chat, &'static str)>,
+    residents: Vec<Person>,
+    officer: (Person, Chat),
+    head: (Person, Chat),
+}
+
+/// What was written, to be held against what was kept.
+#[derive(Default)]
+struct Said {
+    tagged: Vec<(Chat, i64)>,
+    untagged: Vec<String>,
+}
+
+pub(super) fn run(options: Options) -> anyhow::Result<ExitCode> {
+    super::serve::runtime()?.block_on(play(options))
+}
+
+async fn play(options: Options) -> anyhow::Result<ExitCode> {
+    let started = Instant::now();
+    let home = tempfile::Builder::new().prefix("keng-demo-").tempdir().context("making a directory for the store")?;
+    let ward = Ward::build().await?;
+    let config = crate::config::parse(&ward.config(home.path()), "the demo's config", &|name| {
+        (name == "KENG_DEMO_TOKEN").then(|| ward.town.token().to_owned())
+    })?;
+    let store_dir = home.path().join("data");
+    let transcript = (!options.json).then(|| ward.transcript());
+
+    let app = App::start(config, Arc::new(SystemClock)).await?;
+    for (chat, _) in &ward.groups {
+        ward.town.join_bot(*chat);
+        ward.town.promote_bot(*chat);
+    }
+    let pace = if options.once { Duration::from_millis(40) } else { Duration::from_millis(900) };
+    let mut said = Said::default();
+    let mut folk = Folk::new(1);
+    let acts = async {
+        ward.act(&mut folk, &mut said, pace, 36).await?;
+        let mut digests = ward.alert_and_digest().await?;
+        while !options.once {
+            ward.act(&mut folk, &mut said, pace, 60).await?;
+            digests += ward.digest().await?;
+        }
+        Ok::<usize, anyhow::Error>(digests)
+    };
+    let digests = tokio::select! {
+        ended = acts => ended?,
+        _ = tokio::signal::ctrl_c() => 0,
+    };
+    let receipts = ward.receipts(&said, app.store().as_ref(), options.once).await?;
+    let incidents = all_incidents(app.store().as_ref()).await?;
+    app.stop().await?;
+    if let Some(path) = &options.record {
+        ward.record(path)?;
+    }
+
+    // The simulator and the store are asked; nothing is assumed.
+    let recorded: BTreeSet<(String, String)> = incidents
+        .iter()
+        .flat_map(|incident| &incident.reports)
+        .map(|report| (report.room.native.to_string(), report.message.to_string()))
+        .collect();
+    let wanted: BTreeSet<(String, String)> =
+        said.tagged.iter().map(|(chat, id)| (chat.id.to_string(), id.to_string())).collect();
+    let alerted = ward
+        .groups
+        .iter()
+        .filter(|(chat, _)| ward.town.sent(*chat).iter().filter(|sent| sent.text.contains(ALERT)).count() == 1)
+        .count();
+    let untagged_stored = said.untagged.iter().filter(|text| stored_in(&store_dir, text)).count();
+    let holds = recorded == wanted
+        && receipts == said.tagged.len()
+        && untagged_stored == 0
+        && (!options.once || (alerted == ward.groups.len() && digests == 1));
+    let summary = json!({
+        "ok": holds,
+        "messages": said.tagged.len() + said.untagged.len(),
+        "tagged": said.tagged.len(),
+        "records": recorded.len(),
+        "receipts": receipts,
+        "rooms_alerted": { "telegram": alerted },
+        "digests": digests,
+        "untagged_stored": untagged_stored,
+        "seconds": (started.elapsed().as_secs_f64() * 10.0).round() / 10.0,
+    });
+    if let Some(transcript) = transcript {
+        transcript.abort();
+        println!("\n— Tổng kết, đếm từ những gì máy mô phỏng nhận được và kho lưu đang giữ —");
+        println!("tin nhắn trong nhóm      {}", summary["messages"]);
+        println!("  có thẻ, đã ghi nhận    {} / {}", recorded.len(), said.tagged.len());
+        println!("  có biên nhận           {receipts} / {}", said.tagged.len());
+        println!("  không thẻ, bị lưu      {untagged_stored}");
+        println!("nhóm nhận được cảnh báo  {alerted} / {}", ward.groups.len());
+        println!("bản tổng hợp             {digests}");
+        println!("{}", if holds { "Mọi thứ khớp." } else { "KHÔNG KHỚP: xem lại các con số trên." });
+    } else {
+        println!("{summary}");
+    }
+    Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl Ward {
+    async fn build() -> anyhow::Result<Self> {
+        let address = ([127, 0, 0, 1], 0).into();
+        let town = Telegram::start(address, Town::default()).await.context("starting the simulated Telegram")?;
+        let groups = vec![
+            (town.add_supergroup("Thôn Tân Trúc Tùng – bà con mình"), "06862/tan-truc-tung"),
+            (town.add_supergroup("Tổ 3 Tân Trúc Tùng"), "06862/tan-truc-tung"),
+            (town.add_group("Hội nhóm thôn Hạ"), "06862/thon-ha"),
+        ];
+        let mut folk = Folk::new(7);
+        let residents = (0..12).map(|_| town.add_person(&folk.name())).collect();
+        let officer = town.add_person("Phạm Thu Hà");
+        let head = town.add_person("Trần Văn Bình");
+        Ok(Self {
+            officer: (officer, town.start_private(officer)),
+            head: (head, town.start_private(head)),
+            residents,
+            groups,
+            town,
+        })
+    }
+
+    /// A ward's config as its operator would write it; only the addresses are the simulator's.
+    fn config(&self, home: &Path) -> String {
+        let mut text = format!(
+            "[store]\npath = {:?}\n[web]\nlisten = \"127.0.0.1:0\"\n\
+             [[area]]\nid = \"06862/tan-truc-tung\"\nname = \"thôn Tân Trúc Tùng\"\n\
+             [[area]]\nid = \"06862/thon-ha\"\nname = \"thôn Hạ\"\n\
+             [[account]]\nname = \"tg1\"\nplatform = \"telegram\"\napi_url = \"{}\"\n\
+             token = {{ env = \"KENG_DEMO_TOKEN\" }}\nreceive = \"poll\"\n\
+             [[officer]]\nname = \"Đ/c Hà\"\nrole = \"officer\"\narea = \"06862\"\naccounts = {{ tg1 = \"{}\" }}\n\
+             [[officer]]\nname = \"Bác Bình\"\nrole = \"head\"\narea = \"06862/tan-truc-tung\"\naccounts = {{ tg1 = \"{}\" }}\n",
+            home.join("data"),
+            self.town.url(),
+            self.officer.0.id,
+            self.head.0.id
+        );
+        for (chat, area) in &self.groups {
+            text.push_str(&format!("[[room]]\naccount = \"tg1\"\nnative = \"{}\"\narea = \"{area}\"\n", chat.id));
+        }
+        text
+    }
+
+    /// Residents write, one message after another: about one in three with a tag.
+    async fn act(&self, folk: &mut Folk, said: &mut Said, pace: Duration, count: usize) -> anyhow::Result<()> {
+        for turn in 0..count {
+            let (chat, _) = self.groups[folk.below(self.groups.len())];
+            let person = self.residents[folk.below(self.residents.len())];
+            if turn % 3 == 1 {
+                let report = folk.report();
+                let id = self.town.say(person, chat, &report.text);
+                said.tagged.push((chat, id));
+            } else {
+                let text = folk.chatter();
+                self.town.say(person, chat, text);
+                said.untagged.push(text.to_owned());
+            }
+            tokio::time::sleep(pace).await;
+        }
+        if !self.town.wait_confirmed(PATIENCE).await {
+            bail!("the bot did not take the messages within {PATIENCE:?}");
+        }
+        Ok(())
+    }
+
+    /// The officer warns every group, the head asks for the day.
+    async fn alert_and_digest(&self) -> anyhow::Result<usize> {
+        let (officer, desk) = self.officer;
+        let before = self.town.sent(desk).len();
+        self.town.say(officer, desk, &format!("/canhbao {ALERT}"));
+        let preview = self
+            .town
+            .wait(PATIENCE, || {
+                self.town.sent(desk).into_iter().skip(before).find(|sent| sent.button("Gửi").is_some())
+            })
+            .await
+            .context("the officer saw no preview of the alert")?;
+        let data = preview.button("Gửi").context("the preview has no button to send")?.to_owned();
+        self.town.press(officer, desk, preview.message_id, &data);
+        let all = self
+            .town
+            .wait(PATIENCE, || {
+                self.groups
+                    .iter()
+                    .all(|(chat, _)| self.town.sent(*chat).iter().any(|sent| sent.text.contains(ALERT)))
+                    .then_some(())
+            })
+            .await;
+        all.context("the alert did not reach every group")?;
+        self.digest().await
+    }
+
+    async fn digest(&self) -> anyhow::Result<usize> {
+        let (head, chat) = self.head;
+        let before = self.town.sent(chat).len();
+        self.town.say(head, chat, "/tonghop");
+        let digest = self
+            .town
+            .wait(PATIENCE, || {
+                self.town.sent(chat).into_iter().skip(before).find(|sent| sent.text.contains("thôn Tân Trúc Tùng"))
+            })
+            .await;
+        Ok(usize::from(digest.is_some()))
+    }
+
+    /// Tagged messages whose case code was told in their group. Receipts may be folded and, by the limits
+    /// of a group, come late: with `wait` their arrival is awaited.
+    async fn receipts(&self, said: &Said, store: &dyn Store, wait: bool) -> anyhow::Result<usize> {
+        let mut codes = Vec::new();
+        for incident in all_incidents(store).await? {
+            for report in &incident.reports {
+                codes.push((report.room.native.to_string(), report.message.to_string(), incident.id.to_string()));
+            }
+        }
+        let told = || {
+            said.tagged
+                .iter()
+                .filter(|(chat, message)| {
+                    let sent = self.town.sent(*chat);
+                    codes.iter().any(|(room, id, code)| {
+                        *room == chat.id.to_string()
+                            && *id == message.to_string()
+                            && sent.iter().any(|sent| has_word(&sent.text, code))
+                    })
+                })
+                .count()
+        };
+        if wait {
+            self.town.wait(PATIENCE, || (told() == said.tagged.len()).then_some(())).await;
+        }
+        Ok(told())
+    }
+
+    /// Prints what everybody can see, as it happens.
+    fn transcript(&self) -> tokio::task::JoinHandle<()> {
+        let mut scenes = self.town.watch();
+        tokio::spawn(async move {
+            loop {
+                match scenes.recv().await {
+                    Ok(scene) => print_scene(&scene),
+                    Err(RecvError::Lagged(missed)) => println!("… ({missed} dòng trôi qua)"),
+                    Err(RecvError::Closed) => return,
+                }
+            }
+        })
+    }
+
+    /// Every call with its answer, and every update, for judges that nobody here wrote.
+    fn record(&self, path: &Path) -> anyhow::Result<()> {
+        let file = std::fs::File::create(path).with_context(|| format!("creating {}", path.display()))?;
+        let mut out = std::io::BufWriter::new(file);
+        for call in self.town.calls() {
+            let line = json!({
+                "method": call.method,
+                "request": call.parameters,
+                "status": call.status,
+                "response": call.answer_json(),
+            });
+            writeln!(out, "{line}")?;
+        }
+        out.flush()?;
+        Ok(())
+    }
+}
+
+fn print_scene(scene: &Scene) {
+    let who = scene.who.as_deref().unwrap_or("🔔 Kẻng");
+    let verb = match scene.what {
+        What::Wrote => "",
+        What::Edited => " (sửa)",
+        What::Deleted => " (xoá)",
+        What::Pinned | What::Unpinned => return,
+    };
+    let indent = if scene.by_bot { "      " } else { "  " };
+    let text = scene.text.replace('\n', &format!("\n{indent}  "));
+    println!("[{}]\n{indent}{who}{verb}: {text}", scene.title);
+}
+
+async fn all_incidents(store: &dyn Store) -> anyhow::Result<Vec<Incident>> {
+    let mut all = Vec::new();
+    let mut from = Some(Cursor::default());
+    while let Some(cursor) = from {
+        let (page, next) = store.scan_incidents(&cursor, 500).await?;
+        all.extend(page);
+        from = next;
+    }
+    Ok(all)
+}
+
+fn has_word(text: &str, word: &str) -> bool {
+    text.split(|c: char| !c.is_alphanumeric()).any(|part| part == word)
+}
+
+/// Whether the words stand anywhere in the files of the store.
+fn stored_in(dir: &Path, words: &str) -> bool {
+    let Ok(entries) = std::fs::read_dir(dir) else { return false };
+    entries.flatten().any(|entry| {
+        let path = entry.path();
+        if path.is_dir() {
+            return stored_in(&path, words);
+        }
+        std::fs::read(&path)
+            .is_ok_and(|bytes| memchr::memmem::find(&bytes, words.as_bytes()).is_some())
+    })
+}

@@ -1,0 +1,152 @@
+//! `keng export`: the rows as JSON lines, CSV or a spreadsheet.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use anyhow::bail;
+use serde_json::Value;
+
+use super::Format;
+use super::keep;
+use crate::store::Cursor;
+use crate::web::export;
+use crate::web::export::What;
+
+/// A spreadsheet holds at most this many rows (Excel's limit), the heading included.
+const MAX_SHEET_ROWS: u32 = 1_048_576;
+
+/// Where rows go.
+enum Sheet<'a> {
+    Lines(Box<dyn Write + 'a>),
+    Csv { out: csv::Writer<Box<dyn Write + 'a>>, columns: Vec<String> },
+    Xlsx { book: Box<rust_xlsxwriter::Workbook>, path: &'a Path, columns: Vec<String>, row: u32 },
+}
+
+pub(super) fn run(config: &Path, what: What, format: Format, output: Option<&Path>) -> anyhow::Result<ExitCode> {
+    let config = crate::config::load(config)?;
+    let mut sheet = Sheet::open(format, output)?;
+    super::serve::runtime()?.block_on(async {
+        match keep::open_or_ask(&config).await? {
+            keep::Access::Store(store) => {
+                let mut from = Some(Cursor::default());
+                while let Some(cursor) = from {
+                    let (rows, next) = export::page(&*store, what, &cursor, 1000).await?;
+                    rows.iter().try_for_each(|row| sheet.row(row))?;
+                    from = next;
+                }
+                store.close().await?;
+                Ok(())
+            }
+            keep::Access::Running(server) => {
+                let mut lines = server.lines(&format!("api/export/{}", what.as_str())).await?;
+                while let Some(line) = lines.next().await? {
+                    let row = serde_json::from_str(&line).context("the running server sent a line that is not JSON")?;
+                    sheet.row(&row)?;
+                }
+                Ok::<_, anyhow::Error>(())
+            }
+        }
+    })?;
+    sheet.finish()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+impl<'a> Sheet<'a> {
+    fn open(format: Format, output: Option<&'a Path>) -> anyhow::Result<Self> {
+        if format == Format::Xlsx {
+            let Some(path) = output else { bail!("a spreadsheet needs a file: give --output FILE.xlsx") };
+            let mut book = Box::new(rust_xlsxwriter::Workbook::new());
+            book.add_worksheet();
+            return Ok(Self::Xlsx { book, path, columns: Vec::new(), row: 0 });
+        }
+        let out: Box<dyn Write> = match output {
+            Some(path) => Box::new(std::io::BufWriter::new(
+                std::fs::File::create(path).with_context(|| format!("creating {}", path.display()))?,
+            )),
+            None => Box::new(std::io::BufWriter::new(std::io::stdout().lock())),
+        };
+        Ok(match format {
+            Format::Jsonl => Self::Lines(out),
+            _ => Self::Csv { out: csv::Writer::from_writer(out), columns: Vec::new() },
+        })
+    }
+
+    fn row(&mut self, row: &Value) -> anyhow::Result<()> {
+        match self {
+            Self::Lines(out) => writeln!(out, "{row}")?,
+            Self::Csv { out, columns } => {
+                if columns.is_empty() {
+                    *columns = names(row);
+                    out.write_record(&*columns)?;
+                }
+                out.write_record(columns.iter().map(|name| cell(&row[name])))?;
+            }
+            Self::Xlsx { book, columns, row: number, .. } => {
+                let sheet = book.worksheet_from_index(0)?;
+                if columns.is_empty() {
+                    *columns = names(row);
+                    for (column, name) in columns.iter().enumerate() {
+                        sheet.write_string(0, column as u16, name)?;
+                    }
+                    sheet.set_freeze_panes(1, 0)?;
+                }
+                *number += 1;
+                if *number >= MAX_SHEET_ROWS {
+                    bail!("more than {} rows do not fit a spreadsheet: use --format csv", MAX_SHEET_ROWS - 1);
+                }
+                for (column, name) in columns.iter().enumerate() {
+                    sheet.write_string(*number, column as u16, clip(&cell(&row[name])))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> anyhow::Result<()> {
+        match self {
+            Self::Lines(mut out) => out.flush()?,
+            Self::Csv { mut out, .. } => out.flush()?,
+            Self::Xlsx { mut book, path, .. } => {
+                book.save(path).with_context(|| format!("writing {}", path.display()))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The columns, in the order in which the first row has them.
+fn names(row: &Value) -> Vec<String> {
+    row.as_object().map(|fields| fields.keys().cloned().collect()).unwrap_or_default()
+}
+
+/// One cell. A text that a spreadsheet would take for a formula gets an apostrophe in front: residents'
+/// words must not become code on an officer's machine.
+fn cell(value: &Value) -> String {
+    let text = match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let number = matches!(value, Value::Number(_)) || text.parse::<f64>().is_ok();
+    if !number && text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text }
+}
+
+/// A cell of a spreadsheet holds at most 32,767 characters (Excel's limit).
+fn clip(text: &str) -> String {
+    text.chars().take(32_767).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_residents_words_never_become_a_formula() {
+        assert_eq!(cell(&Value::from("=HYPERLINK(\"http://x\")")), "'=HYPERLINK(\"http://x\")");
+        assert_eq!(cell(&Value::from("-100123")), "-100123");
+        assert_eq!(cell(&Value::from("@bot cứu")), "'@bot cứu");
+        assert_eq!(cell(&Value::Null), "");
+    }
+}

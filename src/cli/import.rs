@@ -1,0 +1,69 @@
+//! `keng import`: a group's past, from an export of Telegram Desktop.
+//!
+//! Shows what would be recorded; records only with `--write`, and never answers anybody. Messages without
+//! a tag are passed over here as they are when they are live.
+
+use std::fs::File;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use anyhow::bail;
+
+use super::keep;
+use crate::app;
+use crate::channel::telegram::export::Export;
+use crate::channel::telegram::export::read_export;
+use crate::domain::ids::AccountName;
+use crate::intake::past;
+use crate::text::Lexicon;
+
+pub(super) fn run(config: &Path, account: &str, write: bool, file: &Path) -> anyhow::Result<ExitCode> {
+    let config = crate::config::load(config)?;
+    let account = AccountName::parse(account)?;
+    if !config.accounts.iter().any(|known| known.name == account) {
+        bail!("no [[account]] of the config is called `{account}`");
+    }
+    let input = File::open(file).with_context(|| format!("opening {}", file.display()))?;
+    let Export { chats, put_aside, .. } = read_export(input, &account)?;
+    let lexicon = match &config.lexicon {
+        Some(directory) => Lexicon::load(directory)?,
+        None => Lexicon::builtin()?,
+    };
+    let rules = app::rules(&config);
+    super::serve::runtime()?.block_on(async {
+        let store = if write {
+            match keep::open_or_create(&config).await? {
+                keep::Access::Store(store) => Some(store),
+                keep::Access::Running(_) => bail!("a server is running on this store: stop it, then import"),
+            }
+        } else {
+            None
+        };
+        let (mut messages, mut records, mut known) = (0_usize, 0_usize, 0_usize);
+        for chat in &chats {
+            println!("{} ({}): {} messages", chat.title, chat.room.native, chat.messages.len());
+            messages += chat.messages.len();
+            let past = past::read(&chat.messages, &lexicon, &rules, &config.bot_names);
+            for report in &past {
+                println!("  {}", past::line(report));
+            }
+            records += past.len();
+            if let Some(store) = &store {
+                known += past::record(Arc::clone(store), &past, &rules).await?;
+            }
+        }
+        for what in &put_aside {
+            println!("put aside: {what}");
+        }
+        println!("{messages} messages, {records} reports{}", match &store {
+            Some(_) => format!(": {} recorded, {known} were known already", records - known),
+            None => "; nothing was recorded, add --write to record them".to_owned(),
+        });
+        if let Some(store) = store {
+            store.close().await?;
+        }
+        Ok(ExitCode::SUCCESS)
+    })
+}
