@@ -17,3 +17,4 @@ pub mod message;
 pub mod person;
 pub mod reading;
 pub mod room;
+pub mod secret;
