@@ -90,6 +90,13 @@ pub trait Channel: Send + Sync + std::fmt::Debug {
     fn account(&self) -> &Account;
     /// What the platform can do.
     fn capabilities(&self) -> Capabilities;
+    /// Tells the platform what it must know before it can bring news (where the webhook is). At start.
+    ///
+    /// # Errors
+    /// When the platform did not take it.
+    async fn prepare(&self) -> Result<(), PollError> {
+        Ok(())
+    }
     /// Asks the platform who we are; also proves the token.
     async fn profile(&self) -> Result<Profile, PollError>;
     /// Posts once, without waiting, sleeping or trying again. The text fits [`Capabilities::max_text`].
