@@ -1,1 +1,2 @@
 //! Everything that is said leaves through here: claimed on disk, sent, settled.
+pub mod limit;
