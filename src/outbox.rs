@@ -1,2 +1,3 @@
 //! Everything that is said leaves through here: claimed on disk, sent, settled.
 pub mod limit;
+pub mod settle;
