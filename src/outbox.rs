@@ -1,1 +1,4 @@
 //! Everything that is said leaves through here: claimed on disk, sent, settled.
+pub mod limit;
+pub mod plan;
+pub mod settle;

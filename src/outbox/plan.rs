@@ -1,0 +1,735 @@
+//! Which waiting rows leave next.
+//!
+//! The rows of an account wait on disk, perhaps a hundred thousand of them; a [`Plan`] holds a window
+//! of about a thousand for each lane. It asks for pages ([`Plan::ask`]), is given them
+//! ([`Plan::feed`]), and says what to claim now and when to look again ([`Plan::pick`]).
+//!
+//! Promises:
+//! - **Lanes.** Urgent before reply before bulk, in the whole account and in each room. While alerts
+//!   take all that the account may send, one reply in [`SHARE`] sends still leaves: the officer's
+//!   report must not wait an hour for the alert it reports on.
+//! - **Order.** In a room, a row leaves only when every earlier row of its own or a more urgent lane
+//!   has ended there. Two lanes of a room do not wait for each other's answers, except the less urgent
+//!   for the more urgent.
+//! - **No starving.** Rows of a room that may not be spoken to now are passed over; when they fill the
+//!   window they are forgotten but for their room's mark, and read again when it is their time.
+//! - **Folding.** When more receipts wait in a room than it may hear now, or the limits are nearly
+//!   used up, those at its head become one message.
+//!
+//! Ids are handed out before they are stored, so a lower id may appear after a higher one was read:
+//! reading on begins a little before the end, and a whole reading follows within a second.
+//!
+//! Pure: the time, the limits and the rows are handed in.
+
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::collections::HashSet;
+use std::collections::VecDeque;
+use std::hash::BuildHasher;
+use std::hash::RandomState;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::limit::Limits;
+use crate::domain::clock::Time;
+use crate::domain::delivery::Body;
+use crate::domain::delivery::Delivery;
+use crate::domain::delivery::DeliveryState;
+use crate::domain::delivery::Lane;
+use crate::domain::ids::DeliveryId;
+use crate::domain::ids::RoomId;
+use crate::domain::room::RoomKind;
+
+/// Rows are claimed this long before the limits let them leave, so that a disk write does not delay
+/// them and many share one.
+pub const AHEAD: Duration = Duration::from_millis(30);
+
+/// Rows read at once.
+const PAGE: usize = 256;
+
+/// A lane's window in memory, counted in rows of ordinary length.
+const WINDOW: usize = 1024;
+
+/// Rows of one room in the window.
+const PER_ROOM: usize = 200;
+
+/// So many of them stay when the window is full.
+const SHORT_LINE: usize = 4;
+
+/// Receipts in one message; a hundred codes fit the smallest platform.
+const FOLD: usize = 100;
+
+/// While alerts use everything up, one send in so many is a reply's.
+const SHARE: u32 = 128;
+
+/// How far before the last id that was read the reading goes on.
+const OVERLAP: u64 = 256;
+
+/// A reading of a whole lane is followed by another one after at least so long for each page.
+const PAGE_REST: Duration = Duration::from_millis(5);
+
+/// New rows are followed by a whole reading within this time.
+const SECOND_LOOK: Duration = Duration::from_secs(1);
+
+/// Rooms that must wait longer than this make place for others when the window is full.
+const SHORT: Duration = Duration::from_secs(1);
+
+/// What waits in one line: a room, or something that concerns no room's order.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Line {
+    /// A room, under the id it has now.
+    Room(RoomId),
+    /// The answer to a pressed button.
+    Press(DeliveryId),
+}
+
+impl Line {
+    /// The room that will hear it, if any.
+    #[must_use]
+    pub fn room(&self) -> Option<&RoomId> {
+        match self {
+            Self::Room(room) => Some(room),
+            Self::Press(_) => None,
+        }
+    }
+}
+
+/// A page to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ask {
+    /// Of which lane.
+    pub lane: Lane,
+    /// After which row.
+    pub after: Option<DeliveryId>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// Rows that become one message.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Group {
+    /// Where they wait.
+    pub line: Line,
+    /// The kind of room.
+    pub kind: RoomKind,
+    /// Their lane.
+    pub lane: Lane,
+    /// One row, or several receipts.
+    pub rows: Vec<Delivery>,
+}
+
+/// What to do now.
+#[derive(Debug, Default)]
+pub struct Picked {
+    /// To be claimed, most urgent first.
+    pub groups: Vec<Group>,
+    /// When to look again, if nothing happens before.
+    pub again: Option<Instant>,
+    /// The account's limit is used up: looking before `again` is of no use.
+    pub used_up: bool,
+}
+
+/// How many more sends may be started, for each lane in order.
+///
+/// Less urgent lanes get less, so that sends that hang never fill all places.
+#[derive(Debug, Clone, Copy)]
+pub struct Places(pub [usize; 3]);
+
+#[derive(Debug)]
+struct Waiting {
+    kind: RoomKind,
+    rows: VecDeque<Delivery>,
+}
+
+/// Where the rows of a room begin that were passed over.
+#[derive(Debug, Clone, Copy)]
+struct PassedOver {
+    first: DeliveryId,
+    reading: u64,
+}
+
+#[derive(Debug)]
+struct Window {
+    lines: HashMap<Line, Waiting>,
+    /// The first row of each line.
+    heads: BTreeMap<DeliveryId, Line>,
+    /// The weight of all rows.
+    weight: usize,
+    /// Lines with rows on disk that are not in the window, by hash: a room costs 24 bytes, and two
+    /// rooms with one hash only wait for each other.
+    passed_over: HashMap<u64, PassedOver>,
+    /// When the first line that was passed over may be spoken to.
+    passed_over_until: Option<Instant>,
+    /// This reading has come so far.
+    cursor: Option<DeliveryId>,
+    at_end: bool,
+    /// Counts readings from the beginning.
+    reading: u64,
+    /// Pages of this reading; none once it has reached the end.
+    pages: Option<u32>,
+    /// A new reading begins no sooner.
+    rested_at: Option<Instant>,
+    /// New rows came since the last reading began.
+    second_look: Option<Instant>,
+    /// The window had less to give than could have left.
+    starved: bool,
+    /// Until then the window is full of rows that can leave soon.
+    full_until: Option<Instant>,
+}
+
+impl Window {
+    fn new() -> Self {
+        Self {
+            lines: HashMap::new(),
+            heads: BTreeMap::new(),
+            weight: 0,
+            passed_over: HashMap::new(),
+            passed_over_until: None,
+            cursor: None,
+            at_end: false,
+            reading: 0,
+            pages: Some(0),
+            rested_at: None,
+            second_look: None,
+            starved: false,
+            full_until: None,
+        }
+    }
+
+    /// When the lane should be read from its beginning again.
+    fn rereading_at(&self) -> Option<Instant> {
+        let wanted = match (self.passed_over_until, self.second_look) {
+            (Some(a), Some(b)) => a.min(b),
+            (a, b) => a.or(b)?,
+        };
+        Some(self.rested_at.map_or(wanted, |rested| wanted.max(rested)))
+    }
+
+    fn insert(&mut self, line: Line, kind: RoomKind, row: Delivery) {
+        let waiting = self.lines.entry(line.clone()).or_insert_with(|| Waiting {
+            kind,
+            rows: VecDeque::new(),
+        });
+        waiting.kind = kind;
+        let Err(index) = waiting.rows.binary_search_by_key(&row.id, |row| row.id) else {
+            return;
+        };
+        if index == 0 {
+            if let Some(head) = waiting.rows.front() {
+                self.heads.remove(&head.id);
+            }
+            self.heads.insert(row.id, line);
+        }
+        self.weight += weight(&row);
+        waiting.rows.insert(index, row);
+    }
+
+    /// Takes the first `count` rows of a line.
+    fn take(&mut self, line: &Line, count: usize) -> Vec<Delivery> {
+        let Some(waiting) = self.lines.get_mut(line) else {
+            return Vec::new();
+        };
+        if let Some(head) = waiting.rows.front() {
+            self.heads.remove(&head.id);
+        }
+        let count = count.min(waiting.rows.len());
+        let rows: Vec<Delivery> = waiting.rows.drain(..count).collect();
+        self.weight -= rows.iter().map(weight).sum::<usize>();
+        match waiting.rows.front() {
+            Some(head) => {
+                self.heads.insert(head.id, line.clone());
+            }
+            None => {
+                self.lines.remove(line);
+            }
+        }
+        rows
+    }
+
+    fn holds(&self, line: &Line, id: DeliveryId) -> bool {
+        self.lines
+            .get(line)
+            .is_some_and(|waiting| waiting.rows.binary_search_by_key(&id, |row| row.id).is_ok())
+    }
+
+    /// Whether a row of the line with a lower id waits, in the window or passed over.
+    fn has_before(&self, line: &Line, hash: u64, id: DeliveryId) -> bool {
+        self.lines
+            .get(line)
+            .and_then(|waiting| waiting.rows.front())
+            .is_some_and(|head| head.id < id)
+            || self
+                .passed_over
+                .get(&hash)
+                .is_some_and(|passed| passed.first < id)
+    }
+}
+
+/// The waiting rows of one account.
+#[derive(Debug)]
+pub struct Plan {
+    windows: [Window; 3],
+    /// Picked and not yet settled: on disk they may still look like waiting.
+    taken: HashSet<DeliveryId>,
+    /// Lines in which something is under way, a bit for each lane.
+    busy: HashMap<Line, u8>,
+    /// Alerts picked since the last reply.
+    since_reply: u32,
+    hasher: RandomState,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            windows: [Window::new(), Window::new(), Window::new()],
+            taken: HashSet::new(),
+            busy: HashMap::new(),
+            since_reply: 0,
+            hasher: RandomState::new(),
+        }
+    }
+}
+
+impl Plan {
+    /// New rows may have been queued.
+    pub fn woken(&mut self, now: Instant) {
+        for window in &mut self.windows {
+            if window.at_end {
+                window.at_end = false;
+                window.cursor = window
+                    .cursor
+                    .and_then(|cursor| cursor.0.checked_sub(OVERLAP))
+                    .map(DeliveryId);
+            }
+            window.second_look.get_or_insert(now + SECOND_LOOK);
+        }
+    }
+
+    /// The next page to read, most urgent lane first; none when the windows hold enough.
+    pub fn ask(&mut self, now: Instant) -> Option<Ask> {
+        for lane in Lane::ALL {
+            let window = &mut self.windows[lane as usize];
+            if window.at_end && window.rereading_at().is_some_and(|at| at <= now) {
+                window.at_end = false;
+                window.cursor = None;
+                window.reading += 1;
+                window.pages = Some(0);
+                window.passed_over_until = None;
+                window.second_look = None;
+            }
+            let hungry = window.weight < WINDOW / 2
+                || (window.starved && window.full_until.is_none_or(|until| until <= now));
+            if !window.at_end && hungry {
+                return Some(Ask {
+                    lane,
+                    after: window.cursor,
+                    limit: PAGE,
+                });
+            }
+        }
+        None
+    }
+
+    /// Takes in the page that was asked for. `place` tells under which id a room is reached now, and
+    /// its kind.
+    pub fn feed(
+        &mut self,
+        ask: Ask,
+        rows: Vec<Delivery>,
+        place: impl Fn(&RoomId) -> (RoomId, RoomKind),
+        limits: &Limits,
+        now: Instant,
+        wall: Time,
+    ) {
+        let last_page = rows.len() < ask.limit;
+        let window = &mut self.windows[ask.lane as usize];
+        window.pages = window.pages.map(|pages| pages + 1);
+        window.starved = false;
+        let mut made_place = false;
+        for row in rows {
+            let id = row.id;
+            if !self.taken.contains(&id) {
+                let (line, kind) = match &row.body {
+                    Body::PressAnswer { .. } => (Line::Press(id), RoomKind::Private),
+                    _ => {
+                        let (room, kind) = place(&row.room);
+                        (Line::Room(room), kind)
+                    }
+                };
+                if window.holds(&line, id) {
+                    window.cursor = window.cursor.max(Some(id));
+                    continue;
+                }
+                let hash = self.hasher.hash_one(&line);
+                match window.passed_over.get_mut(&hash) {
+                    Some(passed) if passed.reading == window.reading => {
+                        passed.first = passed.first.min(id);
+                        window.cursor = window.cursor.max(Some(id));
+                        continue;
+                    }
+                    // An earlier reading passed it over; this one has seen every row up to here.
+                    Some(_) => {
+                        window.passed_over.remove(&hash);
+                    }
+                    None => {}
+                }
+                if window.weight >= WINDOW && !made_place {
+                    made_place = true;
+                    make_place(window, &self.hasher, ask.lane, limits, now, wall);
+                    if window.passed_over.contains_key(&hash) {
+                        window.cursor = window.cursor.max(Some(id));
+                        continue;
+                    }
+                }
+                if window.weight >= WINDOW {
+                    // Full of rows that can leave soon: read on when they have.
+                    window.full_until = Some(now + SHORT / 10);
+                    return;
+                }
+                let full = window.lines.get(&line).is_some_and(|waiting| {
+                    waiting.rows.len() >= PER_ROOM
+                        && waiting.rows.back().is_some_and(|last| last.id < id)
+                });
+                if full {
+                    let reading = window.reading;
+                    window
+                        .passed_over
+                        .insert(hash, PassedOver { first: id, reading });
+                } else {
+                    window.insert(line, kind, row);
+                }
+            }
+            window.cursor = window.cursor.max(Some(id));
+        }
+        if last_page {
+            window.at_end = true;
+            if let Some(pages) = window.pages.take() {
+                window.rested_at = Some(now + PAGE_REST * pages);
+            }
+            let reading = window.reading;
+            window
+                .passed_over
+                .retain(|_, passed| passed.reading == reading);
+            if window.passed_over.is_empty() {
+                window.passed_over_until = None;
+            }
+        }
+    }
+
+    /// What to claim now. `ready` rows are claimed and wait for their moment already.
+    pub fn pick(
+        &mut self,
+        limits: &Limits,
+        places: Places,
+        ready: usize,
+        most: usize,
+        now: Instant,
+        wall: Time,
+    ) -> Picked {
+        let mut picked = Picked::default();
+        let mut budget = limits
+            .account_free_by(now + AHEAD)
+            .saturating_sub(ready)
+            .min(most);
+        let mut places = places.0;
+        let owed = self.since_reply >= SHARE;
+        for (lane, at_most) in [
+            (Lane::Reply, usize::from(owed)),
+            (Lane::Urgent, usize::MAX),
+            (Lane::Reply, usize::MAX),
+            (Lane::Bulk, usize::MAX),
+        ] {
+            let allowed = at_most.min(budget).min(places[lane as usize]);
+            if at_most == 0 {
+                continue;
+            }
+            let before = picked.groups.len();
+            self.pick_lane(lane, allowed, budget, limits, now, wall, &mut picked);
+            let count = picked.groups.len() - before;
+            budget -= count;
+            for place in &mut places {
+                *place = place.saturating_sub(count);
+            }
+            match lane {
+                Lane::Urgent => {
+                    self.since_reply = self
+                        .since_reply
+                        .saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
+                }
+                Lane::Reply if count > 0 => self.since_reply = 0,
+                Lane::Reply | Lane::Bulk => {}
+            }
+        }
+        let waits = self.windows.iter().any(|window| !window.heads.is_empty());
+        if budget == 0 && waits && picked.groups.len() < most {
+            picked.used_up = true;
+            let ready_at = limits.account_ready_at(now);
+            let early = ready_at.checked_sub(AHEAD).unwrap_or(ready_at);
+            picked.again = Some(early.max(now + AHEAD / 2));
+        }
+        for window in &self.windows {
+            if window.at_end
+                && let Some(at) = window.rereading_at()
+            {
+                sooner(&mut picked.again, at);
+            }
+        }
+        picked
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one step of pick, which has them all"
+    )]
+    fn pick_lane(
+        &mut self,
+        lane: Lane,
+        allowed: usize,
+        budget: usize,
+        limits: &Limits,
+        now: Instant,
+        wall: Time,
+        picked: &mut Picked,
+    ) {
+        if allowed == 0 {
+            return;
+        }
+        let (more_urgent, rest) = self.windows.split_at_mut(lane as usize);
+        let Some(window) = rest.first_mut() else {
+            return;
+        };
+        let blocking = (2_u8 << lane as u8) - 1;
+        // The account is the narrow place when it cannot serve every room that waits.
+        let narrow = budget < window.lines.len();
+        let mut chosen: Vec<(Line, RoomKind, usize)> = Vec::new();
+        for (&id, line) in &window.heads {
+            if chosen.len() >= allowed {
+                break;
+            }
+            if self.busy.get(line).is_some_and(|bits| bits & blocking != 0) {
+                continue;
+            }
+            let Some(waiting) = window.lines.get(line) else {
+                continue;
+            };
+            let Some(head) = waiting.rows.front() else {
+                continue;
+            };
+            if !more_urgent.is_empty() {
+                let hash = self.hasher.hash_one(line);
+                if more_urgent
+                    .iter()
+                    .any(|lane| lane.has_before(line, hash, id))
+                {
+                    continue;
+                }
+            }
+            let mut at = due_at(head, now, wall);
+            if let Some(room) = line.room() {
+                at = at.max(limits.room_ready_at(room, waiting.kind, lane, now));
+            }
+            if at > now + AHEAD || (at > now && due_at(head, now, wall) > now) {
+                sooner(&mut picked.again, at);
+                continue;
+            }
+            let mut count = 1;
+            if let Some(room) = line.room() {
+                let run = receipts_at_head(&waiting.rows, now, wall);
+                if run > 1 {
+                    let free = limits.room_free(room, waiting.kind, lane, now);
+                    let scarce = free * 4 < limits.room_most(waiting.kind, lane);
+                    if run > free || scarce || narrow {
+                        count = run;
+                    }
+                }
+            }
+            chosen.push((line.clone(), waiting.kind, count));
+        }
+        window.starved = chosen.len() < allowed && !window.at_end;
+        for (line, kind, count) in chosen {
+            let rows = window.take(&line, count);
+            self.taken.extend(rows.iter().map(|row| row.id));
+            *self.busy.entry(line.clone()).or_default() |= 1 << lane as u8;
+            if !window.lines.contains_key(&line)
+                && window
+                    .passed_over
+                    .contains_key(&self.hasher.hash_one(&line))
+            {
+                // The rest of this room is on disk only.
+                window.passed_over_until =
+                    Some(window.passed_over_until.map_or(now, |at| at.min(now)));
+            }
+            picked.groups.push(Group {
+                line,
+                kind,
+                lane,
+                rows,
+            });
+        }
+    }
+
+    /// Nothing of this lane is under way in this line any more.
+    pub fn free(&mut self, line: &Line, lane: Lane) {
+        if let Some(bits) = self.busy.get_mut(line) {
+            *bits &= !(1 << lane as u8);
+            if *bits == 0 {
+                self.busy.remove(line);
+            }
+        }
+    }
+
+    /// A row has ended on disk, or was not there to be claimed.
+    pub fn gone(&mut self, id: DeliveryId) {
+        self.taken.remove(&id);
+    }
+
+    /// A row waits again, on disk already. `room` and `kind` are those under which it is reached now.
+    pub fn put_back(&mut self, row: Delivery, room: RoomId, kind: RoomKind) {
+        self.taken.remove(&row.id);
+        let line = match &row.body {
+            Body::PressAnswer { .. } => Line::Press(row.id),
+            _ => Line::Room(room),
+        };
+        let hash = self.hasher.hash_one(&line);
+        let window = &mut self.windows[row.lane as usize];
+        if window
+            .passed_over
+            .get(&hash)
+            .is_some_and(|passed| passed.first < row.id)
+        {
+            return;
+        }
+        window.insert(line, kind, row);
+    }
+
+    /// A room goes on under another id: what waits for the old one joins the new one's line.
+    pub fn moved(&mut self, from: &RoomId, to: &RoomId) {
+        let old = Line::Room(from.clone());
+        let new = Line::Room(to.clone());
+        for window in &mut self.windows {
+            if let Some(passed) = window.passed_over.remove(&self.hasher.hash_one(&old)) {
+                let entry = window
+                    .passed_over
+                    .entry(self.hasher.hash_one(&new))
+                    .or_insert(passed);
+                entry.first = entry.first.min(passed.first);
+            }
+            if let Some(kind) = window.lines.get(&old).map(|waiting| waiting.kind) {
+                for row in window.take(&old, usize::MAX) {
+                    window.insert(new.clone(), kind, row);
+                }
+            }
+        }
+        if let Some(bits) = self.busy.remove(&old) {
+            *self.busy.entry(new).or_default() |= bits;
+        }
+    }
+
+    /// How many rows the windows hold.
+    #[must_use]
+    pub fn loaded(&self) -> usize {
+        self.windows
+            .iter()
+            .flat_map(|window| window.lines.values())
+            .map(|waiting| waiting.rows.len())
+            .sum()
+    }
+}
+
+/// Forgets the rows of rooms that must wait for long, but for a mark; if that is not enough, also the
+/// far ends of long lines.
+fn make_place(
+    window: &mut Window,
+    hasher: &RandomState,
+    lane: Lane,
+    limits: &Limits,
+    now: Instant,
+    wall: Time,
+) {
+    let mut long: Vec<(Line, DeliveryId)> = Vec::new();
+    for (&id, line) in &window.heads {
+        let Some(waiting) = window.lines.get(line) else {
+            continue;
+        };
+        let Some(head) = waiting.rows.front() else {
+            continue;
+        };
+        let mut at = due_at(head, now, wall);
+        if let Some(room) = line.room() {
+            at = at.max(limits.room_ready_at(room, waiting.kind, lane, now));
+        }
+        if at > now + SHORT {
+            sooner(&mut window.passed_over_until, at);
+            long.push((line.clone(), id));
+        }
+    }
+    let reading = window.reading;
+    for (line, first) in long {
+        window.take(&line, usize::MAX);
+        let passed = window
+            .passed_over
+            .entry(hasher.hash_one(&line))
+            .or_insert(PassedOver { first, reading });
+        passed.first = passed.first.min(first);
+        passed.reading = reading;
+    }
+    if window.weight < WINDOW * 3 / 4 {
+        return;
+    }
+    for (line, waiting) in &mut window.lines {
+        let Some(first) = waiting.rows.get(SHORT_LINE).map(|row| row.id) else {
+            continue;
+        };
+        window.weight -= waiting
+            .rows
+            .drain(SHORT_LINE..)
+            .map(|row| weight(&row))
+            .sum::<usize>();
+        let passed = window
+            .passed_over
+            .entry(hasher.hash_one(line))
+            .or_insert(PassedOver { first, reading });
+        passed.first = passed.first.min(first);
+        passed.reading = reading;
+    }
+}
+
+/// When a row's own time comes.
+fn due_at(row: &Delivery, now: Instant, wall: Time) -> Instant {
+    match row.state {
+        DeliveryState::Waiting { due } => {
+            // A year is for ever, and an instant cannot hold much more.
+            let wait = (due - wall).to_std().unwrap_or_default();
+            now + wait.min(Duration::from_secs(366 * 86_400))
+        }
+        _ => now,
+    }
+}
+
+/// How many receipts at the head of a line could be one message.
+fn receipts_at_head(rows: &VecDeque<Delivery>, now: Instant, wall: Time) -> usize {
+    let thread = rows.front().and_then(|row| row.thread.as_ref());
+    rows.iter()
+        .take(FOLD)
+        .take_while(|row| {
+            matches!(row.body, Body::Receipt { .. })
+                && row.thread.as_ref() == thread
+                && due_at(row, now, wall) <= now
+        })
+        .count()
+}
+
+/// How much of the window a row takes: long texts count for several.
+fn weight(row: &Delivery) -> usize {
+    let text = match &row.body {
+        Body::Text(post) => post.text.len(),
+        Body::Receipt { text, .. } | Body::PressAnswer { text, .. } => text.len(),
+        Body::Alert { .. } | Body::Progress { .. } => 0,
+    };
+    1 + text / 4096
+}
+
+fn sooner(at: &mut Option<Instant>, candidate: Instant) {
+    *at = Some(at.map_or(candidate, |at| at.min(candidate)));
+}
