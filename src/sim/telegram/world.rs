@@ -21,14 +21,16 @@ use super::{Call, Keep, Options, Scene, What};
 
 /// A seeded source of numbers (splitmix64): the same seed, the same town.
 #[derive(Debug, Clone)]
-pub(crate) struct Dice(u64);
+pub struct Dice(u64);
 
 impl Dice {
-    pub(crate) fn new(seed: u64) -> Self {
+    /// Starts with a seed.
+    pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    pub(crate) fn roll(&mut self) -> u64 {
+    /// The next number.
+    pub fn roll(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -37,13 +39,13 @@ impl Dice {
     }
 
     /// A number below `end`; 0 when `end` is 0.
-    pub(crate) fn below(&mut self, end: usize) -> usize {
+    pub fn below(&mut self, end: usize) -> usize {
         let end = end.max(1) as u64;
         usize::try_from(self.roll() % end).unwrap_or(0)
     }
 
     /// True `percent` times in a hundred.
-    pub(crate) fn percent(&mut self, percent: f64) -> bool {
+    pub fn percent(&mut self, percent: f64) -> bool {
         #[expect(clippy::cast_precision_loss, reason = "53 bits are exact")]
         let unit = (self.roll() >> 11) as f64 / (1_u64 << 53) as f64;
         unit * 100.0 < percent
