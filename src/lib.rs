@@ -1,1 +1,4 @@
 //! Kẻng.
+pub mod cli;
+pub mod domain;
+pub mod text;

@@ -1,0 +1,2 @@
+//! Plain types that know no one.
+pub mod reading;
