@@ -7,18 +7,18 @@
 //! points upwards only (a test reads the `use` lines and keeps that true):
 //!
 //! - [`domain`]: plain data, the words of the ward. Knows no one.
-//! - `text`: what a message says; pure. [`say`]: every sentence we say, in Vietnamese.
+//! - [`text`]: what a message says; pure. [`say`]: every sentence we say, in Vietnamese.
 //! - [`channel`]: the platforms; they parse and post, and decide nothing.
 //! - [`store`]: what must not be lost, behind one trait of whole acts.
 //! - [`intake`]: a resident's message becomes a record. [`desk`]: what officers, heads and
 //!   administrators may do. [`digest`]: a village's day. [`outbox`]: everything said leaves here.
 //! - [`web`]: webhooks, health, metrics. [`config`]: the config file.
 //! - [`app`]: puts the parts together. [`cli`]: the command line.
-//! - `sim`: a make-believe town that speaks the platforms' protocols; shares no types with the rest.
+//! - [`sim`]: a make-believe town that speaks the platforms' protocols; shares no types with the rest.
 
-//pub mod app;
+pub mod app;
 pub mod channel;
-//pub mod cli;
+pub mod cli;
 pub mod config;
 pub mod desk;
 pub mod digest;
@@ -28,4 +28,5 @@ pub mod outbox;
 pub mod say;
 pub mod sim;
 pub mod store;
-//pub mod web;
+pub mod text;
+pub mod web;

@@ -1,0 +1,737 @@
+//! Reading: what a resident typed becomes a [`Reading`].
+//!
+//! The way of a message:
+//!
+//! 1. [`is_addressed`]: the cheap door. Nine of ten messages are not for the bot and end here.
+//! 2. [`token`]: words and numbers, folded by [`fold`], with the way back to the text.
+//! 3. [`lexicon`]: every known phrase in them, in one pass.
+//! 4. [`tag`], [`command`], the leading keyword: what addresses the bot.
+//! 5. [`category`], [`when`], [`entities`], [`place`], [`urgent`]: the facts, each with its evidence.
+//!
+//! It is pure: no clock, no I/O, the same text gives the same reading. It never
+//! fails and never panics, whatever the text, and takes time in proportion to it.
+//!
+//! ```
+//! use keng::text::{Addressing, lexicon::Lexicon, read};
+//! let lexicon = Lexicon::builtin()?;
+//! let names = ["anttbot".to_owned()];
+//! let addressing = Addressing { private: false, reply_to_bot: false, mentioned: false, bot_names: &names };
+//! let now = chrono::DateTime::parse_from_rfc3339("2026-11-24T09:00:00+07:00")?;
+//! let reading = read("#tromcap mất xe Wave ở cổng chợ Hà Lầm lúc 3h sáng", &addressing, &lexicon, now);
+//! let incident = &reading.incidents[0];
+//! assert_eq!(incident.primary.as_str(), "theft");
+//! assert_eq!(incident.place.as_deref(), Some("cổng chợ Hà Lầm"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+use chrono::{DateTime, FixedOffset};
+
+use crate::domain::reading::{
+    Category, Command, CommandName, Evidence, Facts, Outcome, Reading, UpdateKind,
+};
+use crate::text::fold::{Sign, sign};
+use crate::text::lexicon::{Hit, Lexicon, State, What};
+use crate::text::token::{Case, Key, Token};
+
+pub mod category;
+pub mod command;
+pub mod entities;
+pub mod fold;
+pub mod lexicon;
+pub mod link;
+pub mod lunar;
+pub mod place;
+pub mod tag;
+pub mod token;
+pub mod urgent;
+pub mod when;
+
+pub use command::parse_command;
+
+/// How a message reached the bot.
+#[derive(Debug, Clone, Copy)]
+pub struct Addressing<'a> {
+    /// A private chat with the bot: everything is addressed, commands work without a slash.
+    pub private: bool,
+    /// The message answers one of the bot's.
+    pub reply_to_bot: bool,
+    /// The platform says that the bot is mentioned.
+    pub mentioned: bool,
+    /// The bot's handles and display names.
+    pub bot_names: &'a [String],
+}
+
+/// A text taken apart.
+#[derive(Debug)]
+pub struct Page<'a> {
+    /// The text as received.
+    pub text: &'a str,
+    /// Its words and numbers.
+    pub tokens: Vec<Token>,
+    /// The phrases found, by their first token.
+    pub hits: Vec<Hit>,
+    starts: Vec<usize>,
+    /// It has so few marks that any word may lack them.
+    pub loose: bool,
+    /// Capitals mean something: it is neither all small nor all capital.
+    pub cased: bool,
+    /// All capital.
+    pub all_upper: bool,
+    /// When it was sent.
+    pub now: DateTime<FixedOffset>,
+    /// The words known.
+    pub lexicon: &'a Lexicon,
+}
+
+impl<'a> Page<'a> {
+    fn new(text: &'a str, lexicon: &'a Lexicon, now: DateTime<FixedOffset>) -> Self {
+        let mut tokens = token::tokens(text);
+        lexicon.name_words(&mut tokens);
+        let words = tokens.iter().filter(|token| !token.is_number()).count();
+        let marked = tokens.iter().filter(|token| !token.marks.none()).count();
+        let capitals = tokens
+            .iter()
+            .filter(|token| !token.is_number() && token.case != Case::Lower)
+            .count();
+        let all_upper = words > 3
+            && tokens
+                .iter()
+                .filter(|token| token.case == Case::Upper || token.length == 1)
+                .count()
+                * 10
+                > words * 7;
+        let loose = marked * 100 < words * 40;
+        let mut hits = Vec::with_capacity(tokens.len() * 2);
+        lexicon.find(&tokens, loose, &mut hits);
+        let mut starts = Vec::with_capacity(tokens.len() + 1);
+        let mut next = 0;
+        for at in 0..=tokens.len() {
+            while hits.get(next).is_some_and(|hit| hit.from < at) {
+                next += 1;
+            }
+            starts.push(next);
+        }
+        Self {
+            text,
+            hits,
+            starts,
+            loose,
+            cased: capitals > 1 && !all_upper,
+            all_upper,
+            now,
+            lexicon,
+            tokens,
+        }
+    }
+
+    /// The phrases that start at a token.
+    pub fn hits_at(&self, at: usize) -> &[Hit] {
+        match (self.starts.get(at), self.starts.get(at + 1)) {
+            (Some(from), Some(to)) => self.hits.get(*from..*to).unwrap_or(&[]),
+            _ => &[],
+        }
+    }
+
+    /// The token's folded letters are `word`.
+    pub fn key_is(&self, at: usize, word: &str) -> bool {
+        self.tokens
+            .get(at)
+            .is_some_and(|token| token.key == Key::of(word.bytes()))
+    }
+
+    /// Written with a capital.
+    pub fn is_capital(&self, at: usize) -> bool {
+        self.tokens
+            .get(at)
+            .is_some_and(|token| !token.is_number() && token.case != Case::Lower)
+    }
+
+    /// The token as written.
+    pub fn slice(&self, token: &Token) -> &'a str {
+        self.text.get(token.start..token.end).unwrap_or("")
+    }
+
+    /// Tokens `from..to` as written.
+    pub fn words(&self, from: usize, to: usize) -> &'a str {
+        let start = self.tokens.get(from).map_or(0, |token| token.start);
+        let end = to
+            .checked_sub(1)
+            .and_then(|last| self.tokens.get(last))
+            .map_or(start, |token| token.end);
+        self.text.get(start..end).unwrap_or("")
+    }
+
+    /// The digits of a number, plain.
+    pub fn ascii_digits(&self, token: &Token) -> String {
+        self.slice(token)
+            .chars()
+            .filter_map(|c| match sign(c) {
+                Sign::Digit(value) => Some(char::from(b'0' + value)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Adds the tokens between two bytes to a list of spans.
+    pub fn tokens_in(&self, start: usize, end: usize, spans: &mut Vec<(usize, usize)>) {
+        let from = self.tokens.partition_point(|token| token.end <= start);
+        let to = self.tokens.partition_point(|token| token.start < end);
+        if from < to {
+            spans.push((from, to));
+        }
+    }
+
+    /// A word that is counted stands here.
+    pub fn unit_follows(&self, at: usize) -> bool {
+        !self.tokens.get(at).is_none_or(Token::breaks)
+            && self.hits_at(at).iter().any(|hit| hit.what == What::Unit)
+    }
+
+    /// A number in words.
+    pub fn counting_word(&self, at: usize) -> Option<u32> {
+        self.hits_at(at).iter().find_map(|hit| match hit.what {
+            What::Number(value) if hit.to == at + 1 => Some(value),
+            _ => None,
+        })
+    }
+
+    /// The token makes what follows an ordinal.
+    pub fn counts_before(&self, token: &Token) -> bool {
+        let at = self
+            .tokens
+            .partition_point(|other| other.start < token.start);
+        self.hits_at(at).iter().any(|hit| hit.what == What::Ordinal)
+    }
+
+    /// The word before says that a number plate follows.
+    pub fn word_before_is_plate(&self, at: usize) -> bool {
+        self.hits
+            .iter()
+            .any(|hit| hit.to == at && hit.what == What::PlateWord)
+    }
+
+    fn state(&self, state: State) -> Option<Hit> {
+        self.hits
+            .iter()
+            .filter(|hit| hit.what == What::State(state))
+            .max_by_key(|hit| hit.to - hit.from)
+            .copied()
+    }
+}
+
+/// Whether the message may be for the bot at all: no more than a look at its bytes.
+fn may_be_addressed(text: &str, addressing: &Addressing<'_>) -> bool {
+    if addressing.private || addressing.reply_to_bot || addressing.mentioned {
+        return true;
+    }
+    let bytes = text.as_bytes();
+    if memchr::memchr3(b'#', b'@', 0xEF, bytes).is_some() {
+        return true;
+    }
+    // The first letters of a command or of a leading keyword.
+    let mut letters = text.chars().map(sign).filter_map(|sign| match sign {
+        Sign::Letter { base, .. } => Some(base),
+        Sign::Punct('/') => Some(b'/'),
+        Sign::Digit(_) | Sign::Other(_) => Some(b'0'),
+        _ => None,
+    });
+    matches!(
+        (letters.next(), letters.next(), letters.next()),
+        (Some(b'/'), _, _)
+            | (Some(b'b'), Some(b'a'), Some(b'o'))
+            | (Some(b't'), Some(b'i'), Some(b'n'))
+            | (Some(b't'), Some(b'r'), Some(b'i'))
+            | (Some(b't'), Some(b'o'), Some(b'g'))
+    )
+}
+
+/// The cheap door: whether a message is for the bot. Only for such a message does anything leave memory.
+pub fn is_addressed(text: &str, addressing: &Addressing<'_>, lexicon: &Lexicon) -> bool {
+    if !may_be_addressed(text, addressing) {
+        return false;
+    }
+    if addressing.private || addressing.reply_to_bot || addressing.mentioned {
+        return true;
+    }
+    parse_command(text, addressing).is_some()
+        || !tag::tags(text, lexicon).is_empty()
+        || tag::mention(text, addressing.bot_names).is_some()
+        || keyword(&Page::new(text, lexicon, DateTime::default())).is_some()
+}
+
+/// Where the content after a leading keyword starts, when the text begins with one.
+fn keyword(page: &Page<'_>) -> Option<Hit> {
+    let first = page.tokens.first()?;
+    if matches!(first.before, '#' | '@' | '/') {
+        return None;
+    }
+    let hits = page.hits_at(0);
+    let word = hits
+        .iter()
+        .rev()
+        .find(|hit| hit.what == What::Keyword)
+        .copied()?;
+    let look_alike = hits
+        .iter()
+        .filter(|hit| hit.what == What::LookAlike)
+        .map(|hit| hit.to)
+        .max();
+    let next = page.tokens.get(word.to);
+    let separated = match next {
+        None => page
+            .text
+            .get(page.tokens.get(word.to - 1)?.end..)?
+            .trim_start()
+            .starts_with([':', ',', '-']),
+        Some(next) => match next.before {
+            ':' | ',' | '\n' => true,
+            '-' => next.spaced,
+            _ => false,
+        },
+    };
+    if separated {
+        return Some(word);
+    }
+    next?;
+    if look_alike.is_some_and(|end| end >= word.to) {
+        return None;
+    }
+    let scores = category::score(page, word.to, page.tokens.len());
+    let idle = page.state(State::Hearsay).is_some()
+        || page.state(State::Trade).is_some()
+        || page.state(State::Greeting).is_some();
+    (scores.best() >= 5 || (scores.best() >= category::TOLD && !idle)).then_some(word)
+}
+
+/// Reads a message.
+pub fn read(
+    text: &str,
+    addressing: &Addressing<'_>,
+    lexicon: &Lexicon,
+    now: DateTime<FixedOffset>,
+) -> Reading {
+    if !may_be_addressed(text, addressing) {
+        return Reading::ignored();
+    }
+    let now = FixedOffset::east_opt(7 * 3600).map_or(now, |zone| now.with_timezone(&zone));
+    let command = parse_command(text, addressing);
+    let command = match command {
+        Some(command) if command.name != CommandName::Bao => {
+            return Reading {
+                outcome: Outcome::Command(command),
+                incidents: Vec::new(),
+                evidence: Vec::new(),
+            };
+        }
+        command => command,
+    };
+    let tags = tag::tags(text, lexicon);
+    let mention = tag::mention(text, addressing.bot_names);
+    let spoken_to = addressing.private || addressing.reply_to_bot;
+    let mentioned = addressing.mentioned || mention.is_some();
+    let marked = command.is_some() || !tags.is_empty() || mentioned || spoken_to;
+    if !marked && !starts_like_keyword(text) {
+        return Reading::ignored();
+    }
+    let page = Page::new(text, lexicon, now);
+    let leading = keyword(&page);
+    if !marked && leading.is_none() {
+        return Reading::ignored();
+    }
+    Message {
+        page,
+        addressing,
+        command,
+        tags,
+        mention,
+        mentioned,
+        leading,
+    }
+    .read()
+}
+
+fn starts_like_keyword(text: &str) -> bool {
+    may_be_addressed(
+        text.trim_start_matches(['#', '@']),
+        &Addressing {
+            private: false,
+            reply_to_bot: false,
+            mentioned: false,
+            bot_names: &[],
+        },
+    )
+}
+
+/// An addressed message with all that addresses it.
+struct Message<'a> {
+    page: Page<'a>,
+    addressing: &'a Addressing<'a>,
+    command: Option<Command>,
+    tags: Vec<tag::TagHit>,
+    mention: Option<(usize, usize)>,
+    mentioned: bool,
+    leading: Option<Hit>,
+}
+
+impl Message<'_> {
+    fn read(&self) -> Reading {
+        let page = &self.page;
+        let start = self.content_start();
+        let scores = category::score(page, start, page.tokens.len());
+        let mut evidence = self.addressing_evidence();
+        let marked = self.command.is_some() || !self.tags.is_empty() || self.leading.is_some();
+        let spoken_to = self.addressing.private || self.addressing.reply_to_bot;
+        if let Some(reading) = self.denied_tag() {
+            return reading;
+        }
+        let content = self.content_words(start);
+        if let Some((kind, hit)) = self.update(&scores, spoken_to) {
+            evidence.push(Evidence {
+                field: "outcome",
+                text: page.words(hit.from, hit.to).to_owned(),
+                why: format!("update: {kind:?}"),
+            });
+            let facts = self.facts(start, page.tokens.len(), &scores, &mut evidence);
+            return Reading {
+                outcome: Outcome::Update(kind),
+                incidents: vec![facts],
+                evidence,
+            };
+        }
+        let told = scores.best() >= category::TOLD;
+        let ask = |evidence| Reading {
+            outcome: Outcome::AskDetail,
+            incidents: Vec::new(),
+            evidence,
+        };
+        if self.addressing.reply_to_bot && !marked {
+            if content == 0 || self.only_greets(start) {
+                return Reading {
+                    outcome: Outcome::Ignore,
+                    incidents: Vec::new(),
+                    evidence,
+                };
+            }
+            let facts = self.facts(start, page.tokens.len(), &scores, &mut evidence);
+            return Reading {
+                outcome: Outcome::Update(UpdateKind::Detail),
+                incidents: vec![facts],
+                evidence,
+            };
+        }
+        if !marked && !told {
+            if self.addressing.private {
+                let facts = self.facts(start, page.tokens.len(), &scores, &mut evidence);
+                let tells = facts.place.is_some()
+                    || facts.time.is_some()
+                    || !facts.plates.is_empty()
+                    || !facts.phones.is_empty();
+                if tells && !self.only_greets(start) {
+                    return Reading {
+                        outcome: Outcome::Update(UpdateKind::Detail),
+                        incidents: vec![facts],
+                        evidence,
+                    };
+                }
+                return ask(evidence);
+            }
+            // A mention without an incident in it.
+            if self.mentioned
+                && page.state(State::Help).is_some()
+                && page.state(State::Trade).is_none()
+            {
+                return ask(evidence);
+            }
+            return Reading {
+                outcome: Outcome::Ignore,
+                incidents: Vec::new(),
+                evidence,
+            };
+        }
+        if content == 0 {
+            return ask(evidence);
+        }
+        let incidents = self.incidents(start, &scores, &mut evidence);
+        let says_nothing = incidents.first().is_none_or(|facts| {
+            !told
+                && facts.place.is_none()
+                && facts.time.is_none()
+                && facts.phones.is_empty()
+                && facts.plates.is_empty()
+                && facts.urls.is_empty()
+                && facts.accounts.is_empty()
+        });
+        if says_nothing
+            && self.tags.iter().all(|tag| tag.category.is_none())
+            && (content < 4 || self.only_greets(start))
+        {
+            return ask(evidence);
+        }
+        Reading {
+            outcome: Outcome::Report,
+            incidents,
+            evidence,
+        }
+    }
+
+    fn addressing_evidence(&self) -> Vec<Evidence> {
+        let mut evidence = Vec::with_capacity(8);
+        let mut add = |text: &str, why: &str| {
+            evidence.push(Evidence {
+                field: "outcome",
+                text: text.to_owned(),
+                why: why.to_owned(),
+            });
+        };
+        for tag in &self.tags {
+            let text = self.page.text.get(tag.start..tag.end).unwrap_or("");
+            match tag.category {
+                Some(category) => add(text, &format!("tag: {}", category.as_str())),
+                None => add(text, "tag: any incident"),
+            }
+        }
+        if let Some((start, end)) = self.mention {
+            add(
+                self.page.text.get(start..end).unwrap_or(""),
+                "mention of the bot",
+            );
+        }
+        if let Some(hit) = self.leading {
+            add(self.page.words(hit.from, hit.to), "leading keyword");
+        }
+        if self.command.is_some() {
+            add(self.page.words(0, 1), "command");
+        }
+        evidence
+    }
+
+    /// The first token that belongs to what is told, not to how the bot is addressed.
+    fn content_start(&self) -> usize {
+        let mut start = 0;
+        if let Some(hit) = self.leading {
+            start = hit.to;
+        }
+        if self.command.is_some() {
+            let tokens = &self.page.tokens;
+            start = 1;
+            // "/bao@anttbot"
+            while tokens
+                .get(start)
+                .is_some_and(|token| !token.spaced && !matches!(token.before, ':' | ','))
+            {
+                start += 1;
+            }
+        }
+        start
+    }
+
+    /// Words outside tags and mentions.
+    fn content_words(&self, start: usize) -> usize {
+        let outside = |token: &&Token| {
+            !self
+                .tags
+                .iter()
+                .any(|tag| token.start >= tag.start && token.end <= tag.end)
+                && !self
+                    .mention
+                    .is_some_and(|(from, to)| token.start >= from && token.end <= to)
+        };
+        self.page.tokens.iter().skip(start).filter(outside).count()
+    }
+
+    fn only_greets(&self, start: usize) -> bool {
+        let page = &self.page;
+        let greets = page.state(State::Greeting).is_some();
+        greets && page.tokens.len() - start.min(page.tokens.len()) <= 12
+    }
+
+    /// "không phải #tromcap đâu": the tag is denied, so nothing is told.
+    fn denied_tag(&self) -> Option<Reading> {
+        let page = &self.page;
+        if self.tags.is_empty() || self.command.is_some() || self.leading.is_some() {
+            return None;
+        }
+        let denied = |tag: &tag::TagHit| {
+            let at = page.tokens.partition_point(|token| token.end <= tag.start);
+            page.hits.iter().any(|hit| {
+                hit.what == What::State(State::Negate)
+                    && (hit.to == at
+                        || hit.to + 1 == at
+                            && page
+                                .tokens
+                                .get(hit.to)
+                                .is_some_and(|token| token.length <= 3))
+            })
+        };
+        if !self.tags.iter().all(denied) {
+            return None;
+        }
+        let takes_back = [State::Withdraw, State::Found, State::WithdrawHint]
+            .iter()
+            .find_map(|state| page.state(*state));
+        let outcome = if takes_back.is_some() {
+            Outcome::Update(UpdateKind::Withdrawal)
+        } else {
+            Outcome::Ignore
+        };
+        Some(Reading {
+            outcome,
+            incidents: Vec::new(),
+            evidence: self.addressing_evidence(),
+        })
+    }
+
+    /// Words that change an earlier report.
+    fn update(&self, scores: &category::Scores, spoken_to: bool) -> Option<(UpdateKind, Hit)> {
+        let page = &self.page;
+        let free = |hit: &Hit| {
+            !page.hits.iter().any(|other| {
+                matches!(other.what, What::Cue(..) | What::Mask)
+                    && other.from <= hit.from
+                    && other.to >= hit.to
+                    && other.to - other.from > hit.to - hit.from
+            })
+        };
+        let state = |state: State| {
+            page.hits
+                .iter()
+                .filter(|hit| hit.what == What::State(state))
+                .find(|hit| free(hit))
+                .copied()
+        };
+        if let Some(hit) = state(State::Correct) {
+            return Some((UpdateKind::Correction, hit));
+        }
+        if let Some(hit) = state(State::Withdraw) {
+            return Some((UpdateKind::Withdrawal, hit));
+        }
+        let lost = scores.of(Category::MissingPerson) >= 3
+            || scores.of(Category::Theft) >= 3
+            || scores.of(Category::Other) >= 3
+            || self.tags.iter().any(|tag| {
+                matches!(
+                    tag.category,
+                    Some(Category::MissingPerson | Category::Theft | Category::Other)
+                )
+            });
+        if let Some(hit) =
+            state(State::Found).filter(|hit| hit.to - hit.from >= 3 && (lost || spoken_to))
+        {
+            return Some((UpdateKind::Withdrawal, hit));
+        }
+        if let Some(hit) = state(State::WithdrawHint)
+            && (spoken_to || state(State::Found).is_some())
+        {
+            return Some((UpdateKind::Withdrawal, hit));
+        }
+        state(State::Detail).map(|hit| (UpdateKind::Detail, hit))
+    }
+
+    /// The incidents told; two when the text says so and both are clear.
+    fn incidents(
+        &self,
+        start: usize,
+        scores: &category::Scores,
+        evidence: &mut Vec<Evidence>,
+    ) -> Vec<Facts> {
+        let page = &self.page;
+        let end = page.tokens.len();
+        let cuts = page
+            .hits
+            .iter()
+            .filter(|hit| hit.what == What::State(State::Another) && hit.from > start + 2)
+            .map(|hit| hit.from);
+        for cut in cuts {
+            let (first, second) = (
+                category::score(page, start, cut),
+                category::score(page, cut, end),
+            );
+            if first.best() >= 5 && second.best() >= 5 {
+                let (one, two) = (
+                    category::decide(&first, &[]),
+                    category::decide(&second, &[]),
+                );
+                if one.first() != two.first() {
+                    return vec![
+                        self.facts(start, cut, &first, evidence),
+                        self.facts(cut, end, &second, evidence),
+                    ];
+                }
+            }
+        }
+        vec![self.facts(start, end, scores, evidence)]
+    }
+
+    fn facts(
+        &self,
+        from: usize,
+        to: usize,
+        scores: &category::Scores,
+        evidence: &mut Vec<Evidence>,
+    ) -> Facts {
+        let page = &self.page;
+        let tags: Vec<Option<Category>> = self.tags.iter().map(|tag| tag.category).collect();
+        let categories = category::decide(scores, &tags);
+        let primary = categories.first().copied().unwrap_or(Category::Other);
+        for hit in &scores.cues {
+            if let What::Cue(category, weight) = hit.what
+                && categories.contains(&category)
+            {
+                evidence.push(Evidence {
+                    field: "categories",
+                    text: page.words(hit.from, hit.to).to_owned(),
+                    why: format!("{} +{weight}", category.as_str()),
+                });
+            }
+        }
+        let mut entities = entities::read(page, from, to, self.addressing.bot_names);
+        let planned = primary == Category::Residence;
+        let discovered = matches!(primary, Category::Theft | Category::MissingPerson);
+        let time = when::read(page, from, to, planned, discovered);
+        if let Some(time) = &time {
+            evidence.push(Evidence {
+                field: "time",
+                text: page.words(time.from, time.to).to_owned(),
+                why: "time expression".to_owned(),
+            });
+            entities.busy.push((time.from, time.to));
+        }
+        for tag in &self.tags {
+            page.tokens_in(tag.start, tag.end, &mut entities.busy);
+        }
+        if let Some((start, end)) = self.mention {
+            page.tokens_in(start, end, &mut entities.busy);
+        }
+        let place = place::read(page, from, to, &entities.busy).map(|found| {
+            let text = page.words(found.from, found.to);
+            evidence.push(Evidence {
+                field: "place",
+                text: text.to_owned(),
+                why: "place phrase".to_owned(),
+            });
+            text.to_owned()
+        });
+        let time = time.map(|found| found.when);
+        let verdict = urgent::judge(page, from, to, primary, scores, time.as_ref());
+        evidence.push(Evidence {
+            field: "urgent",
+            text: verdict
+                .because
+                .map_or("", |hit| page.words(hit.from, hit.to))
+                .to_owned(),
+            why: format!("{} for {}", verdict.urgent, primary.as_str()),
+        });
+        Facts {
+            categories,
+            primary,
+            urgent: verdict.urgent,
+            place,
+            time,
+            phones: entities.phones,
+            plates: entities.plates,
+            urls: entities.urls,
+            handles: entities.handles,
+            accounts: entities.accounts,
+        }
+    }
+}

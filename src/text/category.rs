@@ -1,0 +1,184 @@
+//! Categories: what kind of incident a text tells of.
+//!
+//! Cues found in the text are added up by category. A cue inside a longer phrase
+//! or inside a mask (`trộm vía`) does not count, nor one that is denied. The
+//! primary category is the heaviest, except that a graver act against a person
+//! comes before what it was done for.
+
+use crate::domain::reading::Category;
+use crate::text::Page;
+use crate::text::lexicon::{Hit, State, What};
+
+/// Below this a text tells of nothing.
+pub const TOLD: u16 = 3;
+/// A category beside the primary one needs this much.
+const BESIDE: u16 = 8;
+
+/// The weights of all categories in a piece of text.
+#[derive(Debug, Clone, Default)]
+pub struct Scores {
+    /// Weight by category, in the order of [`Category::ALL`].
+    pub weights: [u16; 20],
+    /// The cues that count.
+    pub cues: Vec<Hit>,
+}
+
+impl Scores {
+    /// The weight of a category.
+    pub fn of(&self, category: Category) -> u16 {
+        self.weights.get(category as usize).copied().unwrap_or(0)
+    }
+
+    /// The greatest weight.
+    pub fn best(&self) -> u16 {
+        self.weights.iter().copied().max().unwrap_or(0)
+    }
+}
+
+/// Adds up the cues among tokens `from..to`.
+pub fn score(page: &Page<'_>, from: usize, to: usize) -> Scores {
+    let mut scores = Scores::default();
+    let mut counted_until = [0_usize; 20];
+    let mut cues: Vec<Hit> = page
+        .hits
+        .iter()
+        .filter(|hit| matches!(hit.what, What::Cue(..)) && hit.from >= from && hit.to <= to)
+        .copied()
+        .collect();
+    cues.sort_by_key(|hit| (hit.from, usize::MAX - hit.to));
+    for hit in cues {
+        let What::Cue(category, weight) = hit.what else {
+            continue;
+        };
+        let index = category as usize;
+        let Some(until) = counted_until.get_mut(index) else {
+            continue;
+        };
+        if hit.from < *until || covered(page, hit) || denied(page, hit) {
+            continue;
+        }
+        *until = hit.to;
+        if let Some(sum) = scores.weights.get_mut(index) {
+            // The same thing said three times is not three times as true.
+            *sum = if *sum >= 16 {
+                *sum + 1
+            } else {
+                *sum + u16::from(weight)
+            };
+        }
+        scores.cues.push(hit);
+    }
+    scores
+}
+
+fn covered(page: &Page<'_>, hit: Hit) -> bool {
+    page.hits.iter().any(|other| {
+        let covers = other.from <= hit.from && other.to >= hit.to;
+        match other.what {
+            What::Mask => covers,
+            What::Cue(..) => covers && other.to - other.from > hit.to - hit.from,
+            _ => false,
+        }
+    })
+}
+
+fn denied(page: &Page<'_>, hit: Hit) -> bool {
+    page.hits.iter().any(|other| {
+        other.what == What::State(State::Negate) && other.to == hit.from && other.from < hit.from
+    }) && page
+        .tokens
+        .get(hit.from)
+        .is_some_and(|token| !token.breaks())
+}
+
+use Category as C;
+
+/// The first is filed before the second when both are clear.
+const GRAVER: &[(Category, Category)] = &[
+    (C::Robbery, C::Theft),
+    (C::Robbery, C::SuspiciousPerson),
+    (C::Robbery, C::DisorderFight),
+    (C::Robbery, C::IllegalExplosivesWeapons),
+    (C::Robbery, C::Traffic),
+    (C::DomesticViolence, C::DisorderFight),
+    (C::DomesticViolence, C::HouseholdDispute),
+    (C::DomesticViolence, C::IllegalExplosivesWeapons),
+    (C::DomesticViolence, C::EnvironmentNoise),
+    (C::DisorderFight, C::IllegalExplosivesWeapons),
+    (C::DisorderFight, C::EnvironmentNoise),
+    (C::DisorderFight, C::UrbanOrder),
+    (C::Theft, C::SuspiciousPerson),
+    (C::Theft, C::Animal),
+    (C::Drugs, C::SuspiciousPerson),
+    (C::Gambling, C::SuspiciousPerson),
+    (C::Fire, C::EnvironmentNoise),
+    (C::FraudScam, C::SuspiciousPerson),
+];
+
+/// The categories of a text, the primary one first; `tag` is what its hashtags name.
+pub fn decide(scores: &Scores, tags: &[Option<Category>]) -> Vec<Category> {
+    let mut weights = scores.weights;
+    for category in tags.iter().flatten() {
+        if let Some(weight) = weights.get_mut(*category as usize) {
+            *weight += 5;
+        }
+    }
+    let of = |category: Category| weights.get(category as usize).copied().unwrap_or(0);
+    let mut primary = Category::Other;
+    for category in Category::ALL {
+        if of(*category) > of(primary) {
+            primary = *category;
+        }
+    }
+    if of(primary) < TOLD {
+        return vec![Category::Other];
+    }
+    for _ in 0..2 {
+        for (graver, lesser) in GRAVER {
+            if primary == *lesser && scores.of(*graver) >= BESIDE && 2 * of(*graver) >= of(*lesser)
+            {
+                primary = *graver;
+            }
+        }
+    }
+    let mut categories = vec![primary];
+    let mut rest: Vec<Category> = Category::ALL
+        .iter()
+        .copied()
+        .filter(|category| {
+            *category != primary && beside(primary, *category, scores.of(*category), of(primary))
+        })
+        .collect();
+    rest.sort_by_key(|category| u16::MAX - scores.of(*category));
+    categories.extend(rest.into_iter().take(2));
+    categories
+}
+
+fn beside(primary: Category, other: Category, weight: u16, main: u16) -> bool {
+    if weight < BESIDE {
+        return false;
+    }
+    if other == C::IllegalExplosivesWeapons
+        && matches!(primary, C::DisorderFight | C::Robbery | C::DomesticViolence)
+    {
+        return true;
+    }
+    // Words that belong to the telling of the first are no second incident.
+    let tells = matches!(
+        (primary, other),
+        (C::Theft, C::SuspiciousPerson | C::Animal | C::Robbery)
+            | (
+                C::Robbery,
+                C::Theft | C::SuspiciousPerson | C::Traffic | C::DisorderFight
+            )
+            | (C::DomesticViolence, C::DisorderFight | C::HouseholdDispute)
+            | (C::DisorderFight, C::HouseholdDispute | C::DomesticViolence)
+            | (C::Fire, C::EnvironmentNoise | C::Other | C::Traffic)
+            | (C::Traffic, C::Other | C::UrbanOrder)
+            | (C::Prostitution, C::EnvironmentNoise)
+            | (C::FraudScam, C::SuspiciousPerson | C::CounterfeitSmuggling)
+            | (C::MissingPerson, C::SuspiciousPerson | C::Other)
+            | (C::Other, C::Traffic)
+    );
+    !tells && 3 * weight >= 2 * main
+}

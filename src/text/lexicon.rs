@@ -1,0 +1,765 @@
+//! The lexicon: what the reader knows about words, loaded from `config/lexicon`.
+//!
+//! Every file is TOML of one shape, `[section] list = ["phrase", …]`, and says in
+//! its head what its sections mean. A phrase is written with its diacritics:
+//!
+//! | in a phrase | means |
+//! | --- | --- |
+//! | `mất (xe\|chó\|)` | one of the words, or none |
+//! | `lấy .. xe` | up to three words between |
+//! | `báo!` at the end | only with exactly these marks, never `bao` |
+//! | `-phrase` in a ward's file | forget a built-in phrase |
+//!
+//! All phrases live in one trie over folded words. The marks decide between words
+//! that fold alike, as far as the message has marks at all.
+//!
+//! It knows nothing of sentences; `category`, `place` and `when` do.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::{BuildHasherDefault, Hasher};
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+
+use crate::domain::reading::Category;
+use crate::text::fold::fold;
+use crate::text::place::PlaceWord;
+use crate::text::token::{Marks, Token, tokens};
+use crate::text::when::TimeWord;
+
+/// The built-in files.
+const BUILTIN: &[(&str, &str)] = &[
+    ("tags.toml", include_str!("../../config/lexicon/tags.toml")),
+    ("cues.toml", include_str!("../../config/lexicon/cues.toml")),
+    (
+        "masks.toml",
+        include_str!("../../config/lexicon/masks.toml"),
+    ),
+    (
+        "state.toml",
+        include_str!("../../config/lexicon/state.toml"),
+    ),
+    (
+        "places.toml",
+        include_str!("../../config/lexicon/places.toml"),
+    ),
+    (
+        "times.toml",
+        include_str!("../../config/lexicon/times.toml"),
+    ),
+    (
+        "words.toml",
+        include_str!("../../config/lexicon/words.toml"),
+    ),
+];
+
+/// Why a lexicon could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LexiconError {
+    /// The directory or a file could not be read.
+    #[error("read lexicon {path}")]
+    Read {
+        /// What was read.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// A file is not TOML of the expected shape.
+    #[error("parse lexicon {file}: {message}")]
+    Syntax {
+        /// The file.
+        file: String,
+        /// The parser's words, with line and column.
+        message: String,
+    },
+    /// A section, list or phrase means nothing to the reader.
+    #[error("lexicon {file}:{line}: {message}")]
+    Entry {
+        /// The file.
+        file: String,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong.
+        message: String,
+    },
+}
+
+/// What a phrase tells about the state of things.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    /// Going on now.
+    Ongoing,
+    /// Begs for help.
+    Help,
+    /// Life or health is at stake.
+    Danger,
+    /// Over, safe, caught.
+    Over,
+    /// Happens again and again.
+    Habit,
+    /// Told of elsewhere: films, newspapers, jokes, general advice.
+    Hearsay,
+    /// The lost has been found.
+    Found,
+    /// Takes an earlier report back.
+    Withdraw,
+    /// May take an earlier report back, said to the bot itself.
+    WithdrawHint,
+    /// Corrects an earlier report.
+    Correct,
+    /// Adds to an earlier report.
+    Detail,
+    /// Denies what follows.
+    Negate,
+    /// Greets, thanks, jokes.
+    Greeting,
+    /// Starts another incident.
+    Another,
+    /// A shop's words, a course, an invitation.
+    Trade,
+    /// A relative, so that violence is domestic.
+    Family,
+    /// Hitting, whoever is hit.
+    Violence,
+    /// Somebody hurt or in tears.
+    Victim,
+}
+
+impl State {
+    fn parse(name: &str) -> Option<Self> {
+        Some(match name {
+            "ongoing" => Self::Ongoing,
+            "help" => Self::Help,
+            "danger" => Self::Danger,
+            "over" => Self::Over,
+            "habit" => Self::Habit,
+            "hearsay" => Self::Hearsay,
+            "found" => Self::Found,
+            "withdraw" => Self::Withdraw,
+            "withdraw_hint" => Self::WithdrawHint,
+            "correct" => Self::Correct,
+            "detail" => Self::Detail,
+            "negate" => Self::Negate,
+            "greeting" => Self::Greeting,
+            "another" => Self::Another,
+            "trade" => Self::Trade,
+            "family" => Self::Family,
+            "violence" => Self::Violence,
+            "victim" => Self::Victim,
+            _ => return None,
+        })
+    }
+}
+
+/// What a phrase is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// Speaks for a category, with a weight.
+    Cue(Category, u8),
+    /// Looks like a cue and is none.
+    Mask,
+    /// A leading keyword such as `báo tin`.
+    Keyword,
+    /// Looks like a leading keyword and is none.
+    LookAlike,
+    /// Tells about the state of things.
+    State(State),
+    /// Part of the grammar of places.
+    Place(PlaceWord),
+    /// Part of the grammar of times.
+    Time(TimeWord),
+    /// A bank, by its number in [`Lexicon::bank`].
+    Bank(u16),
+    /// An account number follows.
+    AccountWord,
+    /// A telephone number follows.
+    PhoneWord,
+    /// A social account follows.
+    HandleWord,
+    /// A number plate follows.
+    PlateWord,
+    /// What is counted: the number before it is no name.
+    Unit,
+    /// A number after it counts, `vụ thứ hai`.
+    Ordinal,
+    /// A number in words.
+    Number(u32),
+}
+
+#[derive(Debug)]
+struct Pattern {
+    marks: Box<[Option<Marks>]>,
+    exact: bool,
+    what: What,
+}
+
+/// A phrase found in a text: tokens `from..to`.
+#[derive(Debug, Clone, Copy)]
+pub struct Hit {
+    /// First token.
+    pub from: usize,
+    /// The token after the last.
+    pub to: usize,
+    /// What it is.
+    pub what: What,
+}
+
+/// A hashtag the lexicon knows.
+#[derive(Debug, Clone, Copy)]
+pub struct Tag {
+    /// The category it names; `None` for a general one.
+    pub category: Option<Category>,
+    /// It names an incident; otherwise it only looks so.
+    pub incident: bool,
+    marks: Option<Marks>,
+}
+
+/// A multiplying hasher: keys are already well mixed integers.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Mix(u64);
+
+impl Hasher for Mix {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.0 = (self.0 ^ value).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        self.0 ^= self.0 >> 29;
+    }
+}
+
+type Map<V> = HashMap<u64, V, BuildHasherDefault<Mix>>;
+
+const ANY: u32 = u32::MAX;
+
+/// Everything the reader knows about words.
+#[derive(Debug, Default)]
+pub struct Lexicon {
+    words: Map<u32>,
+    aliases: Map<(u32, Marks)>,
+    next_word: u32,
+    root: Vec<u32>,
+    edges: Map<u32>,
+    nodes: Vec<Vec<u32>>,
+    has_gap: Vec<bool>,
+    patterns: Vec<Pattern>,
+    tags: HashMap<String, Tag>,
+    tag_objects: HashSet<String>,
+    banks: Vec<String>,
+}
+
+type File = BTreeMap<String, BTreeMap<String, Vec<Spanned<String>>>>;
+
+struct Entry {
+    section: String,
+    list: String,
+    phrase: String,
+    file: String,
+    line: usize,
+}
+
+impl Entry {
+    fn error(&self, message: impl Into<String>) -> LexiconError {
+        LexiconError::Entry {
+            file: self.file.clone(),
+            line: self.line,
+            message: message.into(),
+        }
+    }
+}
+
+fn parse_file(name: &str, source: &str, entries: &mut Vec<Entry>) -> Result<(), LexiconError> {
+    let file: File = toml::from_str(source).map_err(|error| LexiconError::Syntax {
+        file: name.to_owned(),
+        message: error.to_string(),
+    })?;
+    for (section, lists) in file {
+        for (list, phrases) in lists {
+            for phrase in phrases {
+                let before = source.get(..phrase.span().start).unwrap_or(source);
+                let line = before.matches('\n').count() + 1;
+                entries.push(Entry {
+                    section: section.clone(),
+                    list: list.clone(),
+                    phrase: phrase.into_inner(),
+                    file: name.to_owned(),
+                    line,
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Writes out the alternatives of a phrase.
+fn expand(phrase: &str) -> Result<Vec<String>, &'static str> {
+    let Some((head, rest)) = phrase.split_once('(') else {
+        return if phrase.contains(')') {
+            Err("`)` without `(`")
+        } else {
+            Ok(vec![phrase.to_owned()])
+        };
+    };
+    let (choices, tail) = rest.split_once(')').ok_or("`(` without `)`")?;
+    let tails = expand(tail)?;
+    let mut all = Vec::new();
+    for choice in choices.split('|') {
+        for tail in &tails {
+            all.push(format!("{head}{choice}{tail}"));
+        }
+    }
+    if all.len() > 2000 {
+        Err("too many alternatives")
+    } else {
+        Ok(all)
+    }
+}
+
+impl Lexicon {
+    /// The lexicon that comes with the program.
+    ///
+    /// # Errors
+    /// A built-in file is damaged; tests hold that it is not.
+    pub fn builtin() -> Result<Self, LexiconError> {
+        Self::build(Vec::new())
+    }
+
+    /// The built-in lexicon with the `*.toml` files of a directory on top.
+    ///
+    /// # Errors
+    /// The directory cannot be read, or an entry means nothing.
+    pub fn load(dir: &Path) -> Result<Self, LexiconError> {
+        let read_error = |path: &Path| {
+            let path = path.to_owned();
+            move |source| LexiconError::Read { path, source }
+        };
+        let mut paths: Vec<PathBuf> = std::fs::read_dir(dir)
+            .map_err(read_error(dir))?
+            .map(|entry| entry.map(|entry| entry.path()))
+            .collect::<Result<_, _>>()
+            .map_err(read_error(dir))?;
+        paths.retain(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "toml")
+        });
+        paths.sort();
+        let mut entries = Vec::new();
+        for path in paths {
+            let source = std::fs::read_to_string(&path).map_err(read_error(&path))?;
+            parse_file(&path.display().to_string(), &source, &mut entries)?;
+        }
+        Self::build(entries)
+    }
+
+    fn build(ward: Vec<Entry>) -> Result<Self, LexiconError> {
+        let mut entries = Vec::new();
+        for (name, source) in BUILTIN {
+            parse_file(name, source, &mut entries)?;
+        }
+        let (forgotten, added): (Vec<_>, Vec<_>) = ward
+            .into_iter()
+            .partition(|entry| entry.phrase.starts_with('-'));
+        let forgotten: HashSet<String> = forgotten
+            .iter()
+            .map(|entry| entry.phrase.trim_start_matches('-').trim().to_owned())
+            .collect();
+        entries.extend(added);
+        let mut lexicon = Self::default();
+        lexicon.nodes.push(Vec::new());
+        lexicon.has_gap.push(false);
+        lexicon.next_word = 1;
+        // Aliases come first: a pattern's words must not take their keys.
+        for entry in entries.iter().filter(|entry| entry.section == "alias") {
+            lexicon.alias(entry)?;
+        }
+        for entry in &entries {
+            if entry.section == "alias" || forgotten.contains(&entry.phrase) {
+                continue;
+            }
+            for phrase in expand(&entry.phrase).map_err(|message| entry.error(message))? {
+                if !forgotten.contains(&phrase) {
+                    lexicon.add(entry, &phrase)?;
+                }
+            }
+        }
+        Ok(lexicon)
+    }
+
+    fn alias(&mut self, entry: &Entry) -> Result<(), LexiconError> {
+        let (long, short) = (tokens(&entry.list), tokens(&entry.phrase));
+        let ([long], [short]) = (long.as_slice(), short.as_slice()) else {
+            return Err(entry.error("an alias is one word for one word"));
+        };
+        let word = self.word(long.key);
+        self.aliases.insert(short.key, (word, long.marks));
+        Ok(())
+    }
+
+    fn add(&mut self, entry: &Entry, phrase: &str) -> Result<(), LexiconError> {
+        let list = entry.list.as_str();
+        let unknown = || entry.error(format!("unknown list `{}.{list}`", entry.section));
+        let what = match entry.section.as_str() {
+            "tag" => return self.tag(entry, phrase),
+            "keyword" => match list {
+                "leading" => What::Keyword,
+                "look_alike" => What::LookAlike,
+                _ => return Err(unknown()),
+            },
+            "mask" => What::Mask,
+            "state" => What::State(State::parse(list).ok_or_else(unknown)?),
+            "place" => What::Place(PlaceWord::parse(list).ok_or_else(unknown)?),
+            "time" => What::Time(TimeWord::parse(list).ok_or_else(unknown)?),
+            "entity" => match list {
+                "account" => What::AccountWord,
+                "phone" => What::PhoneWord,
+                "handle" => What::HandleWord,
+                "plate" => What::PlateWord,
+                "unit" => What::Unit,
+                "ordinal" => What::Ordinal,
+                _ => return Err(unknown()),
+            },
+            "number" => What::Number(list.parse().map_err(|_| unknown())?),
+            "bank" => {
+                let number = self
+                    .banks
+                    .iter()
+                    .position(|bank| bank == list)
+                    .unwrap_or_else(|| {
+                        self.banks.push(list.to_owned());
+                        self.banks.len() - 1
+                    });
+                What::Bank(u16::try_from(number).map_err(|_| entry.error("too many banks"))?)
+            }
+            section => {
+                let category = Category::parse(section)
+                    .ok_or_else(|| entry.error(format!("unknown section `{section}`")))?;
+                let weight = match list {
+                    "decisive" => 8,
+                    "strong" => 5,
+                    "fair" => 3,
+                    "hint" => 1,
+                    _ => return Err(unknown()),
+                };
+                What::Cue(category, weight)
+            }
+        };
+        self.phrase(phrase, what)
+            .map_err(|message| entry.error(message))
+    }
+
+    fn tag(&mut self, entry: &Entry, phrase: &str) -> Result<(), LexiconError> {
+        let (category, incident) = match entry.list.as_str() {
+            "general" => (None, true),
+            "none" => (None, false),
+            "object" => {
+                self.tag_objects.insert(fold(phrase).replace(' ', ""));
+                return Ok(());
+            }
+            id => (
+                Some(
+                    Category::parse(id)
+                        .ok_or_else(|| entry.error(format!("unknown category `{id}`")))?,
+                ),
+                true,
+            ),
+        };
+        let words = tokens(phrase);
+        let marks = if let [word] = words.as_slice() {
+            Some(word.marks)
+        } else {
+            None
+        };
+        self.tags.insert(
+            fold(phrase).replace(' ', ""),
+            Tag {
+                category,
+                incident,
+                marks,
+            },
+        );
+        Ok(())
+    }
+
+    /// Names of the deployment's own areas, so that they are known as places.
+    pub fn add_places<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
+        for name in names {
+            // A name without a word in it cannot be found in a text either.
+            let _nothing_to_find = self.phrase(name, What::Place(PlaceWord::Known));
+        }
+    }
+
+    /// The usual short name of a bank.
+    pub fn bank(&self, number: u16) -> Option<&str> {
+        self.banks.get(usize::from(number)).map(String::as_str)
+    }
+
+    /// A hashtag by its folded letters; `marks` when it is one syllable as typed.
+    pub fn hashtag(&self, body: &str, marks: Option<Marks>) -> Option<Tag> {
+        let tag = self.tags.get(body)?;
+        match (tag.marks, marks) {
+            (Some(full), Some(typed)) if !typed.within(full) => None,
+            _ => Some(*tag),
+        }
+    }
+
+    /// A word that may follow a tag's stem: `xe` in `#tromxe`.
+    pub fn is_tag_object(&self, word: &str) -> bool {
+        self.tag_objects.contains(word)
+    }
+
+    fn word(&mut self, key: u64) -> u32 {
+        let next = self.next_word;
+        let word = *self.words.entry(key).or_insert(next);
+        if word == next {
+            self.next_word += 1;
+            self.root.resize(self.next_word as usize, 0);
+        }
+        word
+    }
+
+    fn phrase(&mut self, phrase: &str, what: What) -> Result<(), &'static str> {
+        let exact = phrase.ends_with('!');
+        let mut path: Vec<(Vec<(u32, Marks)>, usize)> = Vec::new();
+        for (n, part) in phrase.split("..").enumerate() {
+            let words: Vec<_> = tokens(part)
+                .iter()
+                .map(|token| (self.word(token.key), token.marks))
+                .collect();
+            if words.is_empty() {
+                return Err("a phrase needs a word, also on both sides of `..`");
+            }
+            path.push((words, n));
+        }
+        let gaps = path.len() - 1;
+        if gaps > 2 {
+            return Err("at most two `..` in a phrase");
+        }
+        for code in 0..4_usize.pow(u32::try_from(gaps).unwrap_or(0)) {
+            let mut steps: Vec<(u32, Option<Marks>)> = Vec::new();
+            for (words, n) in &path {
+                if *n > 0 {
+                    let skip = if *n == 1 { code % 4 } else { code / 4 };
+                    steps.extend(std::iter::repeat_n((ANY, None), skip));
+                }
+                steps.extend(words.iter().map(|(word, marks)| (*word, Some(*marks))));
+            }
+            self.insert(&steps, exact, what);
+        }
+        // A telling phrase of several words is a hashtag as well: #mấtđiệnthoại.
+        if let What::Cue(category, 5..) = what
+            && gaps == 0
+            && path.first().is_some_and(|(words, _)| words.len() > 1)
+        {
+            let body = fold(phrase.trim_end_matches('!')).replace(' ', "");
+            self.tags.entry(body).or_insert(Tag {
+                category: Some(category),
+                incident: true,
+                marks: None,
+            });
+        }
+        Ok(())
+    }
+
+    fn insert(&mut self, steps: &[(u32, Option<Marks>)], exact: bool, what: What) {
+        let mut node = 0_u32;
+        for (word, _) in steps {
+            node = self.step(node, *word);
+        }
+        let pattern = u32::try_from(self.patterns.len()).unwrap_or(u32::MAX);
+        self.patterns.push(Pattern {
+            marks: steps.iter().map(|(_, marks)| *marks).collect(),
+            exact,
+            what,
+        });
+        if let Some(found) = self.nodes.get_mut(node as usize) {
+            found.push(pattern);
+        }
+    }
+
+    fn step(&mut self, node: u32, word: u32) -> u32 {
+        let next = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
+        let made = if node == 0 && word != ANY {
+            let slot = &mut self.root[word as usize];
+            if *slot == 0 {
+                *slot = next;
+            }
+            *slot
+        } else {
+            *self
+                .edges
+                .entry(u64::from(node) << 32 | u64::from(word))
+                .or_insert(next)
+        };
+        if made == next {
+            self.nodes.push(Vec::new());
+            self.has_gap.push(false);
+        }
+        if word == ANY
+            && let Some(has_gap) = self.has_gap.get_mut(node as usize)
+        {
+            *has_gap = true;
+        }
+        made
+    }
+
+    /// Gives the tokens of a text their word numbers; abbreviations become what they stand for.
+    pub fn name_words(&self, tokens: &mut [Token]) {
+        let mut after_number = false;
+        for token in tokens {
+            // "50k" is not "50 không"; "K" alone is a name.
+            let short = token.marks.none()
+                && !(after_number && token.glued())
+                && (token.length > 1 || token.case == crate::text::token::Case::Lower);
+            if short && let Some((word, marks)) = self.aliases.get(&token.key) {
+                (token.word, token.marks) = (*word, *marks);
+            } else {
+                token.word = self.words.get(&token.key).copied().unwrap_or(0);
+            }
+            after_number = token.is_number();
+        }
+    }
+
+    /// Finds every phrase in the tokens, by start, shorter before longer.
+    ///
+    /// `loose`: the message has so few marks that an unmarked word may be any word.
+    pub fn find(&self, tokens: &[Token], loose: bool, hits: &mut Vec<Hit>) {
+        for (from, token) in tokens.iter().enumerate() {
+            if token.word == 0 {
+                continue;
+            }
+            let node = self.root.get(token.word as usize).copied().unwrap_or(0);
+            if node != 0 {
+                self.walk(tokens, from, from + 1, node, loose, hits);
+            }
+        }
+    }
+
+    fn walk(
+        &self,
+        tokens: &[Token],
+        from: usize,
+        to: usize,
+        node: u32,
+        loose: bool,
+        hits: &mut Vec<Hit>,
+    ) {
+        self.accept(tokens, from, to, node, loose, hits);
+        let Some(next) = tokens.get(to) else { return };
+        if next.breaks() {
+            return;
+        }
+        if next.word != 0
+            && let Some(child) = self
+                .edges
+                .get(&(u64::from(node) << 32 | u64::from(next.word)))
+        {
+            self.walk(tokens, from, to + 1, *child, loose, hits);
+        }
+        if self.has_gap.get(node as usize) == Some(&true)
+            && let Some(child) = self.edges.get(&(u64::from(node) << 32 | u64::from(ANY)))
+        {
+            self.walk(tokens, from, to + 1, *child, loose, hits);
+        }
+    }
+
+    fn accept(
+        &self,
+        tokens: &[Token],
+        from: usize,
+        to: usize,
+        node: u32,
+        loose: bool,
+        hits: &mut Vec<Hit>,
+    ) {
+        let Some(found) = self.nodes.get(node as usize) else {
+            return;
+        };
+        if found.is_empty() {
+            return;
+        }
+        let first = hits.len();
+        let mut best = Fit::Within;
+        for pattern in found
+            .iter()
+            .filter_map(|number| self.patterns.get(*number as usize))
+        {
+            let Some(fit) = pattern.fit(tokens.get(from..to).unwrap_or(&[]), loose) else {
+                continue;
+            };
+            if fit > best {
+                hits.truncate(first);
+                best = fit;
+            }
+            if fit == best {
+                hits.push(Hit {
+                    from,
+                    to,
+                    what: pattern.what,
+                });
+            }
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Fit {
+    Within,
+    Exact,
+}
+
+impl Pattern {
+    fn fit(&self, tokens: &[Token], loose: bool) -> Option<Fit> {
+        let mut fit = Fit::Exact;
+        let mut words = 0;
+        for (token, full) in tokens.iter().zip(&self.marks) {
+            let Some(full) = full else { continue };
+            words += 1;
+            if token.marks != *full {
+                if !token.marks.within(*full) {
+                    return None;
+                }
+                fit = Fit::Within;
+            }
+        }
+        if fit == Fit::Within && (self.exact || (!loose && words < 2)) {
+            None
+        } else {
+            Some(fit)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_builtin_lexicon_loads() {
+        let lexicon = Lexicon::builtin().unwrap_or_else(|error| panic!("{error}"));
+        assert!(
+            lexicon.patterns.len() > 1000,
+            "{} patterns",
+            lexicon.patterns.len()
+        );
+    }
+
+    #[test]
+    fn a_bad_entry_is_named_with_file_and_line() {
+        let mut entries = Vec::new();
+        parse_file(
+            "ward.toml",
+            "[theft]\nstrong = [\n  \"ok\",\n  \"mất (xe\",\n]\n",
+            &mut entries,
+        )
+        .unwrap_or_else(|error| panic!("{error}"));
+        let error = Lexicon::build(entries).expect_err("an open bracket");
+        assert_eq!(error.to_string(), "lexicon ward.toml:4: `(` without `)`");
+    }
+}

@@ -1,0 +1,1 @@
+//! Links: whether two messages are about one event.

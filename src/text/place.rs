@@ -1,0 +1,389 @@
+//! Places: the longest sensible phrase that says where it happened.
+//!
+//! | text | place |
+//! | --- | --- |
+//! | `mất xe ở cổng chợ Hà Lầm lúc 3h` | `cổng chợ Hà Lầm` |
+//! | `nhà số 5 ngõ Tre phố Trại Lốc bị cháy` | `nhà số 5 ngõ Tre phố Trại Lốc` |
+//! | `o xom cau lam co dan de pha rau` | `xom cau lam` |
+//! | `gọi công an phường giúp em` | nothing |
+//!
+//! A phrase begins at a word for a place (thôn, ngõ, chợ …) or at a known name,
+//! takes the name that follows, and goes on while another place follows. Of all
+//! phrases of the text the one with a name and a preposition before it wins.
+
+use crate::text::Page;
+use crate::text::lexicon::{State, What};
+use crate::text::token::Case;
+
+macro_rules! words {
+    ($($variant:ident = $name:literal,)+) => {
+        /// A word of the grammar of places; the words are in `config/lexicon/places.toml`.
+        #[expect(missing_docs, reason = "the file explains the words")]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum PlaceWord { $($variant,)+ }
+
+        impl PlaceWord {
+            /// The word class with this name.
+            pub fn parse(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$variant),)+ _ => None }
+            }
+        }
+    };
+}
+
+words! {
+    Area = "area", Site = "site", Part = "part", House = "house", Known = "known", Prep = "prep", Link = "link",
+    Stop = "stop", Detail = "detail", Authority = "authority", Away = "away", Title = "title",
+}
+
+/// A place phrase: tokens `from..to`.
+#[derive(Debug, Clone, Copy)]
+pub struct Found {
+    /// First token.
+    pub from: usize,
+    /// The token after the last.
+    pub to: usize,
+    score: i32,
+}
+
+use PlaceWord as P;
+
+struct Reader<'a> {
+    page: &'a Page<'a>,
+    until: usize,
+    busy: &'a [(usize, usize)],
+}
+
+/// The place told by tokens `from..to`; `busy` are tokens taken by times and numbers.
+pub fn read(page: &Page<'_>, from: usize, to: usize, busy: &[(usize, usize)]) -> Option<Found> {
+    let reader = Reader {
+        page,
+        until: to,
+        busy,
+    };
+    let mut best: Option<Found> = None;
+    let mut at = from;
+    while at < to {
+        match reader.phrase(at) {
+            Some(found) => {
+                if found.score > 0 && best.is_none_or(|best| found.score > best.score) {
+                    best = Some(found);
+                }
+                at = found.to.max(at + 1);
+            }
+            None => at = reader.word(at, P::Authority).unwrap_or(at + 1),
+        }
+    }
+    best
+}
+
+impl Reader<'_> {
+    fn word(&self, at: usize, word: PlaceWord) -> Option<usize> {
+        if at >= self.until {
+            return None;
+        }
+        self.page
+            .hits_at(at)
+            .iter()
+            .rev()
+            .find(|hit| hit.what == What::Place(word) && hit.to <= self.until)
+            .map(|hit| hit.to)
+    }
+
+    fn is_busy(&self, at: usize) -> bool {
+        self.busy
+            .iter()
+            .any(|(from, to)| (*from..*to).contains(&at))
+    }
+
+    /// The longest head at a token: its end and whether it begins an area's name.
+    fn head(&self, at: usize) -> Option<(usize, PlaceWord)> {
+        if self.is_busy(at) {
+            return None;
+        }
+        let heads = [P::Area, P::Site, P::House, P::Part, P::Known];
+        let (end, word) = heads
+            .iter()
+            .filter_map(|word| self.word(at, *word).map(|end| (end, *word)))
+            .max_by_key(|(end, _)| *end)?;
+        if self
+            .word(at, P::Authority)
+            .is_some_and(|other| other >= end)
+        {
+            return None;
+        }
+        let next = self.page.tokens.get(end).filter(|_| end < self.until);
+        let next_is_number =
+            next.is_some_and(|token| token.is_number() && !self.is_busy(end) && !token.breaks());
+        let title = self.word(end, P::Title).is_some();
+        let ok = match word {
+            // "nhà" alone is the writer's own; "số" alone is any number.
+            P::House if end - at == 1 => {
+                let long = next.is_some_and(|token| token.digits > 4);
+                (next_is_number && !long)
+                    || (title && self.page.is_capital(end + 1) && self.page.key_is(at, "nha"))
+                    || (self.page.key_is(at, "nha")
+                        && self.head(end).is_some_and(|(_, word)| word != P::Part))
+            }
+            P::Part => {
+                self.head(end).is_some() || self.page.loose && next.is_some() && !self.is_stop(end)
+            }
+            _ => true,
+        };
+        ok.then_some((end, word))
+    }
+
+    fn is_stop(&self, at: usize) -> bool {
+        self.is_busy(at)
+            || self.page.hits_at(at).iter().any(|hit| {
+                matches!(
+                    hit.what,
+                    What::Place(P::Stop | P::Authority | P::Away)
+                        | What::Cue(_, 3..)
+                        | What::State(State::Ongoing | State::Help | State::Habit)
+                )
+            })
+    }
+
+    fn phrase(&self, start: usize) -> Option<Found> {
+        let (mut at, first) = self.head(start)?;
+        if self.word(start, P::Known).is_some() && first == P::Known {
+            let score = 4 + self.context(start);
+            let to = self.follow(at);
+            return Some(Found {
+                from: start,
+                to,
+                score,
+            });
+        }
+        let mut score = match first {
+            P::Area => 4,
+            P::House => 4,
+            _ => 2,
+        };
+        let mut named = false;
+        let mut areas = usize::from(first == P::Area);
+        let mut head = first;
+        loop {
+            let (end, got) = self.name(at, head);
+            named |= got;
+            at = end;
+            if let Some((end, next)) = self.next_head(at) {
+                areas += usize::from(next == P::Area);
+                (at, head) = (end, next);
+                continue;
+            }
+            break;
+        }
+        let to = at;
+        if named {
+            score += 5;
+        } else if first == P::Area && areas < 2 {
+            score -= 3;
+        }
+        score += i32::try_from(areas.min(3)).unwrap_or(0);
+        score += self.context(start);
+        Some(Found {
+            from: start,
+            to,
+            score,
+        })
+    }
+
+    /// A known place's name may be followed by more of the same phrase.
+    fn follow(&self, mut at: usize) -> usize {
+        while let Some((end, head)) = self.next_head(at) {
+            (at, _) = self.name(end, head);
+        }
+        at
+    }
+
+    /// The head after a finished name: directly, after a comma, or after one linking word.
+    fn next_head(&self, at: usize) -> Option<(usize, PlaceWord)> {
+        let token = self.page.tokens.get(at).filter(|_| at < self.until)?;
+        if matches!(token.before, ' ' | ',' | '-' | '(' | '"' | '\0' | '_' | '/') {
+            let after_comma = token.before == ',';
+            if let Some((end, word)) = self.head(at)
+                && (!after_comma || matches!(word, P::Area | P::Known | P::House))
+                && !(after_comma
+                    && word == P::House
+                    && !self.page.key_is(at, "so")
+                    && !self.page.key_is(at, "nha"))
+            {
+                return Some((end, word));
+            }
+        }
+        if token.breaks() {
+            return None;
+        }
+        let link = self.word(at, P::Link)?;
+        let next = self.page.tokens.get(link)?;
+        if next.breaks() || self.word(at, P::Away).is_some_and(|end| end >= link) {
+            return None;
+        }
+        let (end, word) = self.head(link)?;
+        // The second place must have a name of its own.
+        let (_, named) = self.name(end, word);
+        (named || word == P::Known || self.next_head(end).is_some()).then_some((end, word))
+    }
+
+    /// The name after a head: its end, and whether there is one.
+    fn name(&self, start: usize, head: PlaceWord) -> (usize, bool) {
+        if head == P::Known {
+            return (start, true);
+        }
+        let cased = self.page.cased;
+        let mut at = start;
+        let mut named = false;
+        let mut loose_words = 0;
+        if head == P::House
+            && let Some(end) = self.word(at, P::Title)
+        {
+            at = end;
+        }
+        while at < self.until && at - start < 8 {
+            let Some(token) = self.page.tokens.get(at) else {
+                break;
+            };
+            let joined = match token.before {
+                ' ' | '\0' | '_' | '"' | '\'' | '(' => true,
+                '-' | '+' | '&' | '.' | '/' => at > start || token.before == '.',
+                _ => false,
+            };
+            if at > start && !joined || (at == start && token.breaks() && token.before != '.') {
+                break;
+            }
+            if self.is_busy(at) {
+                break;
+            }
+            if token.is_number() {
+                if token.digits > 4 || self.page.unit_follows(at + 1) {
+                    break;
+                }
+                named = true;
+                at += 1;
+                continue;
+            }
+            if named && at > start && self.head(at).is_some() {
+                break;
+            }
+            let capital = token.case != Case::Lower;
+            if cased && capital && !self.page.all_upper {
+                if at > start && token.starts_sentence() {
+                    break;
+                }
+                // A capital that only starts a new thought is no name.
+                if self.is_stop(at)
+                    && self
+                        .page
+                        .hits_at(at)
+                        .iter()
+                        .any(|hit| matches!(hit.what, What::Cue(_, 5..)))
+                    && hit_is_long(self.page, at)
+                {
+                    break;
+                }
+                named = true;
+                at += 1;
+                continue;
+            }
+            if token.length == 1 && token.glued() && named {
+                at += 1;
+                continue;
+            }
+            if self.head(at).is_some() {
+                break;
+            }
+            if let Some(end) = self.word(at, P::Detail)
+                && (at > start || head != P::Area)
+                && (named || at == start || loose_words > 0)
+                && self.detail_ends(end)
+            {
+                at = end;
+                break;
+            }
+            if self.is_stop(at) {
+                break;
+            }
+            if cased {
+                // Small words belong to the name when a capital or a number follows soon.
+                let reach = (1..=2).find(|step| {
+                    self.page
+                        .tokens
+                        .get(at + step)
+                        .filter(|_| at + step < self.until)
+                        .is_some_and(|next| {
+                            !next.breaks()
+                                && (self.page.is_capital(at + step) || next.is_number())
+                                && !self.is_busy(at + step)
+                        })
+                        && (0..*step).all(|back| {
+                            !self.is_stop(at + back)
+                                && (back == 0
+                                    || self.page.tokens.get(at + back).is_some_and(|t| !t.breaks()))
+                        })
+                });
+                match reach {
+                    Some(step) if !named => at += step,
+                    _ => break,
+                }
+            } else {
+                if loose_words == 2 {
+                    break;
+                }
+                loose_words += 1;
+                named = true;
+                at += 1;
+            }
+        }
+        (at, named)
+    }
+
+    fn detail_ends(&self, end: usize) -> bool {
+        let next = self.page.tokens.get(end).filter(|_| end < self.until);
+        next.is_none_or(|token| {
+            token.breaks()
+                || self.is_stop(end)
+                || self.head(end).is_some()
+                || self.word(end, P::Link).is_some()
+                || self.word(end, P::Prep).is_some()
+                || self.page.cased
+        })
+    }
+
+    /// What stands before the phrase.
+    fn context(&self, start: usize) -> i32 {
+        let mut score = 0;
+        let ends_here = |word: PlaceWord| {
+            self.page
+                .tokens
+                .get(start)
+                .is_some_and(|token| !token.starts_sentence())
+                && self
+                    .page
+                    .hits
+                    .iter()
+                    .any(|hit| hit.to == start && hit.what == What::Place(word))
+        };
+        if ends_here(P::Prep) {
+            score += 2;
+        }
+        if ends_here(P::Away) {
+            score -= 3;
+        }
+        if ends_here(P::Authority)
+            || self.page.hits.iter().any(|hit| {
+                hit.what == What::Place(P::Authority) && hit.from < start && hit.to >= start
+            })
+        {
+            score -= 6;
+        }
+        score
+    }
+}
+
+fn hit_is_long(page: &Page<'_>, at: usize) -> bool {
+    page.hits_at(at)
+        .iter()
+        .any(|hit| matches!(hit.what, What::Cue(_, 5..)) && hit.to - hit.from > 1)
+}

@@ -1,0 +1,244 @@
+//! Hashtags and mentions: how a message says that it is meant for the bot.
+//!
+//! | text | found |
+//! | --- | --- |
+//! | `#Trộm_Cắp`, `＃tromcap`, `#trom cap` | the tag of theft |
+//! | `#trộm vía`, `#1`, `C#`, `x.vn/#trom` | nothing |
+//! | `@anttbot`, `@Bot ANTT` | a mention |
+//! | `@anttbotxyz` | nothing |
+
+use crate::domain::reading::Category;
+use crate::text::fold::{Sign, fold, sign};
+use crate::text::lexicon::Lexicon;
+use crate::text::token::{Marks, tokens};
+
+/// A hashtag that names an incident.
+#[derive(Debug, Clone, Copy)]
+pub struct TagHit {
+    /// First byte, the `#`.
+    pub start: usize,
+    /// The byte after the last.
+    pub end: usize,
+    /// The category it names.
+    pub category: Option<Category>,
+}
+
+const WORDS: usize = 4;
+
+/// The hashtags of a text that name an incident.
+pub fn tags(text: &str, lexicon: &Lexicon) -> Vec<TagHit> {
+    let mut found = Vec::new();
+    let mut url_until = 0;
+    let mut previous = ' ';
+    let mut chunk = 0;
+    for (at, c) in text.char_indices() {
+        if c.is_whitespace() {
+            chunk = at + c.len_utf8();
+        } else if at >= url_until && sign(c) == Sign::Punct('#') {
+            let before = text.get(chunk..at).unwrap_or("");
+            let in_url = previous == '/' || before.contains("://") || before.contains("www.");
+            if !in_url && let Some(tag) = tag_at(text, at, at + c.len_utf8(), lexicon) {
+                url_until = tag.end;
+                found.push(tag);
+            }
+        }
+        previous = c;
+    }
+    found
+}
+
+struct Body {
+    /// The folded words, glued.
+    glued: [String; WORDS],
+    ends: [usize; WORDS],
+    count: usize,
+}
+
+fn body(text: &str, start: usize) -> Body {
+    let mut body = Body {
+        glued: Default::default(),
+        ends: [start; WORDS],
+        count: 0,
+    };
+    let mut all = String::new();
+    let mut word_started = false;
+    for (offset, c) in text.get(start..).unwrap_or("").char_indices() {
+        let end = start + offset + c.len_utf8();
+        match sign(c) {
+            Sign::Letter { base, .. } => {
+                all.push(char::from(base));
+                word_started = true;
+            }
+            Sign::Digit(value) => {
+                all.push(char::from(b'0' + value));
+                word_started = true;
+            }
+            Sign::Mark { .. } | Sign::Invisible => {}
+            Sign::Punct('_') if word_started => continue,
+            Sign::Space | Sign::Punct('-') if word_started => {
+                word_started = false;
+                body.count += 1;
+                if body.count == WORDS {
+                    return body;
+                }
+                continue;
+            }
+            _ => break,
+        }
+        if all.len() > 60 {
+            break;
+        }
+        if let (Some(glued), Some(last)) = (
+            body.glued.get_mut(body.count),
+            body.ends.get_mut(body.count),
+        ) {
+            glued.clone_from(&all);
+            *last = end;
+        }
+    }
+    body.count += usize::from(word_started);
+    body
+}
+
+fn tag_at(text: &str, hash: usize, start: usize, lexicon: &Lexicon) -> Option<TagHit> {
+    let body = body(text, start);
+    let found = |n: usize, category| {
+        let end = body.ends.get(n).copied().unwrap_or(start);
+        Some(TagHit {
+            start: hash,
+            end,
+            category,
+        })
+    };
+    for n in (0..body.count.min(WORDS)).rev() {
+        let glued = body.glued.get(n)?;
+        let marks = if n == 0 {
+            typed_marks(text.get(start..*body.ends.first()?)?)
+        } else {
+            None
+        };
+        if let Some(tag) = lexicon.hashtag(glued, marks) {
+            return if tag.incident {
+                found(n, tag.category)
+            } else {
+                None
+            };
+        }
+    }
+    let first = body.glued.first()?;
+    if let Some(category) = composed(first, lexicon) {
+        return found(0, category);
+    }
+    None
+}
+
+fn typed_marks(word: &str) -> Option<Marks> {
+    match tokens(word).as_slice() {
+        [token] if !token.marks.none() => Some(token.marks),
+        _ => None,
+    }
+}
+
+/// A tag nobody listed that is made of a listed one and words that may follow: `#tromcho3`, `#anttkhu5`.
+fn composed(body: &str, lexicon: &Lexicon) -> Option<Option<Category>> {
+    let letters = body.trim_end_matches(|c: char| c.is_ascii_digit());
+    if letters.len() < 3 {
+        return None;
+    }
+    if letters.len() < body.len()
+        && let Some(tag) = lexicon.hashtag(letters, None)
+    {
+        return tag.incident.then_some(tag.category);
+    }
+    if letters.strip_prefix("antt").is_some() {
+        return Some(None);
+    }
+    for prefix in [
+        "vu", "bi", "co", "nghi", "dang", "nan", "lai", "bao", "phat",
+    ] {
+        if let Some(rest) = letters.strip_prefix(prefix)
+            && rest.len() >= 4
+            && let Some(tag) = lexicon.hashtag(rest, None)
+            && tag.incident
+            && tag.category.is_some()
+        {
+            return Some(tag.category);
+        }
+    }
+    for (cut, _) in letters
+        .char_indices()
+        .rev()
+        .take_while(|(cut, _)| *cut >= 4)
+    {
+        let (stem, rest) = letters.split_at_checked(cut)?;
+        if let Some(tag) = lexicon.hashtag(stem, None)
+            && objects(rest, lexicon)
+        {
+            return tag.incident.then_some(tag.category);
+        }
+    }
+    None
+}
+
+fn objects(rest: &str, lexicon: &Lexicon) -> bool {
+    rest.is_empty()
+        || lexicon.is_tag_object(rest)
+        || rest.char_indices().skip(1).any(|(cut, _)| {
+            rest.split_at_checked(cut).is_some_and(|(first, rest)| {
+                lexicon.is_tag_object(first) && lexicon.is_tag_object(rest)
+            })
+        })
+}
+
+/// Where the bot is mentioned: bytes of `@name`.
+pub fn mention(text: &str, names: &[String]) -> Option<(usize, usize)> {
+    let mut previous = Sign::Space;
+    for (at, c) in text.char_indices() {
+        let this = sign(c);
+        if this == Sign::Punct('@') && !matches!(previous, Sign::Letter { .. } | Sign::Digit(_)) {
+            let start = at + c.len_utf8();
+            let rest = text.get(start..).unwrap_or("");
+            if let Some(length) = names
+                .iter()
+                .filter_map(|name| starts_with_name(rest, name))
+                .max()
+            {
+                return Some((at, start + length));
+            }
+        }
+        if this != Sign::Invisible {
+            previous = this;
+        }
+    }
+    None
+}
+
+/// How many bytes of `text` are the name, when it starts with it and the name ends there.
+fn starts_with_name(text: &str, name: &str) -> Option<usize> {
+    let name = fold(name);
+    let mut wanted = name.trim_start_matches('@').chars();
+    let mut pending = wanted.next();
+    pending?;
+    for (at, c) in text.char_indices() {
+        let folded = match sign(c) {
+            Sign::Letter { base, .. } => char::from(base),
+            Sign::Digit(value) => char::from(b'0' + value),
+            Sign::Space => ' ',
+            Sign::Mark { .. } | Sign::Invisible => continue,
+            Sign::Punct(c) | Sign::Other(c) => c,
+            Sign::Line => '\n',
+        };
+        match pending {
+            None => {
+                return if folded.is_alphanumeric() || folded == '_' {
+                    None
+                } else {
+                    Some(at)
+                };
+            }
+            Some(want) if want == folded => pending = wanted.next(),
+            Some(_) => return None,
+        }
+    }
+    pending.is_none().then_some(text.len())
+}

@@ -1,0 +1,163 @@
+//! Urgency: whether somebody should act now.
+//!
+//! It follows from the kind of incident and the words about its state: going on,
+//! over, habitual, dangerous, begging for help. Nuisances are never urgent by
+//! themselves, and what is over is not.
+
+use chrono::Duration;
+
+use crate::domain::reading::{Category as C, When};
+use crate::text::Page;
+use crate::text::category::Scores;
+use crate::text::lexicon::{Hit, State, What};
+
+/// The verdict and the words that decided it.
+#[derive(Debug, Clone, Copy)]
+pub struct Verdict {
+    /// Somebody should act now.
+    pub urgent: bool,
+    /// The deciding words, when there are any.
+    pub because: Option<Hit>,
+}
+
+/// Judges tokens `from..to`.
+pub fn judge(
+    page: &Page<'_>,
+    from: usize,
+    to: usize,
+    primary: C,
+    scores: &Scores,
+    time: Option<&When>,
+) -> Verdict {
+    let state = |state: State| {
+        page.hits
+            .iter()
+            .filter(|hit| hit.what == What::State(state) && hit.from >= from && hit.to <= to)
+            .max_by_key(|hit| hit.to - hit.from)
+            .copied()
+    };
+    let ongoing = state(State::Ongoing);
+    let help = state(State::Help);
+    let danger = state(State::Danger);
+    let over = state(State::Over);
+    let habit = state(State::Habit);
+    let found = state(State::Found);
+    let now = page.now;
+    // Ended long enough ago that nothing is going on because of the time alone.
+    let past = time.is_some_and(|time| match time {
+        When::At(at) => now - *at > Duration::minutes(40),
+        When::Between(_, end) => now - *end > Duration::minutes(40),
+    });
+    let ahead = time.is_some_and(|time| time.start() > now + Duration::minutes(30));
+    let fresh = time.is_some_and(|time| {
+        (now - time.end()).abs() <= Duration::minutes(40)
+            && now - time.start() <= Duration::hours(4)
+    });
+    let is = |urgent: bool, because: Option<Hit>| Verdict { urgent, because };
+    if found.is_some() || ahead {
+        return is(false, found);
+    }
+    let still = ongoing.is_some() && !past;
+    let strong_still = ongoing.is_some_and(|hit| hit.to - hit.from > 1);
+    match primary {
+        C::MissingPerson => is(over.is_none() || ongoing.is_some(), ongoing.or(over)),
+        C::Fire => {
+            if habit.is_some() && help.is_none() && danger.is_none() {
+                return is(false, habit);
+            }
+            if let (Some(over), false) = (over, strong_still) {
+                return is(false, Some(over));
+            }
+            is(!past || strong_still, ongoing.or(help))
+        }
+        C::Robbery | C::DisorderFight | C::DomesticViolence => {
+            if strong_still {
+                return is(true, ongoing);
+            }
+            if let Some(over) = over {
+                return is(still && help.is_some(), Some(over));
+            }
+            if past {
+                return is(false, None);
+            }
+            if habit.is_some() && help.is_none() && ongoing.is_none() {
+                return is(false, habit);
+            }
+            is(true, ongoing.or(help))
+        }
+        C::Gambling | C::Drugs => {
+            if past || habit.is_some() && !strong_still {
+                return is(false, habit);
+            }
+            is(
+                ongoing.is_some() || help.is_some() || fresh,
+                ongoing.or(help),
+            )
+        }
+        C::Theft => {
+            if over.is_some() || past || habit.is_some() {
+                return is(strong_still && over.is_none(), over.or(habit));
+            }
+            is(
+                ongoing.is_some() || (help.is_some() && fresh),
+                ongoing.or(help),
+            )
+        }
+        C::Traffic => {
+            let accident = page.hits.iter().any(|hit| {
+                matches!(hit.what, What::Cue(C::Traffic, 8..)) && hit.from >= from && hit.to <= to
+            }) && scores.of(C::UrbanOrder) < 8;
+            if strong_still && accident || danger.is_some() && !past && habit.is_none() {
+                return is(over.is_none() || strong_still, ongoing.or(danger));
+            }
+            if over.is_some() || past || habit.is_some() {
+                return is(false, over.or(habit));
+            }
+            is(
+                (help.is_some() || still && accident || fresh) && accident,
+                ongoing.or(help),
+            )
+        }
+        C::SuspiciousPerson => {
+            if past && !strong_still || over.is_some() && !strong_still {
+                return is(false, over);
+            }
+            is(
+                (ongoing.is_some() || help.is_some() || fresh) && (habit.is_none() || strong_still),
+                ongoing.or(help),
+            )
+        }
+        C::Animal => {
+            if over.is_some() || (past && !strong_still) || (habit.is_some() && !strong_still) {
+                return is(false, over.or(habit));
+            }
+            is(
+                ongoing.is_some() || danger.is_some() || help.is_some() || fresh,
+                ongoing.or(danger).or(help),
+            )
+        }
+        C::IllegalExplosivesWeapons => {
+            if habit.is_some() && !strong_still || over.is_some() && danger.is_none() {
+                return is(false, habit.or(over));
+            }
+            is(
+                still || danger.is_some() || help.is_some() || fresh,
+                ongoing.or(danger).or(help),
+            )
+        }
+        C::Other => {
+            if habit.is_some() && danger.is_none() || past && !strong_still {
+                return is(false, habit);
+            }
+            is(
+                danger.is_some() || help.is_some() || strong_still,
+                danger.or(help).or(ongoing),
+            )
+        }
+        C::FraudScam => is(still && help.is_some() && over.is_none(), help),
+        _ => is(
+            danger.is_some() && still && habit.is_none() && help.is_some(),
+            danger,
+        ),
+    }
+}
