@@ -1,1 +1,52 @@
 //! What the bot says about itself: on joining a group, and when asked for help.
+
+/// The notice in a group that the bot was let into, once.
+#[must_use]
+pub fn joined(sees_all: bool) -> String {
+    let mut text = "Chào bà con, tôi là Kẻng, giúp bà con báo tin an ninh trật tự.\n\
+        Cách báo: nhắn tin kèm thẻ, ví dụ “#tromcap mất xe ở cổng chợ lúc 3h sáng”, hoặc gõ /bao rồi kể.\n\
+        Tôi chỉ lưu tin có thẻ, có lệnh, nhắc tên tôi hoặc trả lời tôi; chuyện khác tôi bỏ qua, không lưu.\n\
+        Chuyện tế nhị xin nhắn riêng cho tôi. Việc gấp gọi 113, cháy gọi 114, cấp cứu gọi 115."
+        .to_owned();
+    if !sees_all {
+        text.push_str("\nTôi chưa thấy được tin có thẻ trong nhóm: nhờ quản trị nhóm đặt tôi làm quản trị viên.");
+    }
+    text
+}
+
+/// How to report, for whoever asks.
+#[must_use]
+pub fn help(private: bool) -> String {
+    let mut text = "Bà con báo tin bằng một trong các cách:\n\
+        • nhắn kèm thẻ: #tromcap, #luadao, #danhnhau, #chay, #antt …\n\
+        • gõ /bao rồi kể chuyện gì, ở đâu, lúc nào\n\
+        /rut kèm mã: rút tin đã báo. /kiemtra kèm mã: cảnh báo có thật không."
+        .to_owned();
+    if private {
+        text.push_str("\n/cuatoi: xem tin của mình. /xoa kèm mã: xoá lời kể của mình.");
+    }
+    text.push_str("\nViệc gấp gọi 113, cháy gọi 114, cấp cứu gọi 115, trẻ em gọi 111.");
+    text
+}
+
+/// The greeting in a private chat; the number is what an operator writes into the config.
+#[must_use]
+pub fn greeting(native: &str) -> String {
+    format!("{}\nSố tài khoản của bà con ở đây: {native}", help(true))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_notice_says_what_is_read_and_what_is_not() {
+        insta::assert_snapshot!(joined(false), @r"
+        Chào bà con, tôi là Kẻng, giúp bà con báo tin an ninh trật tự.
+        Cách báo: nhắn tin kèm thẻ, ví dụ “#tromcap mất xe ở cổng chợ lúc 3h sáng”, hoặc gõ /bao rồi kể.
+        Tôi chỉ lưu tin có thẻ, có lệnh, nhắc tên tôi hoặc trả lời tôi; chuyện khác tôi bỏ qua, không lưu.
+        Chuyện tế nhị xin nhắn riêng cho tôi. Việc gấp gọi 113, cháy gọi 114, cấp cứu gọi 115.
+        Tôi chưa thấy được tin có thẻ trong nhóm: nhờ quản trị nhóm đặt tôi làm quản trị viên.
+        ");
+    }
+}
