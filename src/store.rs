@@ -5,6 +5,13 @@
 //! ever holds a transaction open, so any engine fits behind the trait: a map in memory, sled behind a
 //! journal, later PostgreSQL (one transaction with a check on the version column for each act).
 
+mod acts;
+mod engine;
+mod kv;
+pub mod memory;
+mod reads;
+mod rows;
+
 use async_trait::async_trait;
 use thiserror::Error;
 

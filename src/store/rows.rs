@@ -1,0 +1,1400 @@
+//! What a row looks like on disk: its key, and the bytes of its value.
+//!
+//! A value is one version byte, the row in postcard, and the CRC32 of both. The domain types have no
+//! serde on purpose: the structs here mirror them, borrow from them when writing and from the bytes
+//! when reading, and only they may never change. Postcard does not describe itself, so a field is
+//! never added to, taken from or moved inside a version: a new version gets a new struct, and the old
+//! one stays to be read. `tests/fixtures/store/` keeps bytes of every version of every row.
+//!
+//! Keys (integers big-endian; `short` is a length byte and the text, or 255 and its SHA-256):
+//!
+//! | first byte | then | value |
+//! | --- | --- | --- |
+//! | `i` | incident | the incident |
+//! | `m` | short account, short room, short message | the incident it became, or none |
+//! | `a` | area, 0, open (1) or closed (0), received in ms, incident | nothing |
+//! | `q` | short account, short room, person | the question |
+//! | `v` | person | the identity |
+//! | `r` | short account, short room | the room |
+//! | `l` | alert | the alert |
+//! | `c` | check code | the alert's id |
+//! | `o` | alert that is draft or live | nothing |
+//! | `w` | short account, lane, delivery | the delivery, waiting or being sent |
+//! | `e` | alert, version, delivery | an alert's delivery that has ended |
+//! | `t` | alert, version | the tally |
+//! | `f` | alert, version, short reason | the reason and its number of rooms |
+//! | `p` | delivery | an ended progress row of a live alert |
+//! | `g` | alert, delivery | nothing: the progress rows of an alert |
+//! | `u` | number | a line of the audit chain |
+//! | `!` | name | schema, salt, next free delivery id, head of the audit chain, watermark |
+//! | `~` | key, part | a part of a long value (`kv`) |
+
+use bytes::Bytes;
+use chrono::DateTime;
+use serde::Deserialize;
+use serde::Serialize;
+use sha2::Digest as _;
+use sha2::Sha256;
+
+use super::StoreError;
+use super::kv::damaged;
+use crate::domain::alert::Alert;
+use crate::domain::alert::AlertState;
+use crate::domain::alert::Level;
+use crate::domain::alert::Tally;
+use crate::domain::area::AreaId;
+use crate::domain::audit::AuditEntry;
+use crate::domain::clock::Time;
+use crate::domain::clock::vietnam;
+use crate::domain::delivery::Body;
+use crate::domain::delivery::Button;
+use crate::domain::delivery::Delivery;
+use crate::domain::delivery::DeliveryState;
+use crate::domain::delivery::Lane;
+use crate::domain::delivery::Post;
+use crate::domain::ids::AccountName;
+use crate::domain::ids::AlertId;
+use crate::domain::ids::CheckCode;
+use crate::domain::ids::DeliveryId;
+use crate::domain::ids::IncidentId;
+use crate::domain::ids::MessageId;
+use crate::domain::ids::MessageKey;
+use crate::domain::ids::RoomId;
+use crate::domain::incident::Event;
+use crate::domain::incident::EventKind;
+use crate::domain::incident::Incident;
+use crate::domain::incident::Missing;
+use crate::domain::incident::Question;
+use crate::domain::incident::Report;
+use crate::domain::incident::Sensitivity;
+use crate::domain::incident::Status;
+use crate::domain::message::Attachment;
+use crate::domain::person::Identity;
+use crate::domain::person::PersonKey;
+use crate::domain::reading;
+use crate::domain::reading::Category;
+use crate::domain::reading::Facts;
+use crate::domain::reading::When;
+use crate::domain::room::Room;
+use crate::domain::room::RoomKind;
+use crate::domain::room::RoomState;
+
+/// The layout of keys that this program writes.
+pub(crate) const SCHEMA: u32 = 1;
+
+/// Keys, one function for each kind of row.
+pub(crate) mod key {
+    use super::*;
+
+    pub(crate) const INCIDENT: u8 = b'i';
+    pub(crate) const MESSAGE: u8 = b'm';
+    pub(crate) const BY_AREA: u8 = b'a';
+    pub(crate) const QUESTION: u8 = b'q';
+    pub(crate) const IDENTITY: u8 = b'v';
+    pub(crate) const ROOM: u8 = b'r';
+    pub(crate) const ALERT: u8 = b'l';
+    pub(crate) const CODE: u8 = b'c';
+    pub(crate) const OPEN_ALERT: u8 = b'o';
+    pub(crate) const OUTBOX: u8 = b'w';
+    pub(crate) const ENDED: u8 = b'e';
+    pub(crate) const TALLY: u8 = b't';
+    pub(crate) const FAILURE: u8 = b'f';
+    pub(crate) const PROGRESS: u8 = b'p';
+    pub(crate) const PROGRESS_OF: u8 = b'g';
+    pub(crate) const AUDIT: u8 = b'u';
+    pub(crate) const META: u8 = b'!';
+
+    pub(crate) const META_SCHEMA: &[u8] = b"!schema";
+    pub(crate) const META_SALT: &[u8] = b"!salt";
+    pub(crate) const META_FLOOR: &[u8] = b"!floor";
+    pub(crate) const META_AUDIT: &[u8] = b"!audit";
+    /// How far sled has followed the journal; sled's own, in no backup.
+    pub(crate) const META_WATERMARK: &[u8] = b"!watermark";
+
+    /// Text inside a key: short and injective whatever a platform sends.
+    fn short(made: &mut Vec<u8>, text: &str) {
+        match u8::try_from(text.len()) {
+            Ok(length @ ..=200) => {
+                made.push(length);
+                made.extend_from_slice(text.as_bytes());
+            }
+            _ => {
+                made.push(u8::MAX);
+                made.extend_from_slice(&Sha256::digest(text.as_bytes()));
+            }
+        }
+    }
+
+    fn numbered(kind: u8, numbers: &[u64]) -> Vec<u8> {
+        let mut made = vec![kind];
+        for number in numbers {
+            made.extend_from_slice(&number.to_be_bytes());
+        }
+        made
+    }
+
+    /// The number that a key ends in.
+    pub(crate) fn last_number(key: &[u8]) -> Option<u64> {
+        key.last_chunk::<8>().copied().map(u64::from_be_bytes)
+    }
+
+    pub(crate) fn incident(id: IncidentId) -> Vec<u8> {
+        numbered(INCIDENT, &[id.0])
+    }
+
+    pub(crate) fn message(room: &RoomId, message: &MessageId) -> Vec<u8> {
+        let mut made = Vec::with_capacity(48);
+        made.push(MESSAGE);
+        short(&mut made, room.account.as_str());
+        short(&mut made, &room.native);
+        short(&mut made, message.as_str());
+        made
+    }
+
+    pub(crate) fn seen(seen: &MessageKey) -> Vec<u8> {
+        message(&seen.room, &seen.message)
+    }
+
+    /// Area ids are digits, `a-z`, `-` and `/`: a zero byte ends them.
+    pub(crate) fn area(area: &AreaId) -> Vec<u8> {
+        let mut made = vec![BY_AREA];
+        made.extend_from_slice(area.as_str().as_bytes());
+        made.push(0);
+        made
+    }
+
+    /// Milliseconds as a key: shifted so that moments before 1970 sort before later ones.
+    pub(crate) fn moment(made: &mut Vec<u8>, ms: i64) {
+        made.extend_from_slice(&(ms.cast_unsigned() ^ (1 << 63)).to_be_bytes());
+    }
+
+    pub(crate) fn by_area(incident: &Incident) -> Vec<u8> {
+        let mut made = area(&incident.area);
+        made.push(u8::from(incident.status.is_open()));
+        moment(&mut made, incident.received_at.timestamp_millis());
+        made.extend_from_slice(&incident.id.0.to_be_bytes());
+        made
+    }
+
+    pub(crate) fn question(room: &RoomId, person: &PersonKey) -> Vec<u8> {
+        let mut made = vec![QUESTION];
+        short(&mut made, room.account.as_str());
+        short(&mut made, &room.native);
+        made.extend_from_slice(&person.0);
+        made
+    }
+
+    pub(crate) fn identity(person: &PersonKey) -> Vec<u8> {
+        let mut made = vec![IDENTITY];
+        made.extend_from_slice(&person.0);
+        made
+    }
+
+    pub(crate) fn room(room: &RoomId) -> Vec<u8> {
+        let mut made = vec![ROOM];
+        short(&mut made, room.account.as_str());
+        short(&mut made, &room.native);
+        made
+    }
+
+    pub(crate) fn alert(id: AlertId) -> Vec<u8> {
+        numbered(ALERT, &[id.0])
+    }
+
+    pub(crate) fn code(code: &CheckCode) -> Vec<u8> {
+        let mut made = vec![CODE];
+        made.extend_from_slice(code.as_str().as_bytes());
+        made
+    }
+
+    pub(crate) fn open_alert(id: AlertId) -> Vec<u8> {
+        numbered(OPEN_ALERT, &[id.0])
+    }
+
+    pub(crate) fn account_queue(account: &AccountName) -> Vec<u8> {
+        let mut made = vec![OUTBOX];
+        short(&mut made, account.as_str());
+        made
+    }
+
+    pub(crate) fn queue(account: &AccountName, lane: Lane) -> Vec<u8> {
+        let mut made = account_queue(account);
+        made.push(match lane {
+            Lane::Urgent => 0,
+            Lane::Reply => 1,
+            Lane::Bulk => 2,
+        });
+        made
+    }
+
+    pub(crate) fn outbox(delivery: &Delivery) -> Vec<u8> {
+        let mut made = queue(&delivery.room.account, delivery.lane);
+        made.extend_from_slice(&delivery.id.0.to_be_bytes());
+        made
+    }
+
+    fn versioned(kind: u8, alert: AlertId, version: u32) -> Vec<u8> {
+        let mut made = numbered(kind, &[alert.0]);
+        made.extend_from_slice(&version.to_be_bytes());
+        made
+    }
+
+    pub(crate) fn ended(alert: AlertId, version: u32, id: DeliveryId) -> Vec<u8> {
+        let mut made = versioned(ENDED, alert, version);
+        made.extend_from_slice(&id.0.to_be_bytes());
+        made
+    }
+
+    pub(crate) fn tally(alert: AlertId, version: u32) -> Vec<u8> {
+        versioned(TALLY, alert, version)
+    }
+
+    pub(crate) fn failures(alert: AlertId, version: u32) -> Vec<u8> {
+        versioned(FAILURE, alert, version)
+    }
+
+    pub(crate) fn failure(alert: AlertId, version: u32, why: &str) -> Vec<u8> {
+        let mut made = failures(alert, version);
+        short(&mut made, why);
+        made
+    }
+
+    pub(crate) fn progress(id: DeliveryId) -> Vec<u8> {
+        numbered(PROGRESS, &[id.0])
+    }
+
+    pub(crate) fn progress_rows(alert: AlertId) -> Vec<u8> {
+        numbered(PROGRESS_OF, &[alert.0])
+    }
+
+    pub(crate) fn progress_of(alert: AlertId, id: DeliveryId) -> Vec<u8> {
+        numbered(PROGRESS_OF, &[alert.0, id.0])
+    }
+
+    pub(crate) fn audit(number: u64) -> Vec<u8> {
+        numbered(AUDIT, &[number])
+    }
+}
+
+/// A domain value that can be kept.
+pub(crate) trait Row: Sized {
+    /// The bytes of its newest version.
+    fn seal(&self) -> Bytes;
+    /// Reads the bytes of any version there ever was.
+    fn open(sealed: &[u8]) -> Result<Self, String>;
+}
+
+/// Reads a row and names its key when it is damaged.
+pub(crate) fn read<R: Row>(key: &[u8], sealed: &[u8]) -> Result<R, StoreError> {
+    R::open(sealed).map_err(|why| damaged(key, &why))
+}
+
+fn seal<T: Serialize>(version: u8, row: &T) -> Bytes {
+    // Writing into memory fails for no row of ours; were it to, the checksum of an empty body would
+    // still be right and reading it would say what is wrong.
+    let mut sealed = postcard::to_extend(row, vec![version]).unwrap_or_else(|_| vec![version]);
+    let checksum = crc32fast::hash(&sealed);
+    sealed.extend_from_slice(&checksum.to_be_bytes());
+    sealed.into()
+}
+
+/// Checks the checksum and gives the version and the body.
+fn unseal(sealed: &[u8]) -> Result<(u8, &[u8]), String> {
+    let (content, checksum) = sealed
+        .split_last_chunk::<4>()
+        .ok_or("it is too short to be a row")?;
+    if crc32fast::hash(content) != u32::from_be_bytes(*checksum) {
+        return Err("its checksum is wrong".to_owned());
+    }
+    let (version, body) = content.split_first().ok_or("it is empty")?;
+    Ok((*version, body))
+}
+
+fn decode<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, String> {
+    match postcard::take_from_bytes(body) {
+        Ok((row, [])) => Ok(row),
+        Ok(_) => Err("bytes are left over after its last field".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn unknown_version(version: u8) -> String {
+    format!("its version {version} is unknown here: a newer program wrote it, use that one")
+}
+
+/// A row whose only version so far is 1, mirrored by one struct.
+macro_rules! first_version {
+    ($($domain:ty => $mirror:ident,)+) => {$(
+        impl Row for $domain {
+            fn seal(&self) -> Bytes {
+                seal(1, &$mirror::from(self))
+            }
+
+            fn open(sealed: &[u8]) -> Result<Self, String> {
+                match unseal(sealed)? {
+                    (1, body) => decode::<$mirror<'_>>(body)?.into_domain(),
+                    (version, _) => Err(unknown_version(version)),
+                }
+            }
+        }
+    )+};
+}
+
+first_version! {
+    Incident => Incident1,
+    Question => Question1,
+    Identity => Identity1,
+    Room => Room1,
+    Alert => Alert1,
+    Delivery => Delivery1,
+}
+
+/// A row that is stored as it stands.
+macro_rules! plain_row {
+    ($($row:ty,)+) => {$(
+        impl Row for $row {
+            fn seal(&self) -> Bytes {
+                seal(1, self)
+            }
+
+            fn open(sealed: &[u8]) -> Result<Self, String> {
+                match unseal(sealed)? {
+                    (1, body) => decode(body),
+                    (version, _) => Err(unknown_version(version)),
+                }
+            }
+        }
+    )+};
+}
+
+/// What a message became.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SeenRow(pub(crate) Option<u64>);
+
+/// A number of ours: schema, next free id, an alert's id under its code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct NumberRow(pub(crate) u64);
+
+/// The store's secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SaltRow(pub(crate) [u8; 32]);
+
+/// A place in the journal: everything before it is in sled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+pub(crate) struct Position {
+    pub(crate) segment: u64,
+    pub(crate) offset: u64,
+}
+
+/// How many rooms did not get an alert for this reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FailureRow {
+    pub(crate) why: String,
+    pub(crate) rooms: u32,
+}
+
+/// The last line of the audit chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub(crate) struct AuditHead {
+    pub(crate) number: u64,
+    pub(crate) hash: [u8; 32],
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TallyRow {
+    planned: u32,
+    sent: u32,
+    unknown: u32,
+    failed: u32,
+    maybe_twice: u32,
+}
+
+/// A line of the audit chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AuditRow {
+    pub(crate) entry: AuditEntry,
+    pub(crate) hash: [u8; 32],
+}
+
+plain_row! { SeenRow, NumberRow, SaltRow, Position, FailureRow, AuditHead, TallyRow, }
+
+impl Row for Tally {
+    fn seal(&self) -> Bytes {
+        TallyRow {
+            planned: self.planned,
+            sent: self.sent,
+            unknown: self.unknown,
+            failed: self.failed,
+            maybe_twice: self.maybe_twice,
+        }
+        .seal()
+    }
+
+    fn open(sealed: &[u8]) -> Result<Self, String> {
+        let row = TallyRow::open(sealed)?;
+        Ok(Self {
+            planned: row.planned,
+            sent: row.sent,
+            unknown: row.unknown,
+            failed: row.failed,
+            maybe_twice: row.maybe_twice,
+        })
+    }
+}
+
+impl Row for AuditRow {
+    fn seal(&self) -> Bytes {
+        seal(1, &(Audit1::from(&self.entry), self.hash))
+    }
+
+    fn open(sealed: &[u8]) -> Result<Self, String> {
+        match unseal(sealed)? {
+            (1, body) => {
+                let (entry, hash) = decode::<(Audit1<'_>, [u8; 32])>(body)?;
+                Ok(Self {
+                    entry: entry.into_domain()?,
+                    hash,
+                })
+            }
+            (version, _) => Err(unknown_version(version)),
+        }
+    }
+}
+
+/// The hash of an audit line: SHA-256 over the hash before it, its number and its fields.
+pub(crate) fn audit_hash(before: &[u8; 32], number: u64, entry: &AuditEntry) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(before);
+    hash.update(number.to_be_bytes());
+    hash.update(entry.at.timestamp().to_be_bytes());
+    hash.update(entry.at.timestamp_subsec_nanos().to_be_bytes());
+    for field in [&entry.who, &entry.act, &entry.object, &entry.detail] {
+        hash.update((field.len() as u64).to_be_bytes());
+        hash.update(field.as_bytes());
+    }
+    hash.finalize().into()
+}
+
+/// Seconds and nanoseconds since 1970: every moment of the calendar, nothing rounded.
+type Moment = (i64, u32);
+
+fn moment(time: &Time) -> Moment {
+    (time.timestamp(), time.timestamp_subsec_nanos())
+}
+
+fn time((seconds, nanos): Moment) -> Result<Time, String> {
+    DateTime::from_timestamp(seconds, nanos)
+        .map(|time| time.with_timezone(&vietnam()))
+        .ok_or_else(|| "it holds a moment outside the calendar".to_owned())
+}
+
+fn area(raw: &str) -> Result<AreaId, String> {
+    AreaId::parse(raw).map_err(|error| error.to_string())
+}
+
+fn account(raw: &str) -> Result<AccountName, String> {
+    AccountName::parse(raw).map_err(|error| error.to_string())
+}
+
+fn list<T, U>(items: Vec<T>, read: impl FnMut(T) -> Result<U, String>) -> Result<Vec<U>, String> {
+    items.into_iter().map(read).collect()
+}
+
+fn owned(text: &str) -> String {
+    text.to_owned()
+}
+
+fn message(raw: &str) -> MessageId {
+    MessageId(raw.into())
+}
+
+#[derive(Serialize, Deserialize)]
+struct RoomId1<'a> {
+    account: &'a str,
+    native: &'a str,
+}
+
+impl<'a> From<&'a RoomId> for RoomId1<'a> {
+    fn from(room: &'a RoomId) -> Self {
+        Self {
+            account: room.account.as_str(),
+            native: &room.native,
+        }
+    }
+}
+
+impl RoomId1<'_> {
+    fn into_domain(self) -> Result<RoomId, String> {
+        Ok(RoomId::new(account(self.account)?, self.native))
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Incident1<'a> {
+    id: u64,
+    version: u32,
+    #[serde(borrow)]
+    area: &'a str,
+    status: Status1,
+    private: bool,
+    facts: Facts1<'a>,
+    received_at: Moment,
+    reports: Vec<Report1<'a>>,
+    more_reports: u32,
+    asked: Option<Missing1>,
+    officer: Option<&'a str>,
+    timeline: Vec<(Moment, Event1<'a>)>,
+    imported: bool,
+}
+
+impl<'a> From<&'a Incident> for Incident1<'a> {
+    fn from(incident: &'a Incident) -> Self {
+        Self {
+            id: incident.id.0,
+            version: incident.version,
+            area: incident.area.as_str(),
+            status: (&incident.status).into(),
+            private: incident.sensitivity == Sensitivity::Private,
+            facts: (&incident.facts).into(),
+            received_at: moment(&incident.received_at),
+            reports: incident.reports.iter().map(Into::into).collect(),
+            more_reports: incident.more_reports,
+            asked: incident.asked.map(Into::into),
+            officer: incident.officer.as_deref(),
+            timeline: incident
+                .timeline
+                .iter()
+                .map(|event| (moment(&event.at), (&event.what).into()))
+                .collect(),
+            imported: incident.imported,
+        }
+    }
+}
+
+impl Incident1<'_> {
+    fn into_domain(self) -> Result<Incident, String> {
+        Ok(Incident {
+            id: IncidentId(self.id),
+            version: self.version,
+            area: area(self.area)?,
+            status: self.status.into(),
+            sensitivity: if self.private {
+                Sensitivity::Private
+            } else {
+                Sensitivity::Open
+            },
+            facts: self.facts.into_domain()?,
+            received_at: time(self.received_at)?,
+            reports: list(self.reports, Report1::into_domain)?,
+            more_reports: self.more_reports,
+            asked: self.asked.map(Into::into),
+            officer: self.officer.map(owned),
+            timeline: list(self.timeline, |(at, what)| {
+                Ok(Event {
+                    at: time(at)?,
+                    what: what.into_domain(),
+                })
+            })?,
+            imported: self.imported,
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+enum Status1 {
+    New,
+    Accepted,
+    Done,
+    Rejected,
+    Withdrawn,
+    Merged(u64),
+}
+
+impl From<&Status> for Status1 {
+    fn from(status: &Status) -> Self {
+        match status {
+            Status::New => Self::New,
+            Status::Accepted => Self::Accepted,
+            Status::Done => Self::Done,
+            Status::Rejected => Self::Rejected,
+            Status::Withdrawn => Self::Withdrawn,
+            Status::Merged(with) => Self::Merged(with.0),
+        }
+    }
+}
+
+impl From<Status1> for Status {
+    fn from(status: Status1) -> Self {
+        match status {
+            Status1::New => Self::New,
+            Status1::Accepted => Self::Accepted,
+            Status1::Done => Self::Done,
+            Status1::Rejected => Self::Rejected,
+            Status1::Withdrawn => Self::Withdrawn,
+            Status1::Merged(with) => Self::Merged(IncidentId(with)),
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+enum Missing1 {
+    What,
+    Place,
+    Time,
+}
+
+impl From<Missing> for Missing1 {
+    fn from(missing: Missing) -> Self {
+        match missing {
+            Missing::What => Self::What,
+            Missing::Place => Self::Place,
+            Missing::Time => Self::Time,
+        }
+    }
+}
+
+impl From<Missing1> for Missing {
+    fn from(missing: Missing1) -> Self {
+        match missing {
+            Missing1::What => Self::What,
+            Missing1::Place => Self::Place,
+            Missing1::Time => Self::Time,
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Facts1<'a> {
+    /// By their fixed ids: the order of the definition is nobody's promise.
+    #[serde(borrow)]
+    categories: Vec<&'a str>,
+    primary: &'a str,
+    urgent: bool,
+    place: Option<&'a str>,
+    time: Option<When1>,
+    phones: Vec<&'a str>,
+    plates: Vec<&'a str>,
+    urls: Vec<&'a str>,
+    handles: Vec<&'a str>,
+    accounts: Vec<(&'a str, Option<&'a str>)>,
+}
+
+#[derive(Serialize, Deserialize)]
+enum When1 {
+    At(Moment),
+    Between(Moment, Moment),
+}
+
+fn texts(list: &[String]) -> Vec<&str> {
+    list.iter().map(String::as_str).collect()
+}
+
+fn strings(list: &[&str]) -> Vec<String> {
+    list.iter().copied().map(owned).collect()
+}
+
+fn category(id: &str) -> Result<Category, String> {
+    Category::parse(id).ok_or_else(|| format!("its category `{id}` is unknown here"))
+}
+
+impl<'a> From<&'a Facts> for Facts1<'a> {
+    fn from(facts: &'a Facts) -> Self {
+        Self {
+            categories: facts.categories.iter().map(|kind| kind.as_str()).collect(),
+            primary: facts.primary.as_str(),
+            urgent: facts.urgent,
+            place: facts.place.as_deref(),
+            time: facts.time.as_ref().map(|when| match when {
+                When::At(at) => When1::At(moment(at)),
+                When::Between(from, to) => When1::Between(moment(from), moment(to)),
+            }),
+            phones: texts(&facts.phones),
+            plates: texts(&facts.plates),
+            urls: texts(&facts.urls),
+            handles: texts(&facts.handles),
+            accounts: facts
+                .accounts
+                .iter()
+                .map(|account| (account.number.as_str(), account.bank.as_deref()))
+                .collect(),
+        }
+    }
+}
+
+impl Facts1<'_> {
+    fn into_domain(self) -> Result<Facts, String> {
+        Ok(Facts {
+            categories: list(self.categories, category)?,
+            primary: category(self.primary)?,
+            urgent: self.urgent,
+            place: self.place.map(owned),
+            time: match self.time {
+                None => None,
+                Some(When1::At(at)) => Some(When::At(time(at)?)),
+                Some(When1::Between(from, to)) => Some(When::Between(time(from)?, time(to)?)),
+            },
+            phones: strings(&self.phones),
+            plates: strings(&self.plates),
+            urls: strings(&self.urls),
+            handles: strings(&self.handles),
+            accounts: self
+                .accounts
+                .into_iter()
+                .map(|(number, bank)| reading::Account {
+                    number: owned(number),
+                    bank: bank.map(owned),
+                })
+                .collect(),
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Report1<'a> {
+    #[serde(borrow)]
+    room: RoomId1<'a>,
+    thread: Option<&'a str>,
+    message: &'a str,
+    reporter: Option<[u8; 16]>,
+    sent_at: Moment,
+    text: &'a str,
+    attachments: Vec<Attachment1<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+enum Attachment1<'a> {
+    Photo(&'a str),
+    File {
+        kind: &'a str,
+        reference: &'a str,
+    },
+    Location {
+        latitude: f64,
+        longitude: f64,
+        name: Option<&'a str>,
+    },
+}
+
+impl<'a> From<&'a Report> for Report1<'a> {
+    fn from(report: &'a Report) -> Self {
+        Self {
+            room: (&report.room).into(),
+            thread: report.thread.as_deref(),
+            message: report.message.as_str(),
+            reporter: report.reporter.map(|person| person.0),
+            sent_at: moment(&report.sent_at),
+            text: &report.text,
+            attachments: report
+                .attachments
+                .iter()
+                .map(|attachment| match attachment {
+                    Attachment::Photo(reference) => Attachment1::Photo(reference),
+                    Attachment::File { kind, reference } => Attachment1::File { kind, reference },
+                    Attachment::Location {
+                        latitude,
+                        longitude,
+                        name,
+                    } => Attachment1::Location {
+                        latitude: *latitude,
+                        longitude: *longitude,
+                        name: name.as_deref(),
+                    },
+                })
+                .collect(),
+        }
+    }
+}
+
+impl Report1<'_> {
+    fn into_domain(self) -> Result<Report, String> {
+        Ok(Report {
+            room: self.room.into_domain()?,
+            thread: self.thread.map(owned),
+            message: message(self.message),
+            reporter: self.reporter.map(PersonKey),
+            sent_at: time(self.sent_at)?,
+            text: owned(self.text),
+            attachments: self
+                .attachments
+                .into_iter()
+                .map(|attachment| match attachment {
+                    Attachment1::Photo(reference) => Attachment::Photo(owned(reference)),
+                    Attachment1::File { kind, reference } => Attachment::File {
+                        kind: owned(kind),
+                        reference: owned(reference),
+                    },
+                    Attachment1::Location {
+                        latitude,
+                        longitude,
+                        name,
+                    } => Attachment::Location {
+                        latitude,
+                        longitude,
+                        name: name.map(owned),
+                    },
+                })
+                .collect(),
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+enum Event1<'a> {
+    Opened,
+    ReportJoined,
+    DetailAdded,
+    Edited,
+    Withdrawn,
+    Accepted { by: &'a str },
+    Assigned { by: &'a str, to: &'a str },
+    Closed { by: &'a str, result: &'a str },
+    Rejected { by: &'a str, reason: &'a str },
+    Merged { by: Option<&'a str>, with: u64 },
+    Clipped,
+}
+
+impl<'a> From<&'a EventKind> for Event1<'a> {
+    fn from(event: &'a EventKind) -> Self {
+        match event {
+            EventKind::Opened => Self::Opened,
+            EventKind::ReportJoined => Self::ReportJoined,
+            EventKind::DetailAdded => Self::DetailAdded,
+            EventKind::Edited => Self::Edited,
+            EventKind::Withdrawn => Self::Withdrawn,
+            EventKind::Accepted { by } => Self::Accepted { by },
+            EventKind::Assigned { by, to } => Self::Assigned { by, to },
+            EventKind::Closed { by, result } => Self::Closed { by, result },
+            EventKind::Rejected { by, reason } => Self::Rejected { by, reason },
+            EventKind::Merged { by, with } => Self::Merged {
+                by: by.as_deref(),
+                with: with.0,
+            },
+            EventKind::Clipped => Self::Clipped,
+        }
+    }
+}
+
+impl Event1<'_> {
+    fn into_domain(self) -> EventKind {
+        match self {
+            Self::Opened => EventKind::Opened,
+            Self::ReportJoined => EventKind::ReportJoined,
+            Self::DetailAdded => EventKind::DetailAdded,
+            Self::Edited => EventKind::Edited,
+            Self::Withdrawn => EventKind::Withdrawn,
+            Self::Accepted { by } => EventKind::Accepted { by: owned(by) },
+            Self::Assigned { by, to } => EventKind::Assigned {
+                by: owned(by),
+                to: owned(to),
+            },
+            Self::Closed { by, result } => EventKind::Closed {
+                by: owned(by),
+                result: owned(result),
+            },
+            Self::Rejected { by, reason } => EventKind::Rejected {
+                by: owned(by),
+                reason: owned(reason),
+            },
+            Self::Merged { by, with } => EventKind::Merged {
+                by: by.map(owned),
+                with: IncidentId(with),
+            },
+            Self::Clipped => EventKind::Clipped,
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Question1<'a> {
+    incident: u64,
+    missing: Missing1,
+    asked_at: Moment,
+    /// Keeps the lifetime that the macro above gives every mirror.
+    #[serde(skip)]
+    borrowed: std::marker::PhantomData<&'a ()>,
+}
+
+impl From<&Question> for Question1<'_> {
+    fn from(question: &Question) -> Self {
+        Self {
+            incident: question.incident.0,
+            missing: question.missing.into(),
+            asked_at: moment(&question.asked_at),
+            borrowed: std::marker::PhantomData,
+        }
+    }
+}
+
+impl Question1<'_> {
+    fn into_domain(self) -> Result<Question, String> {
+        Ok(Question {
+            incident: IncidentId(self.incident),
+            missing: self.missing.into(),
+            asked_at: time(self.asked_at)?,
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Identity1<'a> {
+    account: &'a str,
+    native: &'a str,
+    name: &'a str,
+}
+
+impl<'a> From<&'a Identity> for Identity1<'a> {
+    fn from(identity: &'a Identity) -> Self {
+        Self {
+            account: identity.account.as_str(),
+            native: &identity.native,
+            name: &identity.name,
+        }
+    }
+}
+
+impl Identity1<'_> {
+    fn into_domain(self) -> Result<Identity, String> {
+        Ok(Identity {
+            account: account(self.account)?,
+            native: owned(self.native),
+            name: owned(self.name),
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Room1<'a> {
+    #[serde(borrow)]
+    id: RoomId1<'a>,
+    private: bool,
+    title: &'a str,
+    area: Option<&'a str>,
+    state: RoomState1<'a>,
+    sees_all: Option<bool>,
+    joined_at: Moment,
+}
+
+#[derive(Serialize, Deserialize)]
+enum RoomState1<'a> {
+    Active,
+    Removed,
+    Moved(#[serde(borrow)] RoomId1<'a>),
+}
+
+impl<'a> From<&'a Room> for Room1<'a> {
+    fn from(room: &'a Room) -> Self {
+        Self {
+            id: (&room.id).into(),
+            private: room.kind == RoomKind::Private,
+            title: &room.title,
+            area: room.area.as_ref().map(AreaId::as_str),
+            state: match &room.state {
+                RoomState::Active => RoomState1::Active,
+                RoomState::Removed => RoomState1::Removed,
+                RoomState::Moved(to) => RoomState1::Moved(to.into()),
+            },
+            sees_all: room.sees_all,
+            joined_at: moment(&room.joined_at),
+        }
+    }
+}
+
+impl Room1<'_> {
+    fn into_domain(self) -> Result<Room, String> {
+        Ok(Room {
+            id: self.id.into_domain()?,
+            kind: if self.private {
+                RoomKind::Private
+            } else {
+                RoomKind::Group
+            },
+            title: owned(self.title),
+            area: self.area.map(area).transpose()?,
+            state: match self.state {
+                RoomState1::Active => RoomState::Active,
+                RoomState1::Removed => RoomState::Removed,
+                RoomState1::Moved(to) => RoomState::Moved(to.into_domain()?),
+            },
+            sees_all: self.sees_all,
+            joined_at: time(self.joined_at)?,
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Alert1<'a> {
+    id: u64,
+    revision: u32,
+    version: u32,
+    code: &'a str,
+    state: AlertState1,
+    level: Level1,
+    area: &'a str,
+    text: &'a str,
+    author: &'a str,
+    #[serde(borrow)]
+    desk: RoomId1<'a>,
+    desk_thread: Option<&'a str>,
+    drafted_at: Moment,
+    published_at: Option<Moment>,
+    expires_at: Moment,
+    progress: Option<u64>,
+    reported: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+enum AlertState1 {
+    Draft,
+    Live,
+    Dropped,
+    AllClear,
+    Withdrawn,
+    Expired,
+}
+
+#[derive(Serialize, Deserialize)]
+enum Level1 {
+    Info,
+    Warning,
+    Urgent,
+}
+
+impl<'a> From<&'a Alert> for Alert1<'a> {
+    fn from(alert: &'a Alert) -> Self {
+        Self {
+            id: alert.id.0,
+            revision: alert.revision,
+            version: alert.version,
+            code: alert.code.as_str(),
+            state: match alert.state {
+                AlertState::Draft => AlertState1::Draft,
+                AlertState::Live => AlertState1::Live,
+                AlertState::Dropped => AlertState1::Dropped,
+                AlertState::AllClear => AlertState1::AllClear,
+                AlertState::Withdrawn => AlertState1::Withdrawn,
+                AlertState::Expired => AlertState1::Expired,
+            },
+            level: match alert.level {
+                Level::Info => Level1::Info,
+                Level::Warning => Level1::Warning,
+                Level::Urgent => Level1::Urgent,
+            },
+            area: alert.area.as_str(),
+            text: &alert.text,
+            author: &alert.author,
+            desk: (&alert.desk).into(),
+            desk_thread: alert.desk_thread.as_deref(),
+            drafted_at: moment(&alert.drafted_at),
+            published_at: alert.published_at.as_ref().map(moment),
+            expires_at: moment(&alert.expires_at),
+            progress: alert.progress.map(|row| row.0),
+            reported: alert.reported,
+        }
+    }
+}
+
+impl Alert1<'_> {
+    fn into_domain(self) -> Result<Alert, String> {
+        Ok(Alert {
+            id: AlertId(self.id),
+            revision: self.revision,
+            version: self.version,
+            code: CheckCode::parse(self.code).ok_or("its check code is none")?,
+            state: match self.state {
+                AlertState1::Draft => AlertState::Draft,
+                AlertState1::Live => AlertState::Live,
+                AlertState1::Dropped => AlertState::Dropped,
+                AlertState1::AllClear => AlertState::AllClear,
+                AlertState1::Withdrawn => AlertState::Withdrawn,
+                AlertState1::Expired => AlertState::Expired,
+            },
+            level: match self.level {
+                Level1::Info => Level::Info,
+                Level1::Warning => Level::Warning,
+                Level1::Urgent => Level::Urgent,
+            },
+            area: area(self.area)?,
+            text: owned(self.text),
+            author: owned(self.author),
+            desk: self.desk.into_domain()?,
+            desk_thread: self.desk_thread.map(owned),
+            drafted_at: time(self.drafted_at)?,
+            published_at: self.published_at.map(time).transpose()?,
+            expires_at: time(self.expires_at)?,
+            progress: self.progress.map(DeliveryId),
+            reported: self.reported,
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Delivery1<'a> {
+    id: u64,
+    #[serde(borrow)]
+    room: RoomId1<'a>,
+    thread: Option<&'a str>,
+    lane: Lane1,
+    body: Body1<'a>,
+    state: DeliveryState1<'a>,
+    attempts: u16,
+    maybe_twice: bool,
+    queued_at: Moment,
+}
+
+#[derive(Serialize, Deserialize)]
+enum Lane1 {
+    Urgent,
+    Reply,
+    Bulk,
+}
+
+#[derive(Serialize, Deserialize)]
+enum Body1<'a> {
+    Text {
+        text: &'a str,
+        reply_to: Option<&'a str>,
+        /// Rows of label and data.
+        #[serde(borrow)]
+        buttons: Vec<Vec<(&'a str, &'a str)>>,
+        edits: Option<&'a str>,
+    },
+    Receipt {
+        incident: u64,
+        reply_to: Option<&'a str>,
+        text: &'a str,
+        asks: Option<Missing1>,
+    },
+    Alert {
+        alert: u64,
+        version: u32,
+    },
+    Progress {
+        alert: u64,
+        edits: Option<u64>,
+    },
+    PressAnswer {
+        press: &'a str,
+        text: &'a str,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+enum DeliveryState1<'a> {
+    Waiting {
+        due: Moment,
+    },
+    Sending {
+        since: Moment,
+    },
+    Sent {
+        at: Moment,
+        message: Option<&'a str>,
+    },
+    Unknown {
+        at: Moment,
+        why: &'a str,
+    },
+    Failed {
+        at: Moment,
+        why: &'a str,
+    },
+}
+
+impl<'a> From<&'a Body> for Body1<'a> {
+    fn from(body: &'a Body) -> Self {
+        match body {
+            Body::Text(post) => Self::Text {
+                text: &post.text,
+                reply_to: post.reply_to.as_ref().map(MessageId::as_str),
+                buttons: post
+                    .buttons
+                    .iter()
+                    .map(|row| {
+                        row.iter()
+                            .map(|button| (button.label.as_str(), button.data.as_str()))
+                            .collect()
+                    })
+                    .collect(),
+                edits: post.edits.as_ref().map(MessageId::as_str),
+            },
+            Body::Receipt {
+                incident,
+                reply_to,
+                text,
+                asks,
+            } => Self::Receipt {
+                incident: incident.0,
+                reply_to: reply_to.as_ref().map(MessageId::as_str),
+                text,
+                asks: asks.map(Into::into),
+            },
+            Body::Alert { alert, version } => Self::Alert {
+                alert: alert.0,
+                version: *version,
+            },
+            Body::Progress { alert, edits } => Self::Progress {
+                alert: alert.0,
+                edits: edits.map(|row| row.0),
+            },
+            Body::PressAnswer { press, text } => Self::PressAnswer { press, text },
+        }
+    }
+}
+
+impl From<Body1<'_>> for Body {
+    fn from(body: Body1<'_>) -> Self {
+        match body {
+            Body1::Text {
+                text,
+                reply_to,
+                buttons,
+                edits,
+            } => Self::Text(Post {
+                text: owned(text),
+                reply_to: reply_to.map(message),
+                buttons: buttons
+                    .into_iter()
+                    .map(|row| {
+                        row.into_iter()
+                            .map(|(label, data)| Button {
+                                label: owned(label),
+                                data: owned(data),
+                            })
+                            .collect()
+                    })
+                    .collect(),
+                edits: edits.map(message),
+            }),
+            Body1::Receipt {
+                incident,
+                reply_to,
+                text,
+                asks,
+            } => Self::Receipt {
+                incident: IncidentId(incident),
+                reply_to: reply_to.map(message),
+                text: owned(text),
+                asks: asks.map(Into::into),
+            },
+            Body1::Alert { alert, version } => Self::Alert {
+                alert: AlertId(alert),
+                version,
+            },
+            Body1::Progress { alert, edits } => Self::Progress {
+                alert: AlertId(alert),
+                edits: edits.map(DeliveryId),
+            },
+            Body1::PressAnswer { press, text } => Self::PressAnswer {
+                press: owned(press),
+                text: owned(text),
+            },
+        }
+    }
+}
+
+impl<'a> From<&'a Delivery> for Delivery1<'a> {
+    fn from(delivery: &'a Delivery) -> Self {
+        Self {
+            id: delivery.id.0,
+            room: (&delivery.room).into(),
+            thread: delivery.thread.as_deref(),
+            lane: match delivery.lane {
+                Lane::Urgent => Lane1::Urgent,
+                Lane::Reply => Lane1::Reply,
+                Lane::Bulk => Lane1::Bulk,
+            },
+            body: (&delivery.body).into(),
+            state: match &delivery.state {
+                DeliveryState::Waiting { due } => DeliveryState1::Waiting { due: moment(due) },
+                DeliveryState::Sending { since } => DeliveryState1::Sending {
+                    since: moment(since),
+                },
+                DeliveryState::Sent { at, message } => DeliveryState1::Sent {
+                    at: moment(at),
+                    message: message.as_ref().map(MessageId::as_str),
+                },
+                DeliveryState::Unknown { at, why } => DeliveryState1::Unknown {
+                    at: moment(at),
+                    why,
+                },
+                DeliveryState::Failed { at, why } => DeliveryState1::Failed {
+                    at: moment(at),
+                    why,
+                },
+            },
+            attempts: delivery.attempts,
+            maybe_twice: delivery.maybe_twice,
+            queued_at: moment(&delivery.queued_at),
+        }
+    }
+}
+
+impl Delivery1<'_> {
+    fn into_domain(self) -> Result<Delivery, String> {
+        Ok(Delivery {
+            id: DeliveryId(self.id),
+            room: self.room.into_domain()?,
+            thread: self.thread.map(owned),
+            lane: match self.lane {
+                Lane1::Urgent => Lane::Urgent,
+                Lane1::Reply => Lane::Reply,
+                Lane1::Bulk => Lane::Bulk,
+            },
+            body: self.body.into(),
+            state: match self.state {
+                DeliveryState1::Waiting { due } => DeliveryState::Waiting { due: time(due)? },
+                DeliveryState1::Sending { since } => DeliveryState::Sending {
+                    since: time(since)?,
+                },
+                DeliveryState1::Sent { at, message: id } => DeliveryState::Sent {
+                    at: time(at)?,
+                    message: id.map(message),
+                },
+                DeliveryState1::Unknown { at, why } => DeliveryState::Unknown {
+                    at: time(at)?,
+                    why: owned(why),
+                },
+                DeliveryState1::Failed { at, why } => DeliveryState::Failed {
+                    at: time(at)?,
+                    why: owned(why),
+                },
+            },
+            attempts: self.attempts,
+            maybe_twice: self.maybe_twice,
+            queued_at: time(self.queued_at)?,
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Audit1<'a> {
+    at: Moment,
+    who: &'a str,
+    act: &'a str,
+    object: &'a str,
+    detail: &'a str,
+}
+
+impl<'a> From<&'a AuditEntry> for Audit1<'a> {
+    fn from(entry: &'a AuditEntry) -> Self {
+        Self {
+            at: moment(&entry.at),
+            who: &entry.who,
+            act: &entry.act,
+            object: &entry.object,
+            detail: &entry.detail,
+        }
+    }
+}
+
+impl Audit1<'_> {
+    fn into_domain(self) -> Result<AuditEntry, String> {
+        Ok(AuditEntry {
+            at: time(self.at)?,
+            who: owned(self.who),
+            act: owned(self.act),
+            object: owned(self.object),
+            detail: owned(self.detail),
+        })
+    }
+}
