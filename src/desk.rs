@@ -20,6 +20,8 @@ mod digests;
 mod limit;
 mod rooms;
 mod staff;
+#[cfg(test)]
+mod tests;
 mod words;
 
 use std::fmt;

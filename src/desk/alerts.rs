@@ -7,6 +7,10 @@
 //! A draft is confirmed by its author only, while it is fresh. Approval by a second officer will stand
 //! between the two, corrections and withdrawal after; they change the same row by its revision.
 
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+
 use super::Asked;
 use super::Desk;
 use super::Doing;
@@ -38,7 +42,7 @@ use crate::store::Write;
 const DRAWS: usize = 8;
 
 /// An expired alert whose last report was never given is ended all the same after this.
-const REPORT_GRACE: chrono::TimeDelta = chrono::TimeDelta::days(1);
+const REPORT_GRACE: TimeDelta = TimeDelta::days(1);
 
 /// Which draft a plain answer means when several wait in one chat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,9 +76,11 @@ impl Reach {
     fn of(rooms: Vec<Room>, area: &AreaId) -> Self {
         let mut reach = Self::default();
         for room in rooms {
+            if room.kind == RoomKind::Private {
+                continue;
+            }
             if room.hears(area) {
                 reach.hears.push(room);
-            } else if room.kind == RoomKind::Private {
             } else if room.state == RoomState::Active && room.area.is_none() {
                 reach.unbound.push(room.title);
             } else if room.state == RoomState::Removed
@@ -88,7 +94,7 @@ impl Reach {
 
     /// The rooms' names by village, in the order in which they are shown.
     fn by_place(&self, areas: &AreaBook) -> Vec<(String, Vec<String>)> {
-        let mut places: std::collections::BTreeMap<&AreaId, Vec<String>> = Default::default();
+        let mut places: BTreeMap<&AreaId, Vec<String>> = BTreeMap::new();
         for room in &self.hears {
             if let Some(area) = &room.area {
                 places.entry(area).or_default().push(room.title.clone());

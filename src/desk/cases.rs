@@ -9,6 +9,8 @@ use super::Asked;
 use super::Desk;
 use super::Doing;
 use super::words;
+use crate::domain::delivery::Body;
+use crate::domain::delivery::Lane;
 use crate::domain::delivery::Post;
 use crate::domain::ids::IncidentId;
 use crate::domain::ids::RoomId;
@@ -164,7 +166,12 @@ impl Desk {
         case.note(doing.now, event);
         doing.audit(&officer.name, act, id, "");
         doing.tell_reporters(&case, &heard);
-        self.confirm_move(&mut doing, asked, &case, Some(words));
+        if asked.is_private() {
+            let area = self.areas.title(&case.area);
+            doing.answer(asked, say::desk::case_closed(&case, &area, words));
+        } else if !told_in(&case, &asked.room) {
+            doing.answer(asked, say::desk::case_now(&case));
+        }
         doing.act.writes.push(Write::Incident(Box::new(case)));
         Ok(doing.act)
     }
@@ -303,21 +310,6 @@ impl Desk {
         let case = self.store.incident(id).await?;
         Ok(case.filter(|case| officer.area.contains(&case.area)))
     }
-
-    fn confirm_move(
-        &self,
-        doing: &mut Doing<'_>,
-        asked: &Asked<'_>,
-        case: &Incident,
-        words: Option<&str>,
-    ) {
-        if asked.is_private() {
-            let area = self.areas.title(&case.area);
-            doing.answer(asked, say::desk::case_moved(case, &area, words));
-        } else if !told_in(case, &asked.room) {
-            doing.answer(asked, say::desk::case_now(case));
-        }
-    }
 }
 
 impl Doing<'_> {
@@ -338,8 +330,8 @@ impl Doing<'_> {
                 self.send(
                     report.room.clone(),
                     report.thread.clone(),
-                    crate::domain::delivery::Lane::Reply,
-                    crate::domain::delivery::Body::Text(post),
+                    Lane::Reply,
+                    Body::Text(post),
                 );
             }
         }

@@ -71,7 +71,11 @@ pub(crate) fn level(text: &str) -> (Level, &str) {
 
 /// The check code somewhere in the words: `7f3a9k`, `mã 7F3A9K`.
 pub(crate) fn check_code(text: &str) -> Option<CheckCode> {
-    CheckCode::parse(text).or_else(|| {
+    let bare = match next_word(text) {
+        Some((word, code)) if plain(word) == "ma" => code,
+        _ => text,
+    };
+    CheckCode::parse(bare).or_else(|| {
         text.split_whitespace()
             .map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()))
             .find_map(CheckCode::parse)

@@ -62,7 +62,7 @@ pub fn checked(alert: &Alert, area_title: &str, now: Time) -> String {
     };
     let headline = first_line(&alert.text, 120);
     format!(
-        "✅ Mã {code} là thật: {issuer} phát lúc {at}. {standing}\nNội dung thật bắt đầu bằng: “{headline}”. Tin mang mã này mà nói khác đi là giả."
+        "✅ Mã {code} là thật: {issuer} phát lúc {at}. {standing}\nNội dung thật bắt đầu bằng: “{headline}”\nTin mang mã này mà nói khác đi là giả."
     )
 }
 
@@ -88,4 +88,111 @@ pub fn asked_too_often() -> String {
 #[must_use]
 pub fn in_a_list(code: &CheckCode, text: &str) -> String {
     format!("{code}: “{}”", first_line(text, 60))
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::domain::area::AreaId;
+    use crate::domain::clock::from_unix_ms;
+    use crate::domain::ids::AccountName;
+    use crate::domain::ids::AlertId;
+    use crate::domain::ids::RoomId;
+
+    fn alert(level: Level, area: &str, text: &str) -> Alert {
+        // 24 November 2026, 15:05 in Viet Nam.
+        let now = from_unix_ms(1_795_507_500_000);
+        Alert {
+            id: AlertId(1),
+            revision: 2,
+            version: 1,
+            code: CheckCode::parse("7F3A9K").expect("a code"),
+            state: AlertState::Live,
+            level,
+            area: AreaId::parse(area).expect("an area"),
+            text: text.to_owned(),
+            author: "Đ/c Hà".to_owned(),
+            desk: RoomId::new(AccountName::parse("tg1").expect("a name"), "1001"),
+            desk_thread: None,
+            drafted_at: now,
+            published_at: Some(now + TimeDelta::minutes(2)),
+            expires_at: now + TimeDelta::hours(24),
+            progress: None,
+            reported: false,
+        }
+    }
+
+    #[test]
+    fn each_level_has_its_heading_and_the_words_stay_as_they_are() {
+        let text = "  Họp thôn\n\n• 19:30, nhà văn hoá <b>\n";
+        let info = alert(Level::Info, "06862/khu-7", text);
+        assert!(room_text(&info, "Khu 7").contains(text));
+        assert_snapshot!(room_text(&info, "Khu 7"), @r"
+        📢 THÔNG BÁO
+
+          Họp thôn
+
+        • 19:30, nhà văn hoá <b>
+
+
+        Cán bộ công an phụ trách khu 7, 15:07 ngày 24/11/2026.
+        Mã kiểm tra: 7F3A9K. Muốn biết tin này có thật không, nhắn cho bot: /kiemtra 7F3A9K
+        ");
+        assert_snapshot!(room_text(&alert(Level::Warning, "06862", "Giả danh."), "Xã Quảng Ninh"), @r"
+        ⚠️ CẢNH BÁO
+
+        Giả danh.
+
+        Công an xã Quảng Ninh, 15:07 ngày 24/11/2026.
+        Mã kiểm tra: 7F3A9K. Muốn biết tin này có thật không, nhắn cho bot: /kiemtra 7F3A9K
+        ");
+        assert_snapshot!(room_text(&alert(Level::Urgent, "06862", "Cháy."), "Xã Quảng Ninh"), @r"
+        🔴 KHẨN
+
+        Cháy.
+
+        Công an xã Quảng Ninh, 15:07 ngày 24/11/2026.
+        Mã kiểm tra: 7F3A9K. Muốn biết tin này có thật không, nhắn cho bot: /kiemtra 7F3A9K
+        ");
+    }
+
+    #[test]
+    fn a_check_tells_whether_the_alert_still_holds() {
+        let mut alert = alert(
+            Level::Warning,
+            "06862",
+            "Giả danh công an.\nĐừng chuyển tiền.",
+        );
+        let now = alert.drafted_at;
+        let mut told = |state| {
+            alert.state = state;
+            checked(&alert, "Xã Quảng Ninh", now)
+        };
+        assert_snapshot!(told(AlertState::Live), @r"
+        ✅ Mã 7F3A9K là thật: Công an xã Quảng Ninh phát lúc 15:07 ngày 24/11/2026. Cảnh báo đang có hiệu lực đến 15:05 ngày 25/11/2026.
+        Nội dung thật bắt đầu bằng: “Giả danh công an.”
+        Tin mang mã này mà nói khác đi là giả.
+        ");
+        assert_snapshot!(told(AlertState::AllClear), @r"
+        ✅ Mã 7F3A9K là thật: Công an xã Quảng Ninh phát lúc 15:07 ngày 24/11/2026. Sự việc đã qua, cảnh báo không còn hiệu lực.
+        Nội dung thật bắt đầu bằng: “Giả danh công an.”
+        Tin mang mã này mà nói khác đi là giả.
+        ");
+        assert_snapshot!(told(AlertState::Withdrawn), @r"
+        ✅ Mã 7F3A9K là thật: Công an xã Quảng Ninh phát lúc 15:07 ngày 24/11/2026. Cảnh báo này đã được thu hồi, xin đừng chuyển tiếp.
+        Nội dung thật bắt đầu bằng: “Giả danh công an.”
+        Tin mang mã này mà nói khác đi là giả.
+        ");
+        assert_snapshot!(told(AlertState::Expired), @r"
+        ✅ Mã 7F3A9K là thật: Công an xã Quảng Ninh phát lúc 15:07 ngày 24/11/2026. Cảnh báo đã hết hiệu lực từ 15:05 ngày 25/11/2026.
+        Nội dung thật bắt đầu bằng: “Giả danh công an.”
+        Tin mang mã này mà nói khác đi là giả.
+        ");
+        for state in [AlertState::Draft, AlertState::Dropped] {
+            assert_eq!(told(state), unknown_code());
+        }
+    }
 }

@@ -18,6 +18,9 @@ use crate::domain::reading::When;
 /// Room names shown in one list; the others are counted.
 const NAMES_SHOWN: usize = 20;
 
+/// What surely fits one message, in characters.
+const ONE_MESSAGE: usize = 3_000;
+
 /// Reports shown with a case, and the letters shown of each.
 const REPORTS_SHOWN: usize = 5;
 const REPORT_LETTERS: usize = 1_500;
@@ -174,9 +177,13 @@ pub fn sending(code: &CheckCode, rooms: usize) -> String {
     format!("Đang gửi cảnh báo mã {code} đến {rooms} nhóm.")
 }
 
-/// What the preview becomes once it is confirmed.
+/// What the preview becomes once it is confirmed. Words that fill more than one message stand above
+/// it already.
 #[must_use]
 pub fn confirmed(shown: &str, rooms: usize) -> String {
+    if shown.chars().count() > ONE_MESSAGE {
+        return format!("ĐÃ XÁC NHẬN, gửi đến {rooms} nhóm.");
+    }
     format!("ĐÃ XÁC NHẬN, gửi đến {rooms} nhóm:\n\n{shown}")
 }
 
@@ -307,20 +314,20 @@ pub fn case_now(case: &Incident) -> String {
     format!("Vụ {}: {}.", case.id, status(&case.status))
 }
 
-/// The case moved, told to an officer in private.
+/// The case was closed, told to the officer in private.
 #[must_use]
-pub fn case_moved(case: &Incident, area_title: &str, words: Option<&str>) -> String {
-    let mut text = format!(
-        "Vụ {} ({}, {}): {}.",
+pub fn case_closed(case: &Incident, area_title: &str, words: &str) -> String {
+    let why = match case.status {
+        Status::Rejected => "Lý do",
+        _ => "Kết quả",
+    };
+    format!(
+        "Vụ {} ({}, {}): {}.\n{why}: {words}",
         case.id,
         category(case.facts.primary),
         inside(area_title),
         status(&case.status)
-    );
-    if let Some(words) = words {
-        text.push_str(&format!("\n{words}"));
-    }
-    text
+    )
 }
 
 /// What the reports say, for the officer who has the case; in private chats only.

@@ -17,8 +17,8 @@ use crate::domain::reading::Category;
 /// The longest digest, in characters: it fits one message of every platform but Zalo Bot.
 const MOST: usize = 3_500;
 
-/// Room kept for everything but the open cases.
-const RESERVED: usize = 1_500;
+/// Room for the heading of the open cases and the count of those left out.
+const FRAME: usize = 60;
 
 /// Alerts named in a digest.
 const ALERTS_SHOWN: usize = 5;
@@ -48,20 +48,31 @@ pub fn text(digest: &Digest, areas: &AreaBook, audience: Audience, now: Time) ->
         text.push_str("\nKhông có vụ việc nào, không còn việc tồn. Chúc bà con bình yên.");
         return text;
     }
-    open_cases(&mut text, digest, areas, audience, now);
-    counts(&mut text, digest, audience, now);
-    alerts(&mut text, digest, now);
+    // What follows is short whatever happened; the open cases get the room that is left.
+    let mut below = String::new();
+    counts(&mut below, digest, audience, now);
+    alerts(&mut below, digest, now);
+    let room = MOST.saturating_sub(text.chars().count() + below.chars().count());
+    open_cases(&mut text, digest, areas, audience, now, room);
+    text.push_str(&below);
     text.trim_end().to_owned()
 }
 
-fn open_cases(text: &mut String, digest: &Digest, areas: &AreaBook, audience: Audience, now: Time) {
+fn open_cases(
+    text: &mut String,
+    digest: &Digest,
+    areas: &AreaBook,
+    audience: Audience,
+    now: Time,
+    room: usize,
+) {
     if digest.open.is_empty() {
         text.push_str("\nKhông còn vụ nào đang mở.\n");
         return;
     }
     text.push_str(&format!("\nĐang mở: {} vụ\n", digest.open.len()));
+    let mut room = room.saturating_sub(FRAME);
     let mut shown = 0;
-    let mut room = MOST.saturating_sub(RESERVED + text.chars().count());
     for case in &digest.open {
         let line = open_case(case, digest, areas, audience, now);
         let length = line.chars().count();
@@ -128,11 +139,13 @@ fn counts(text: &mut String, digest: &Digest, audience: Audience, now: Time) {
             ));
         }
     }
-    if digest.accepted + digest.closed > 0 {
-        text.push_str(&format!(
-            "Đã tiếp nhận {} vụ, đã khép lại {} vụ.\n",
-            digest.accepted, digest.closed
-        ));
+    match (digest.accepted, digest.closed) {
+        (0, 0) => {}
+        (accepted, 0) => text.push_str(&format!("Cán bộ đã nhận {accepted} vụ.\n")),
+        (0, closed) => text.push_str(&format!("Đã khép lại {closed} vụ.\n")),
+        (accepted, closed) => text.push_str(&format!(
+            "Cán bộ đã nhận {accepted} vụ, đã khép lại {closed} vụ.\n"
+        )),
     }
 }
 
@@ -217,4 +230,119 @@ fn before(days: Days, now: Time) -> String {
 #[must_use]
 pub fn which_days() -> String {
     "Xin ghi ngày như sau: /tonghop hôm nay, hôm qua, tuần này, tuần trước, 7 ngày (tối đa 92 ngày) hoặc 20/11. Có thể thêm tên thôn trong địa bàn phụ trách.".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::NaiveDate;
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::domain::area::AreaId;
+    use crate::domain::clock::from_unix_ms;
+    use crate::domain::ids::IncidentId;
+
+    fn now() -> Time {
+        // 24 November 2026, 15:05 in Viet Nam.
+        from_unix_ms(1_795_507_500_000)
+    }
+
+    fn case(id: u64, category: Category) -> DigestCase {
+        DigestCase {
+            id: IncidentId(id),
+            category,
+            urgent: id == 1,
+            status: Status::New,
+            area: AreaId::parse("06862/khu-7").unwrap(),
+            received_at: now() - chrono::TimeDelta::hours(3),
+            reports: u32::try_from(id).unwrap(),
+        }
+    }
+
+    fn digest(open: Vec<DigestCase>, counts: Vec<DigestCount>) -> Digest {
+        let today = NaiveDate::from_ymd_opt(2026, 11, 24).unwrap();
+        Digest {
+            area: AreaId::parse("06862").unwrap(),
+            title: "Xã Quảng Ninh".to_owned(),
+            days: Days {
+                from: today - chrono::Days::new(6),
+                to: today,
+            },
+            open,
+            recorded: counts.iter().map(|count| count.now).sum(),
+            recorded_before: counts.iter().map(|count| count.before).sum(),
+            counts,
+            closed: 2,
+            accepted: 0,
+            alerts: vec![],
+            by_day: vec![],
+        }
+    }
+
+    fn count(category: Category, now: u32, before: u32) -> DigestCount {
+        DigestCount {
+            category,
+            now,
+            before,
+        }
+    }
+
+    #[test]
+    fn a_group_hears_no_kind_that_names_a_household() {
+        let digest = digest(
+            vec![case(1, Category::Fire), case(2, Category::DomesticViolence)],
+            vec![
+                count(Category::Theft, 3, 1),
+                count(Category::DomesticViolence, 1, 0),
+                count(Category::Drugs, 0, 2),
+            ],
+        );
+        let areas = AreaBook::default();
+        assert_snapshot!(text(&digest, &areas, Audience::Group, now()), @r"
+        TỔNG HỢP xã Quảng Ninh, từ 18/11 đến 24/11
+
+        Đang mở: 2 vụ
+        • 1: KHẨN, cháy nổ, khu 7, đã 3 giờ, chưa ai nhận
+        • 2: việc cần kín đáo, đã 3 giờ, chưa ai nhận, 2 lượt báo
+
+        Mới ghi nhận: 4 vụ, 7 ngày trước đó 3
+        • trộm cắp: 3 vụ, 7 ngày trước đó 1
+        • việc cần kín đáo: 1 vụ, 7 ngày trước đó 2
+        Đã khép lại 2 vụ.
+        ");
+        assert_snapshot!(text(&digest, &areas, Audience::Staff, now()), @r"
+        TỔNG HỢP xã Quảng Ninh, từ 18/11 đến 24/11
+
+        Đang mở: 2 vụ
+        • 1: KHẨN, cháy nổ, khu 7, đã 3 giờ, chưa ai nhận
+        • 2: bạo lực gia đình, khu 7, đã 3 giờ, chưa ai nhận, 2 lượt báo
+
+        Mới ghi nhận: 4 vụ, 7 ngày trước đó 3
+        • trộm cắp: 3 vụ, 7 ngày trước đó 1
+        • bạo lực gia đình: 1 vụ, 7 ngày trước đó 0
+        • ma tuý: 0 vụ, 7 ngày trước đó 2
+        Đã khép lại 2 vụ.
+        ");
+    }
+
+    #[test]
+    fn a_thousand_open_cases_fit_one_message() {
+        let counts = Category::ALL
+            .iter()
+            .map(|&kind| count(kind, 999, 999))
+            .collect();
+        let digest = digest(
+            (1..=1000)
+                .map(|id| case(id, Category::EnvironmentNoise))
+                .collect(),
+            counts,
+        );
+        let text = text(&digest, &AreaBook::default(), Audience::Staff, now());
+        assert!(
+            (3_300..=MOST).contains(&text.chars().count()),
+            "{}",
+            text.chars().count()
+        );
+        assert!(text.contains("vụ nữa\n"));
+    }
 }

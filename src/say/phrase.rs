@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn words_are_clipped_between_letters() {
-        assert_eq!(clip("Đường", 3), "Đươ…");
+        assert_eq!(clip("Đường", 3), "Đườ…");
         assert_eq!(clip("a\u{301}b", 1), "a\u{301}…");
         assert_eq!(first_line("\n  \n Có trộm \n nữa", 80), "Có trộm");
         assert_eq!(room(" Tổ\n5 \u{202E}abc"), "Tổ 5 abc");
