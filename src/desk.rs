@@ -1,1 +1,450 @@
-//! What officers, heads and administrators may do; chat commands and web forms call the same acts.
+//! What officers, heads and administrators may do by chat command.
+//!
+//! A command comes in, an [`Act`] goes out: every change, answer and sending that belongs together,
+//! for the caller to commit with the message's seen key. Nothing is done here by itself; when the
+//! store answers that a row was stale, the caller asks again and gets a fresh decision. Web forms
+//! will call the same acts.
+//!
+//! Who somebody is, the [`StaffDirectory`] knows by the platform's ids. To everybody else every
+//! command of the staff is the same polite "no such command", so that nothing can be learnt by trying.
+//! Words of a report are shown to officers in private chats only.
+//!
+//! ```text
+//! /canhbao TEXT ─▶ draft + preview ─▶ button, OK or /duyet CODE ─▶ live + one delivery per room
+//! /nhan 1204    ─▶ case accepted, facts to the officer in private, the reporter hears of it
+//! ```
+
+mod alerts;
+mod cases;
+mod digests;
+mod limit;
+mod rooms;
+mod staff;
+#[cfg(test)]
+mod tests;
+mod words;
+
+use std::fmt;
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+use self::limit::PerMinute;
+use self::limit::Turn;
+pub use self::staff::StaffDirectory;
+pub use self::staff::StaffError;
+use self::words::YesNo;
+use crate::domain::area::AreaBook;
+use crate::domain::audit::AuditEntry;
+use crate::domain::clock::Clock;
+use crate::domain::clock::Time;
+use crate::domain::delivery::Body;
+use crate::domain::delivery::Delivery;
+use crate::domain::delivery::DeliveryState;
+use crate::domain::delivery::Lane;
+use crate::domain::delivery::Post;
+use crate::domain::ids::DeliveryId;
+use crate::domain::ids::MessageId;
+use crate::domain::ids::RoomId;
+use crate::domain::message::Message;
+use crate::domain::message::Press;
+use crate::domain::message::Sender;
+use crate::domain::person::Role;
+use crate::domain::person::Staff;
+use crate::domain::reading::Command;
+use crate::domain::reading::CommandName;
+use crate::domain::room::RoomKind;
+use crate::domain::room::RoomState;
+use crate::say;
+use crate::store::Act;
+use crate::store::Store;
+use crate::store::StoreError;
+use crate::store::Write;
+
+/// Questions that one person may ask in a minute.
+const QUESTIONS_PER_MINUTE: u32 = 10;
+
+/// What a deployment may choose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// How long an alert is in force when its author names no end.
+    pub alert_lasts: TimeDelta,
+    /// How long a draft may be confirmed by its code or button.
+    pub draft_lasts: TimeDelta,
+    /// How long a plain `OK` in the same chat means the draft.
+    pub ok_lasts: TimeDelta,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            alert_lasts: TimeDelta::hours(24),
+            draft_lasts: TimeDelta::minutes(30),
+            ok_lasts: TimeDelta::minutes(15),
+        }
+    }
+}
+
+/// Where check codes come from.
+pub trait Random: Send + Sync + fmt::Debug {
+    /// Eight bytes that nobody can foresee.
+    ///
+    /// # Errors
+    /// When the machine has none to give.
+    fn bytes(&self) -> Result<[u8; 8], std::io::Error>;
+}
+
+/// The machine's source of random bytes.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemRandom;
+
+impl Random for SystemRandom {
+    fn bytes(&self) -> Result<[u8; 8], std::io::Error> {
+        let mut bytes = [0; 8];
+        getrandom::fill(&mut bytes).map_err(|error| std::io::Error::other(error.to_string()))?;
+        Ok(bytes)
+    }
+}
+
+/// The desk of one deployment.
+#[derive(Debug)]
+pub struct Desk {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    areas: Arc<AreaBook>,
+    staff: Arc<StaffDirectory>,
+    settings: Settings,
+    random: Arc<dyn Random>,
+    questions: PerMinute,
+    refusals: PerMinute,
+}
+
+impl Desk {
+    /// Opens the desk.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        areas: Arc<AreaBook>,
+        staff: Arc<StaffDirectory>,
+        settings: Settings,
+        random: Arc<dyn Random>,
+    ) -> Self {
+        Self {
+            store,
+            clock,
+            areas,
+            staff,
+            settings,
+            random,
+            questions: PerMinute::new(QUESTIONS_PER_MINUTE),
+            refusals: PerMinute::new(QUESTIONS_PER_MINUTE),
+        }
+    }
+
+    /// A command. `None`: not one of the desk's (residents' own commands are intake's), or not a
+    /// person's own (a forwarded command is nobody's order). An empty act: understood, nothing to say.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn act(
+        &self,
+        message: &Message,
+        command: &Command,
+    ) -> Result<Option<Act>, StoreError> {
+        if message.forwarded || message.sender == Sender::Bot {
+            return Ok(None);
+        }
+        let asked = Asked::by_message(message);
+        let rest = command.rest.as_str();
+        match command.name {
+            CommandName::Bao
+            | CommandName::TroGiup
+            | CommandName::Rut
+            | CommandName::CuaToi
+            | CommandName::Xoa
+            | CommandName::Start => return Ok(None),
+            CommandName::KiemTra => return self.check(&asked, rest).await.map(Some),
+            _ => {}
+        }
+        let Some(officer) = self
+            .staff
+            .who(&message.room.account, &message.sender)
+            .filter(|staff| may(staff.role, command.name))
+        else {
+            return Ok(Some(self.refuse(&asked)));
+        };
+        let act = match command.name {
+            CommandName::CanhBao => self.draft(officer, &asked, rest).await?,
+            CommandName::Duyet => self.approve(officer, &asked, rest).await?,
+            CommandName::Nhan => self.accept(officer, &asked, rest).await?,
+            CommandName::Xong => self.close(officer, &asked, rest, cases::End::Done).await?,
+            CommandName::TuChoi => {
+                self.close(officer, &asked, rest, cases::End::Rejected)
+                    .await?
+            }
+            CommandName::Giao => self.assign(officer, &asked, rest).await?,
+            CommandName::Gop => self.merge(officer, &asked, rest).await?,
+            CommandName::TongHop => self.digest(officer, &asked, rest).await?,
+            CommandName::GanThon => self.bind(officer, &asked, rest).await?,
+            CommandName::Nhom => self.list_rooms(officer, &asked).await?,
+            // These come with the later life of alerts, schedules and invitations.
+            CommandName::DinhChinh
+            | CommandName::ThuHoi
+            | CommandName::HetCanhBao
+            | CommandName::Hen
+            | CommandName::Moi => self.reply(&asked, say::desk::not_yet()),
+            CommandName::Bao
+            | CommandName::TroGiup
+            | CommandName::Rut
+            | CommandName::CuaToi
+            | CommandName::Xoa
+            | CommandName::Start
+            | CommandName::KiemTra => return Ok(None),
+        };
+        Ok(Some(act))
+    }
+
+    /// A pressed button. `None`: not one of the desk's.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn pressed(&self, press: &Press) -> Result<Option<Act>, StoreError> {
+        let Some((answer, code)) = alerts::button(&press.data) else {
+            return Ok(None);
+        };
+        let asked = Asked::by_press(press);
+        let Some(officer) = self.officer(&press.room, &press.sender) else {
+            return Ok(Some(self.reply(&asked, say::desk::not_your_button())));
+        };
+        let act = match answer {
+            YesNo::Yes => self.confirm(officer, &asked, &code).await?,
+            YesNo::No => self.drop_draft(officer, &asked, &code).await?,
+        };
+        Ok(Some(act))
+    }
+
+    /// A message without a command: an officer's plain `OK` or `huỷ`, in private or in reply to the
+    /// bot, with a draft waiting in that chat. `None`: it is something else.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn said_privately(&self, message: &Message) -> Result<Option<Act>, StoreError> {
+        let to_bot = message.reply_to.as_ref().is_some_and(|reply| reply.to_bot);
+        if message.forwarded || !(to_bot || message.room_kind == RoomKind::Private) {
+            return Ok(None);
+        }
+        let Some(answer) = words::yes_or_no(&message.text) else {
+            return Ok(None);
+        };
+        let Some(officer) = self.officer(&message.room, &message.sender) else {
+            return Ok(None);
+        };
+        let asked = Asked::by_message(message);
+        let which = if to_bot {
+            alerts::Which::OneOfMany
+        } else {
+            alerts::Which::Newest
+        };
+        self.answered(officer, &asked, answer, which).await
+    }
+
+    /// Puts drafts that nobody confirmed away, and ends alerts whose time has passed; to be asked once
+    /// a minute. `None`: nothing to do.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn tidy(&self) -> Result<Option<Act>, StoreError> {
+        self.tidy_alerts().await
+    }
+
+    fn officer(&self, room: &RoomId, sender: &Sender) -> Option<&Staff> {
+        self.staff
+            .who(&room.account, sender)
+            .filter(|staff| staff.role.is_officer())
+    }
+
+    /// The answer to everybody who may not do what they asked: one and the same for all.
+    fn refuse(&self, asked: &Asked<'_>) -> Act {
+        match self.refusals.turn(&asked.person, self.clock.now()) {
+            Turn::Fine => self.reply(asked, say::desk::no_such_command()),
+            Turn::FirstTooMany | Turn::TooMany => Act::default(),
+        }
+    }
+
+    /// An act that only answers.
+    fn reply(&self, asked: &Asked<'_>, text: String) -> Act {
+        let mut doing = self.begin();
+        doing.answer(asked, text);
+        doing.act
+    }
+
+    fn begin(&self) -> Doing<'_> {
+        Doing {
+            desk: self,
+            now: self.clock.now(),
+            act: Act::default(),
+        }
+    }
+
+    /// The private chat of somebody with the bot, if they have spoken there: on every platform here
+    /// its id is the user's own.
+    async fn private_room(&self, id: &RoomId) -> Result<Option<RoomId>, StoreError> {
+        let room = self.store.room(id).await?;
+        Ok(room
+            .filter(|room| room.kind == RoomKind::Private && room.state == RoomState::Active)
+            .map(|room| room.id))
+    }
+
+    /// The first private chat by which a colleague can be told something.
+    async fn private_room_of(&self, staff: &Staff) -> Result<Option<RoomId>, StoreError> {
+        for (account, native) in &staff.identities {
+            let id = RoomId::new(account.clone(), native.as_str());
+            if let Some(room) = self.private_room(&id).await? {
+                return Ok(Some(room));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Whether a role may use a command of the staff.
+fn may(role: Role, command: CommandName) -> bool {
+    match command {
+        CommandName::TongHop | CommandName::Hen => true,
+        CommandName::GanThon | CommandName::Moi => role == Role::Admin,
+        _ => role.is_officer(),
+    }
+}
+
+/// Where a question came from, and so where its answer goes.
+#[derive(Debug)]
+struct Asked<'a> {
+    room: RoomId,
+    kind: RoomKind,
+    title: &'a str,
+    thread: Option<String>,
+    /// The message to answer, in groups; in private an answer needs no quotation.
+    reply_to: Option<MessageId>,
+    /// The asker's own chat with the bot, which may not exist yet. Also stands for the person.
+    person: RoomId,
+    press: Option<&'a Press>,
+}
+
+impl<'a> Asked<'a> {
+    fn by_message(message: &'a Message) -> Self {
+        Self {
+            room: message.room.clone(),
+            kind: message.room_kind,
+            title: &message.room_title,
+            thread: message.thread.clone(),
+            reply_to: (message.room_kind == RoomKind::Group).then(|| message.id.clone()),
+            person: person(&message.room, &message.sender),
+            press: None,
+        }
+    }
+
+    fn by_press(press: &'a Press) -> Self {
+        Self {
+            room: press.room.clone(),
+            kind: press.room_kind,
+            title: "",
+            thread: press.thread.clone(),
+            reply_to: None,
+            person: person(&press.room, &press.sender),
+            press: Some(press),
+        }
+    }
+
+    fn is_private(&self) -> bool {
+        self.kind == RoomKind::Private
+    }
+}
+
+fn person(room: &RoomId, sender: &Sender) -> RoomId {
+    match sender {
+        Sender::Person { native, .. } => RoomId::new(room.account.clone(), native.as_str()),
+        Sender::Anonymous | Sender::Bot => room.clone(),
+    }
+}
+
+/// An act that is being put together.
+#[derive(Debug)]
+struct Doing<'a> {
+    desk: &'a Desk,
+    now: Time,
+    act: Act,
+}
+
+impl Doing<'_> {
+    /// Answers: into the chat, or as the word that a pressed button shows.
+    fn answer(&mut self, asked: &Asked<'_>, text: String) {
+        match asked.press {
+            Some(press) => {
+                let body = Body::PressAnswer {
+                    press: press.id.clone(),
+                    text,
+                };
+                self.send(asked.room.clone(), asked.thread.clone(), Lane::Reply, body);
+            }
+            None => self.answer_with(
+                asked,
+                Post {
+                    text,
+                    ..Post::default()
+                },
+            ),
+        }
+    }
+
+    /// Answers into the chat.
+    fn answer_with(&mut self, asked: &Asked<'_>, mut post: Post) {
+        if post.edits.is_none() {
+            post.reply_to.clone_from(&asked.reply_to);
+        }
+        let body = Body::Text(post);
+        self.send(asked.room.clone(), asked.thread.clone(), Lane::Reply, body);
+    }
+
+    /// Tells something in another chat.
+    fn tell(&mut self, room: RoomId, post: Post) {
+        self.send(room, None, Lane::Reply, Body::Text(post));
+    }
+
+    fn send(&mut self, room: RoomId, thread: Option<String>, lane: Lane, body: Body) -> DeliveryId {
+        let fresh = self.desk.store.delivery_ids(1);
+        self.send_as(DeliveryId(fresh.start), room, thread, lane, body)
+    }
+
+    fn send_as(
+        &mut self,
+        id: DeliveryId,
+        room: RoomId,
+        thread: Option<String>,
+        lane: Lane,
+        body: Body,
+    ) -> DeliveryId {
+        self.act.writes.push(Write::Delivery(Box::new(Delivery {
+            id,
+            room,
+            thread,
+            lane,
+            body,
+            state: DeliveryState::Waiting { due: self.now },
+            attempts: 0,
+            maybe_twice: false,
+            queued_at: self.now,
+        })));
+        id
+    }
+
+    fn audit(&mut self, who: &str, act: &str, object: impl ToString, detail: impl Into<String>) {
+        self.act.writes.push(Write::Audit(AuditEntry {
+            at: self.now,
+            who: who.to_owned(),
+            act: act.to_owned(),
+            object: object.to_string(),
+            detail: detail.into(),
+        }));
+    }
+}

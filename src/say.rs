@@ -1,8 +1,10 @@
 //! Every sentence the bot says, in Vietnamese: short, polite, to be read aloud to a grandmother.
 
 pub mod alert;
+pub mod category;
 pub mod desk;
 pub mod digest;
 pub mod notice;
+pub mod phrase;
 pub mod progress;
 pub mod receipt;

@@ -1,1 +1,198 @@
-//! Alerts as rooms hear them, previews, and answers to those who check a code.
+//! An alert as the rooms see it, and the answer to "is this real?".
+
+use super::phrase::first_line;
+use super::phrase::inside;
+use super::phrase::moment;
+use crate::domain::alert::Alert;
+use crate::domain::alert::AlertState;
+use crate::domain::alert::Level;
+use crate::domain::clock::Time;
+use crate::domain::ids::CheckCode;
+
+/// What every room gets: the level, the officer's words exactly, who issued it and when, and how to
+/// check that it is real. `area_title` is the title of the alert's own area.
+///
+/// A draft shows the hour of its drafting where the sent alert will show the hour of its sending.
+#[must_use]
+pub fn room_text(alert: &Alert, area_title: &str) -> String {
+    let heading = match alert.level {
+        Level::Info => "📢 THÔNG BÁO",
+        Level::Warning => "⚠️ CẢNH BÁO",
+        Level::Urgent => "🔴 KHẨN",
+    };
+    let issuer = issuer(alert, area_title);
+    let at = moment(alert.published_at.unwrap_or(alert.drafted_at));
+    let code = &alert.code;
+    format!(
+        "{heading}\n\n{}\n\n{issuer}, {at}.\nMã kiểm tra: {code}. Muốn biết tin này có thật không, nhắn cho bot: /kiemtra {code}",
+        alert.text
+    )
+}
+
+/// The unit that stands behind an alert.
+fn issuer(alert: &Alert, area_title: &str) -> String {
+    let place = inside(area_title);
+    if alert.area.village().is_some() {
+        format!("Cán bộ công an phụ trách {place}")
+    } else {
+        format!("Công an {place}")
+    }
+}
+
+/// The answer to `/kiemtra`: who and when, and whether it still holds. The first words are told, too,
+/// because a forged message may carry a code that was read off a real one.
+#[must_use]
+pub fn checked(alert: &Alert, area_title: &str, now: Time) -> String {
+    let issuer = issuer(alert, area_title);
+    let code = &alert.code;
+    let at = moment(alert.published_at.unwrap_or(alert.drafted_at));
+    let standing = match alert.state {
+        AlertState::Draft | AlertState::Dropped => return unknown_code(),
+        AlertState::Live if now < alert.expires_at => {
+            format!(
+                "Cảnh báo đang có hiệu lực đến {}.",
+                moment(alert.expires_at)
+            )
+        }
+        AlertState::Live | AlertState::Expired => {
+            format!("Cảnh báo đã hết hiệu lực từ {}.", moment(alert.expires_at))
+        }
+        AlertState::AllClear => "Sự việc đã qua, cảnh báo không còn hiệu lực.".to_owned(),
+        AlertState::Withdrawn => "Cảnh báo này đã được thu hồi, xin đừng chuyển tiếp.".to_owned(),
+    };
+    let headline = first_line(&alert.text, 120);
+    format!(
+        "✅ Mã {code} là thật: {issuer} phát lúc {at}. {standing}\nNội dung thật bắt đầu bằng: “{headline}”\nTin mang mã này mà nói khác đi là giả."
+    )
+}
+
+/// The answer to a code that no alert carries.
+#[must_use]
+pub fn unknown_code() -> String {
+    "❌ Không có cảnh báo nào mang mã này: có thể là giả mạo. Xin đừng làm theo, đừng chuyển tiếp; cần thì gọi 113.".to_owned()
+}
+
+/// The answer to `/kiemtra` without a code.
+#[must_use]
+pub fn which_code() -> String {
+    "Xin ghi thêm mã ở cuối cảnh báo, ví dụ: /kiemtra 7F3A9K".to_owned()
+}
+
+/// The answer to too many questions in a minute; given once.
+#[must_use]
+pub fn asked_too_often() -> String {
+    "Hỏi nhanh quá, xin chờ một phút rồi kiểm tra tiếp.".to_owned()
+}
+
+/// A check code in a list, with the first words of its alert.
+#[must_use]
+pub fn in_a_list(code: &CheckCode, text: &str) -> String {
+    format!("{code}: “{}”", first_line(text, 60))
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::domain::area::AreaId;
+    use crate::domain::clock::from_unix_ms;
+    use crate::domain::ids::AccountName;
+    use crate::domain::ids::AlertId;
+    use crate::domain::ids::RoomId;
+
+    fn alert(level: Level, area: &str, text: &str) -> Alert {
+        // 24 November 2026, 15:05 in Viet Nam.
+        let now = from_unix_ms(1_795_507_500_000);
+        Alert {
+            id: AlertId(1),
+            revision: 2,
+            version: 1,
+            code: CheckCode::parse("7F3A9K").expect("a code"),
+            state: AlertState::Live,
+            level,
+            area: AreaId::parse(area).expect("an area"),
+            text: text.to_owned(),
+            author: "Đ/c Hà".to_owned(),
+            desk: RoomId::new(AccountName::parse("tg1").expect("a name"), "1001"),
+            desk_thread: None,
+            drafted_at: now,
+            published_at: Some(now + TimeDelta::minutes(2)),
+            expires_at: now + TimeDelta::hours(24),
+            progress: None,
+            reported: false,
+        }
+    }
+
+    #[test]
+    fn each_level_has_its_heading_and_the_words_stay_as_they_are() {
+        let text = "  Họp thôn\n\n• 19:30, nhà văn hoá <b>\n";
+        let info = alert(Level::Info, "06862/khu-7", text);
+        assert!(room_text(&info, "Khu 7").contains(text));
+        assert_snapshot!(room_text(&info, "Khu 7"), @r"
+        📢 THÔNG BÁO
+
+          Họp thôn
+
+        • 19:30, nhà văn hoá <b>
+
+
+        Cán bộ công an phụ trách khu 7, 15:07 ngày 24/11/2026.
+        Mã kiểm tra: 7F3A9K. Muốn biết tin này có thật không, nhắn cho bot: /kiemtra 7F3A9K
+        ");
+        assert_snapshot!(room_text(&alert(Level::Warning, "06862", "Giả danh."), "Xã Quảng Ninh"), @r"
+        ⚠️ CẢNH BÁO
+
+        Giả danh.
+
+        Công an xã Quảng Ninh, 15:07 ngày 24/11/2026.
+        Mã kiểm tra: 7F3A9K. Muốn biết tin này có thật không, nhắn cho bot: /kiemtra 7F3A9K
+        ");
+        assert_snapshot!(room_text(&alert(Level::Urgent, "06862", "Cháy."), "Xã Quảng Ninh"), @r"
+        🔴 KHẨN
+
+        Cháy.
+
+        Công an xã Quảng Ninh, 15:07 ngày 24/11/2026.
+        Mã kiểm tra: 7F3A9K. Muốn biết tin này có thật không, nhắn cho bot: /kiemtra 7F3A9K
+        ");
+    }
+
+    #[test]
+    fn a_check_tells_whether_the_alert_still_holds() {
+        let mut alert = alert(
+            Level::Warning,
+            "06862",
+            "Giả danh công an.\nĐừng chuyển tiền.",
+        );
+        let now = alert.drafted_at;
+        let mut told = |state| {
+            alert.state = state;
+            checked(&alert, "Xã Quảng Ninh", now)
+        };
+        assert_snapshot!(told(AlertState::Live), @r"
+        ✅ Mã 7F3A9K là thật: Công an xã Quảng Ninh phát lúc 15:07 ngày 24/11/2026. Cảnh báo đang có hiệu lực đến 15:05 ngày 25/11/2026.
+        Nội dung thật bắt đầu bằng: “Giả danh công an.”
+        Tin mang mã này mà nói khác đi là giả.
+        ");
+        assert_snapshot!(told(AlertState::AllClear), @r"
+        ✅ Mã 7F3A9K là thật: Công an xã Quảng Ninh phát lúc 15:07 ngày 24/11/2026. Sự việc đã qua, cảnh báo không còn hiệu lực.
+        Nội dung thật bắt đầu bằng: “Giả danh công an.”
+        Tin mang mã này mà nói khác đi là giả.
+        ");
+        assert_snapshot!(told(AlertState::Withdrawn), @r"
+        ✅ Mã 7F3A9K là thật: Công an xã Quảng Ninh phát lúc 15:07 ngày 24/11/2026. Cảnh báo này đã được thu hồi, xin đừng chuyển tiếp.
+        Nội dung thật bắt đầu bằng: “Giả danh công an.”
+        Tin mang mã này mà nói khác đi là giả.
+        ");
+        assert_snapshot!(told(AlertState::Expired), @r"
+        ✅ Mã 7F3A9K là thật: Công an xã Quảng Ninh phát lúc 15:07 ngày 24/11/2026. Cảnh báo đã hết hiệu lực từ 15:05 ngày 25/11/2026.
+        Nội dung thật bắt đầu bằng: “Giả danh công an.”
+        Tin mang mã này mà nói khác đi là giả.
+        ");
+        for state in [AlertState::Draft, AlertState::Dropped] {
+            assert_eq!(told(state), unknown_code());
+        }
+    }
+}

@@ -1,1 +1,607 @@
-//! What officers, heads and administrators are answered.
+//! What the desk says to officers, heads and administrators, and to those who are none.
+
+use super::category::category;
+use super::phrase::clip;
+use super::phrase::inside;
+use super::phrase::moment_seen_from;
+use super::phrase::room;
+use crate::domain::alert::Alert;
+use crate::domain::alert::AlertState;
+use crate::domain::clock::Time;
+use crate::domain::ids::CheckCode;
+use crate::domain::ids::IncidentId;
+use crate::domain::incident::Incident;
+use crate::domain::incident::Status;
+use crate::domain::message::Attachment;
+use crate::domain::reading::When;
+
+/// Room names shown in one list; the others are counted.
+const NAMES_SHOWN: usize = 20;
+
+/// What surely fits one message, in characters.
+const ONE_MESSAGE: usize = 3_000;
+
+/// Reports shown with a case, and the letters shown of each.
+const REPORTS_SHOWN: usize = 5;
+const REPORT_LETTERS: usize = 1_500;
+
+/// The one answer to a command that does not exist, or not for this person.
+#[must_use]
+pub fn no_such_command() -> String {
+    "Lệnh này không dùng được ở đây. Nhắn /trogiup để xem cách báo tin.".to_owned()
+}
+
+/// To somebody who presses an officer's button.
+#[must_use]
+pub fn not_your_button() -> String {
+    "Nút này chỉ dành cho người soạn.".to_owned()
+}
+
+/// A command of the staff that is still to come.
+#[must_use]
+pub fn not_yet() -> String {
+    "Bot chưa làm được việc này. Lệnh sẽ có trong bản sau.".to_owned()
+}
+
+/// `/canhbao` without a text.
+#[must_use]
+pub fn alert_without_words() -> String {
+    "Xin viết nội dung ngay sau lệnh, ví dụ:\n/canhbao Có người giả danh công an gọi điện đòi chuyển tiền. Bà con không làm theo, gọi 113.\nThêm “khẩn:” hoặc “tin:” ở đầu nội dung để đổi mức.".to_owned()
+}
+
+/// A text that is longer than an alert may be.
+#[must_use]
+pub fn alert_too_long(length: usize, most: usize) -> String {
+    format!(
+        "Nội dung dài {} ký tự, tối đa là {}. Xin rút ngắn rồi gửi lại.",
+        thousands(length),
+        thousands(most)
+    )
+}
+
+/// No group would hear the alert.
+#[must_use]
+pub fn no_rooms(area_title: &str, unbound: &[String]) -> String {
+    let mut text = format!(
+        "Chưa gửi được: chưa có nhóm nào gắn với {}.",
+        inside(area_title)
+    );
+    if unbound.is_empty() {
+        text.push_str(
+            " Hãy mời bot vào nhóm, rồi quản trị viên nhắn trong nhóm: /ganthon tên-thôn",
+        );
+    } else {
+        text.push_str(&format!(
+            " Bot đang ở {} nhóm chưa gắn: {}. Quản trị viên nhắn trong từng nhóm: /ganthon tên-thôn",
+            unbound.len(),
+            names(unbound)
+        ));
+    }
+    text
+}
+
+/// The same, as a button's answer.
+#[must_use]
+pub fn no_rooms_short() -> String {
+    "Chưa gửi: không còn nhóm nào gắn với địa bàn này.".to_owned()
+}
+
+/// What a preview is made of.
+#[derive(Debug)]
+pub struct Preview<'a> {
+    /// The draft's code.
+    pub code: &'a CheckCode,
+    /// The exact text as the rooms will see it.
+    pub shown: &'a str,
+    /// The rooms' names, by the title of the area they are bound to.
+    pub places: &'a [(String, Vec<String>)],
+    /// Rooms that are bound to no area.
+    pub unbound: &'a [String],
+    /// Rooms of the area that put the bot out.
+    pub removed: &'a [String],
+    /// For how long the draft can be confirmed.
+    pub minutes: i64,
+}
+
+/// The draft as its author sees it: the exact words, who gets them, who does not, and how to go on.
+#[must_use]
+pub fn preview(preview: &Preview<'_>) -> String {
+    let code = preview.code;
+    let count: usize = preview.places.iter().map(|(_, rooms)| rooms.len()).sum();
+    let mut text = format!(
+        "CHƯA GỬI. Bản xem trước, các nhóm sẽ thấy đúng như sau:\n\n{}\n\n———\nGửi đến {count} nhóm:\n",
+        preview.shown
+    );
+    let mut left = NAMES_SHOWN;
+    for (place, rooms) in preview.places {
+        let shown: Vec<String> = rooms.iter().take(left).map(|title| room(title)).collect();
+        left -= shown.len();
+        if shown.is_empty() {
+            break;
+        }
+        text.push_str(&format!("• {place}: {}\n", shown.join("; ")));
+    }
+    if count > NAMES_SHOWN {
+        text.push_str(&format!("và {} nhóm nữa\n", count - NAMES_SHOWN));
+    }
+    if !preview.unbound.is_empty() {
+        text.push_str(&format!(
+            "Không gửi, vì chưa gắn thôn ({} nhóm): {}\n",
+            preview.unbound.len(),
+            names(preview.unbound)
+        ));
+    }
+    if !preview.removed.is_empty() {
+        text.push_str(&format!(
+            "Không gửi, vì bot đã bị đưa ra khỏi nhóm ({} nhóm): {}\n",
+            preview.removed.len(),
+            names(preview.removed)
+        ));
+    }
+    text.push_str(&format!(
+        "\nMã {code}. Gửi: trả lời OK hoặc nhắn /duyet {code} trong {} phút. Không gửi: trả lời HUỶ.",
+        preview.minutes
+    ));
+    text
+}
+
+/// The draft as a group sees it when its author has no private chat with the bot.
+#[must_use]
+pub fn preview_in_group(code: &CheckCode, rooms: usize) -> String {
+    format!(
+        "Cảnh báo mã {code} chưa gửi, chờ người soạn xác nhận cho {rooms} nhóm: trả lời OK hoặc nhắn /duyet {code}. Nhắn riêng cho bot một lần, lần sau bản xem trước sẽ đến chỗ riêng."
+    )
+}
+
+/// In the group, when the preview went to the private chat.
+#[must_use]
+pub fn previewed_in_private() -> String {
+    "Bản xem trước đã gửi vào chỗ nhắn riêng, xin xác nhận ở đó.".to_owned()
+}
+
+/// The button that sends.
+#[must_use]
+pub fn button_send(rooms: usize) -> String {
+    format!("Gửi cho {rooms} nhóm")
+}
+
+/// The button that throws away.
+#[must_use]
+pub fn button_drop() -> String {
+    "Huỷ".to_owned()
+}
+
+/// The draft was confirmed.
+#[must_use]
+pub fn sending(code: &CheckCode, rooms: usize) -> String {
+    format!("Đang gửi cảnh báo mã {code} đến {rooms} nhóm.")
+}
+
+/// What the preview becomes once it is confirmed. Words that fill more than one message stand above
+/// it already.
+#[must_use]
+pub fn confirmed(shown: &str, rooms: usize) -> String {
+    if shown.chars().count() > ONE_MESSAGE {
+        return format!("ĐÃ XÁC NHẬN, gửi đến {rooms} nhóm.");
+    }
+    format!("ĐÃ XÁC NHẬN, gửi đến {rooms} nhóm:\n\n{shown}")
+}
+
+/// The draft was thrown away.
+#[must_use]
+pub fn dropped(code: &CheckCode) -> String {
+    format!("Đã huỷ bản nháp mã {code}, không nhóm nào nhận.")
+}
+
+/// The draft had been thrown away before.
+#[must_use]
+pub fn was_dropped(code: &CheckCode) -> String {
+    format!("Bản nháp mã {code} đã huỷ trước đó, không gửi nữa. Cần thì soạn lại bằng /canhbao.")
+}
+
+/// The alert is out already.
+#[must_use]
+pub fn already_sent(alert: &Alert, now: Time) -> String {
+    let code = &alert.code;
+    let at = moment_seen_from(alert.published_at.unwrap_or(alert.drafted_at), now);
+    let standing = match alert.state {
+        AlertState::Withdrawn => ", sau đó đã thu hồi",
+        AlertState::AllClear => ", sau đó đã báo hết nguy hiểm",
+        AlertState::Expired => " và đã hết hiệu lực",
+        AlertState::Draft | AlertState::Live | AlertState::Dropped => "",
+    };
+    format!("Cảnh báo mã {code} đã gửi lúc {at}{standing}. Không gửi lần nữa.")
+}
+
+/// No draft of this code that the officer could confirm.
+#[must_use]
+pub fn no_such_draft() -> String {
+    "Không có bản nháp nào mang mã này. Xin xem lại mã.".to_owned()
+}
+
+/// `/duyet` without a code, and nothing waits.
+#[must_use]
+pub fn approve_which() -> String {
+    "Không có bản nháp nào đang chờ ở đây. Xin ghi mã, ví dụ: /duyet 7F3A9K".to_owned()
+}
+
+/// Several drafts wait in one chat.
+#[must_use]
+pub fn which_draft(drafts: &[String]) -> String {
+    format!(
+        "Có {} bản nháp đang chờ, xin nói rõ bằng /duyet và mã:\n{}",
+        drafts.len(),
+        drafts.join("\n")
+    )
+}
+
+/// Somebody else's draft.
+#[must_use]
+pub fn only_the_author(author: &str) -> String {
+    format!("Bản nháp này do {author} soạn, chỉ người soạn xác nhận được.")
+}
+
+/// A draft that has waited too long.
+#[must_use]
+pub fn draft_too_old(minutes: i64) -> String {
+    format!("Bản nháp đã quá {minutes} phút nên không gửi được nữa. Xin soạn lại bằng /canhbao.")
+}
+
+// Cases.
+
+/// What a command about a case should look like.
+#[must_use]
+pub fn case_which(command: &str, more: &str) -> String {
+    format!("Xin ghi mã vụ việc, ví dụ: /{command} 1204{more}")
+}
+
+/// Closing needs a result.
+#[must_use]
+pub fn result_missing(case: IncidentId) -> String {
+    format!("Xin ghi kết quả bằng một câu, ví dụ: /xong {case} đã hoà giải xong tại chỗ")
+}
+
+/// Refusing needs a reason.
+#[must_use]
+pub fn reason_missing(case: IncidentId) -> String {
+    format!("Xin ghi lý do bằng một câu, ví dụ: /tuchoi {case} đã kiểm tra, không có sự việc")
+}
+
+/// A result or reason that is no single sentence any more.
+#[must_use]
+pub fn result_too_long(most: usize) -> String {
+    format!("Xin viết gọn hơn, tối đa {} ký tự.", thousands(most))
+}
+
+/// No such case, or none of the officer's business.
+#[must_use]
+pub fn no_such_case(case: IncidentId) -> String {
+    format!("Không có vụ mã {case} trong địa bàn phụ trách.")
+}
+
+/// The case is in another officer's hands.
+#[must_use]
+pub fn held_by(case: IncidentId, officer: &str) -> String {
+    format!("Vụ {case} đang do {officer} giữ. Muốn chuyển: /giao {case} tên người nhận")
+}
+
+/// The case is closed.
+#[must_use]
+pub fn already_closed(case: &Incident) -> String {
+    let id = case.id;
+    match case.status {
+        Status::Merged(other) => format!("Vụ {id} đã gộp vào vụ {other}. Xin dùng mã {other}."),
+        _ => format!("Vụ {id} {}, không đổi nữa.", status(&case.status)),
+    }
+}
+
+/// Where a case stands, inside a sentence.
+#[must_use]
+pub fn status(status: &Status) -> String {
+    match status {
+        Status::New => "chưa ai nhận".to_owned(),
+        Status::Accepted => "đang giải quyết".to_owned(),
+        Status::Done => "đã giải quyết xong".to_owned(),
+        Status::Rejected => "đã khép lại".to_owned(),
+        Status::Withdrawn => "người báo đã rút".to_owned(),
+        Status::Merged(other) => format!("đã gộp vào vụ {other}"),
+    }
+}
+
+/// The case moved, told without a word of it.
+#[must_use]
+pub fn case_now(case: &Incident) -> String {
+    format!("Vụ {}: {}.", case.id, status(&case.status))
+}
+
+/// The case was closed, told to the officer in private.
+#[must_use]
+pub fn case_closed(case: &Incident, area_title: &str, words: &str) -> String {
+    let why = match case.status {
+        Status::Rejected => "Lý do",
+        _ => "Kết quả",
+    };
+    format!(
+        "Vụ {} ({}, {}): {}.\n{why}: {words}",
+        case.id,
+        category(case.facts.primary),
+        inside(area_title),
+        status(&case.status)
+    )
+}
+
+/// What the reports say, for the officer who has the case; in private chats only.
+#[must_use]
+pub fn case_facts(case: &Incident, area_title: &str, now: Time) -> String {
+    let facts = &case.facts;
+    let kinds: Vec<&str> = facts
+        .categories
+        .iter()
+        .map(|&kind| category(kind))
+        .collect();
+    let kinds = if kinds.is_empty() {
+        category(facts.primary).to_owned()
+    } else {
+        kinds.join("; ")
+    };
+    let urgent = if facts.urgent { "KHẨN. " } else { "" };
+    let reports = case.reports.len() as u64 + u64::from(case.more_reports);
+    let mut lines = vec![
+        format!("{urgent}Vụ {} ({kinds}), {}.", case.id, inside(area_title)),
+        format!(
+            "Tin đến lúc {}, {reports} lượt báo. Hiện {}{}.",
+            moment_seen_from(case.received_at, now),
+            status(&case.status),
+            case.officer
+                .as_ref()
+                .map_or_else(String::new, |name| format!(", {name} giữ"))
+        ),
+    ];
+    let mut line = |name: &str, words: String| {
+        if !words.is_empty() {
+            lines.push(format!("{name}: {words}"));
+        }
+    };
+    line("Nơi xảy ra", facts.place.clone().unwrap_or_default());
+    line(
+        "Thời gian",
+        facts
+            .time
+            .as_ref()
+            .map_or_else(String::new, |time| match time {
+                When::At(at) => moment_seen_from(*at, now),
+                When::Between(from, to) => format!(
+                    "từ {} đến {}",
+                    moment_seen_from(*from, now),
+                    moment_seen_from(*to, now)
+                ),
+            }),
+    );
+    line("Điện thoại", facts.phones.join(", "));
+    line("Biển số", facts.plates.join(", "));
+    line(
+        "Tài khoản",
+        facts
+            .accounts
+            .iter()
+            .map(|account| match &account.bank {
+                Some(bank) => format!("{} ({bank})", account.number),
+                None => account.number.clone(),
+            })
+            .collect::<Vec<_>>()
+            .join(", "),
+    );
+    line("Đường dẫn", facts.urls.join(" "));
+    line("Tài khoản mạng", facts.handles.join(" "));
+    for report in case.reports.iter().take(REPORTS_SHOWN) {
+        let words = clip(report.text.trim(), REPORT_LETTERS);
+        let things = attachments(&report.attachments);
+        let sent = moment_seen_from(report.sent_at, now);
+        lines.push(match (words.is_empty(), things.is_empty()) {
+            (false, true) => format!("Lời báo lúc {sent}:\n“{words}”"),
+            (false, false) => format!("Lời báo lúc {sent}, kèm {things}:\n“{words}”"),
+            (true, _) => format!("Lúc {sent} gửi {things}"),
+        });
+    }
+    let further = reports.saturating_sub(REPORTS_SHOWN as u64);
+    if further > 0 {
+        lines.push(format!("và {further} lượt báo nữa"));
+    }
+    lines.join("\n")
+}
+
+fn attachments(attachments: &[Attachment]) -> String {
+    let mut photos = 0;
+    let mut files = 0;
+    let mut places = Vec::new();
+    for attachment in attachments {
+        match attachment {
+            Attachment::Photo(_) => photos += 1,
+            Attachment::File { .. } => files += 1,
+            Attachment::Location {
+                latitude,
+                longitude,
+                ..
+            } => places.push(format!("vị trí {latitude:.5}, {longitude:.5}")),
+        }
+    }
+    let mut parts = Vec::new();
+    if photos > 0 {
+        parts.push(format!("{photos} ảnh"));
+    }
+    if files > 0 {
+        parts.push(format!("{files} tệp"));
+    }
+    parts.append(&mut places);
+    parts.join(", ")
+}
+
+/// `/giao` without a name.
+#[must_use]
+pub fn assign_to_whom(case: IncidentId) -> String {
+    format!("Xin ghi tên người nhận, ví dụ: /giao {case} Hà")
+}
+
+/// Nobody, or more than one, fits the name.
+#[must_use]
+pub fn no_such_officer(officers: &[&str]) -> String {
+    if officers.is_empty() {
+        "Không rõ giao cho ai. Xin ghi đủ tên người nhận.".to_owned()
+    } else {
+        format!(
+            "Không rõ giao cho ai. Có thể giao cho: {}.",
+            officers.join(", ")
+        )
+    }
+}
+
+/// The case was handed over.
+#[must_use]
+pub fn assigned(case: IncidentId, to: &str, told: Told) -> String {
+    match told {
+        Told::Yes => format!("Vụ {case}: đã giao cho {to}."),
+        Told::No => {
+            format!("Vụ {case}: đã giao cho {to}. Bot chưa nhắn riêng được cho {to}, xin báo giúp.")
+        }
+    }
+}
+
+/// Whether the colleague could be told in private.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// A message is on its way.
+    Yes,
+    /// They have no private chat with the bot.
+    No,
+}
+
+/// To the one who gets a case.
+#[must_use]
+pub fn given_to_you(case: IncidentId, by: &str) -> String {
+    format!("{by} giao vụ {case}. Nhắn /nhan {case} để xem nội dung.")
+}
+
+/// Two cases became one.
+#[must_use]
+pub fn merged(from: IncidentId, into: IncidentId) -> String {
+    format!("Đã gộp vụ {from} vào vụ {into}.")
+}
+
+/// A case cannot be merged with itself.
+#[must_use]
+pub fn merge_with_itself() -> String {
+    "Hai mã giống nhau. Ví dụ: /gop 1204 vào 1198".to_owned()
+}
+
+// Rooms.
+
+/// `/ganthon` in a private chat.
+#[must_use]
+pub fn bind_in_the_group() -> String {
+    "Lệnh này dùng trong nhóm cần gắn: vào nhóm rồi nhắn /ganthon tên-thôn".to_owned()
+}
+
+/// `/ganthon` with a name that fits no village, or several.
+#[must_use]
+pub fn which_village(area_title: &str, villages: &[(String, String)]) -> String {
+    let place = inside(area_title);
+    if villages.is_empty() {
+        return format!(
+            "Chưa khai báo thôn nào của {place}. Có thể gắn nhóm với cả địa bàn: /ganthon cả xã"
+        );
+    }
+    let list: Vec<String> = villages
+        .iter()
+        .take(NAMES_SHOWN)
+        .map(|(title, slug)| format!("• {title}: /ganthon {slug}"))
+        .collect();
+    let more = match villages.len().saturating_sub(NAMES_SHOWN) {
+        0 => String::new(),
+        more => format!("\nvà {more} nơi nữa"),
+    };
+    format!(
+        "Gắn nhóm với nơi nào của {place}?\n{}{more}",
+        list.join("\n")
+    )
+}
+
+/// The group is bound.
+#[must_use]
+pub fn bound(area_title: &str, before: Option<&str>) -> String {
+    let place = inside(area_title);
+    match before {
+        None => format!("Nhóm này từ nay thuộc {place}: cảnh báo của công an sẽ gửi vào đây."),
+        Some(before) => format!(
+            "Nhóm này từ nay thuộc {place} (trước đó: {}).",
+            inside(before)
+        ),
+    }
+}
+
+/// The group was bound there before.
+#[must_use]
+pub fn already_bound(area_title: &str) -> String {
+    format!("Nhóm này đã thuộc {} rồi.", inside(area_title))
+}
+
+/// The list of `/nhom`, by place; a private answer.
+#[must_use]
+pub fn rooms(places: &[(String, Vec<String>)], unbound: &[String], removed: &[String]) -> String {
+    let count: usize = places.iter().map(|(_, rooms)| rooms.len()).sum();
+    if count == 0 && unbound.is_empty() && removed.is_empty() {
+        return "Bot chưa ở trong nhóm nào của địa bàn.".to_owned();
+    }
+    let mut text = format!("{count} nhóm nhận cảnh báo.");
+    for (place, rooms) in places {
+        text.push_str(&format!("\n• {place}: {}", names(rooms)));
+    }
+    if !unbound.is_empty() {
+        text.push_str(&format!(
+            "\nChưa gắn thôn, chưa nhận cảnh báo ({}): {}",
+            unbound.len(),
+            names(unbound)
+        ));
+    }
+    if !removed.is_empty() {
+        text.push_str(&format!(
+            "\nBot đã bị đưa ra ({}): {}",
+            removed.len(),
+            names(removed)
+        ));
+    }
+    text
+}
+
+/// The answer to `/nhom` in a group: numbers only.
+#[must_use]
+pub fn rooms_in_group(bound: usize, unbound: usize, removed: usize) -> String {
+    format!(
+        "{bound} nhóm nhận cảnh báo, {unbound} nhóm chưa gắn thôn, {removed} nhóm đã đưa bot ra. Danh sách: nhắn riêng /nhom cho bot."
+    )
+}
+
+/// Up to twenty names, then how many more.
+fn names(titles: &[String]) -> String {
+    let shown: Vec<String> = titles
+        .iter()
+        .take(NAMES_SHOWN)
+        .map(|title| room(title))
+        .collect();
+    match titles.len().saturating_sub(NAMES_SHOWN) {
+        0 => shown.join("; "),
+        more => format!("{}; và {more} nhóm nữa", shown.join("; ")),
+    }
+}
+
+/// `20.000`, as numbers are written in Viet Nam.
+fn thousands(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push('.');
+        }
+        text.push(digit);
+    }
+    text
+}
