@@ -2,3 +2,4 @@
 pub mod limit;
 pub mod plan;
 pub mod settle;
+pub mod split;
