@@ -1,4 +1,32 @@
 //! Everything that is said leaves through here: claimed on disk, sent, settled.
+//!
+//! A row waits on disk until its moment. It is claimed there before a byte leaves and settled there
+//! when an answer has come, so that at every moment, also after a crash, each row is either still to
+//! be sent, surely sent, surely not sent, or honestly unknown.
+//!
+//! - [`limit`]: how often an account and a room may be spoken to; sliding windows.
+//! - [`plan`]: which waiting rows leave next; lanes, order in a room, folding.
+//! - [`settle`]: what becomes of a row after a try.
+//! - [`split`]: a long text in as many messages as the platform needs.
+//! - [`worker`]: one task for each account, which puts these together.
+//! - [`report`]: the officer sees how an alert goes.
+//!
+//! `limit`, `plan`, `settle` and `split` are pure: time and rows are handed in.
+
 pub mod limit;
+mod metrics;
 pub mod plan;
+mod render;
+pub mod report;
+mod rooms;
 pub mod settle;
+pub mod split;
+pub mod worker;
+
+pub use limit::Rates;
+pub use metrics::Metrics;
+pub use report::Reporter;
+pub use settle::OnUnknown;
+pub use settle::Policy;
+pub use worker::Settings;
+pub use worker::Worker;

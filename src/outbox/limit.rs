@@ -118,6 +118,13 @@ impl Log {
         }
     }
 
+    /// Takes back a send that never left.
+    fn forget(&mut self, number: u64) {
+        if let Ok(index) = self.open.binary_search_by_key(&number, |&(n, _)| n) {
+            self.open.remove(index);
+        }
+    }
+
     fn trim(&mut self, within: Duration, now: Instant) {
         while self
             .answered
@@ -148,6 +155,14 @@ pub struct Ticket {
     room: Option<RoomId>,
 }
 
+impl Ticket {
+    /// Its number; they grow.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+}
+
 /// The limits of one account and of every room it speaks to.
 #[derive(Debug)]
 pub struct Limits {
@@ -161,6 +176,8 @@ pub struct Limits {
     /// Different rooms that failed since the last success, at most [`STRAIN`].
     strained: Vec<RoomId>,
     rests: u32,
+    /// The platform did not accept the account.
+    refused: bool,
 }
 
 impl Limits {
@@ -183,6 +200,7 @@ impl Limits {
             next_forgetting: None,
             strained: Vec::new(),
             rests: 0,
+            refused: false,
         }
     }
 
@@ -303,6 +321,18 @@ impl Limits {
         self.close(ticket, None);
     }
 
+    /// No byte left after all: the send does not count.
+    pub fn never_left(&mut self, ticket: &Ticket) {
+        self.log.forget(ticket.number);
+        if let Some(room) = ticket
+            .room
+            .as_ref()
+            .and_then(|room| self.rooms.get_mut(room))
+        {
+            room.log.forget(ticket.number);
+        }
+    }
+
     fn close(&mut self, ticket: &Ticket, stamp: Option<Instant>) {
         self.log.close(ticket.number, stamp);
         if let Some(room) = ticket
@@ -343,6 +373,7 @@ impl Limits {
     pub fn went_well(&mut self) {
         self.strained.clear();
         self.rests = 0;
+        self.refused = false;
     }
 
     /// A send failed in a way that may have to do with the whole platform. When many different rooms
@@ -364,7 +395,13 @@ impl Limits {
     /// The next send only tries whether the platform is back: one at a time.
     #[must_use]
     pub fn is_trying(&self) -> bool {
-        self.strained.len() >= STRAIN
+        self.refused || self.strained.len() >= STRAIN
+    }
+
+    /// The platform does not accept the account: nothing before `until`, then one try.
+    pub fn refused(&mut self, until: Instant) {
+        self.refused = true;
+        self.freeze_account(until);
     }
 
     /// How many rooms are remembered.

@@ -1,1 +1,161 @@
 //! How the sending of an alert goes, for its author.
+
+use std::fmt::Write;
+
+use crate::domain::alert::Alert;
+use crate::domain::alert::Tally;
+
+/// The report, while it runs and at the end. `failures` are the reasons as the outbox keeps them, in
+/// English, with the number of rooms; the officer reads them in plain Vietnamese.
+#[must_use]
+pub fn report(alert: &Alert, tally: &Tally, failures: &[(String, u32)]) -> String {
+    let Tally {
+        planned,
+        sent,
+        unknown,
+        failed,
+        maybe_twice,
+    } = *tally;
+    let code = &alert.code;
+    let waiting = tally.waiting();
+    let mut text = if planned == 0 {
+        format!("Cảnh báo {code}: không có nhóm nào để gửi.")
+    } else if waiting > 0 {
+        format!("Cảnh báo {code}: đang gửi, {sent}/{planned} nhóm đã nhận, còn {waiting} nhóm.")
+    } else if sent == planned {
+        format!("Cảnh báo {code}: đã gửi xong, cả {planned} nhóm đã nhận.")
+    } else {
+        format!("Cảnh báo {code}: đã gửi xong, {sent}/{planned} nhóm đã nhận.")
+    };
+    // Writing into a string cannot fail.
+    if unknown > 0 {
+        let _ = write!(
+            text,
+            "\n❓ {unknown} nhóm chưa rõ: đã gửi nhưng không thấy trả lời, xin hỏi lại trong nhóm."
+        );
+    }
+    if maybe_twice > 0 {
+        let _ = write!(
+            text,
+            "\n{maybe_twice} nhóm có thể nhận trùng: đã gửi lại vì lần đầu không thấy trả lời."
+        );
+    }
+    if failed > 0 {
+        let _ = write!(text, "\n❌ {failed} nhóm không gửi được:");
+        for (reason, rooms) in in_plain_words(failures) {
+            let _ = write!(text, "\n- {rooms} nhóm: {reason}");
+        }
+    }
+    text
+}
+
+/// Reasons as an officer understands them, most frequent first.
+fn in_plain_words(failures: &[(String, u32)]) -> Vec<(&'static str, u32)> {
+    let mut plain: Vec<(&'static str, u32)> = Vec::new();
+    for (why, rooms) in failures {
+        let reason = in_plain_word(why);
+        match plain.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, sum)) => *sum += rooms,
+            None => plain.push((reason, *rooms)),
+        }
+    }
+    plain.sort_by_key(|&(_, rooms)| std::cmp::Reverse(rooms));
+    plain
+}
+
+fn in_plain_word(why: &str) -> &'static str {
+    let why = why.to_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| why.contains(word));
+    if says(&["expired"]) {
+        "cảnh báo hết hiệu lực trước khi gửi được"
+    } else if says(&["taken back", "newer version"]) {
+        "cảnh báo đã được thu hồi hoặc thay bằng bản mới"
+    } else if says(&["given up"]) {
+        "nền tảng không liên lạc được"
+    } else if says(&[
+        "kicked",
+        "not a member",
+        "not in the room",
+        "chat not found",
+        "deactivated",
+        "deleted",
+        "blocked",
+    ]) {
+        "bot không còn ở trong nhóm"
+    } else if says(&["rights", "permission", "admin", "restricted"]) {
+        "bot chưa được quyền viết trong nhóm"
+    } else {
+        "nền tảng không nhận tin này"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::domain::alert::AlertState;
+    use crate::domain::alert::Level;
+    use crate::domain::area::AreaId;
+    use crate::domain::clock::from_unix_ms;
+    use crate::domain::ids::AccountName;
+    use crate::domain::ids::AlertId;
+    use crate::domain::ids::CheckCode;
+    use crate::domain::ids::RoomId;
+
+    fn alert() -> Alert {
+        Alert {
+            id: AlertId(1),
+            revision: 1,
+            version: 1,
+            code: CheckCode::parse("7F3A9K").unwrap(),
+            state: AlertState::Live,
+            level: Level::Warning,
+            area: AreaId::parse("06862").unwrap(),
+            text: "Cẩn thận".into(),
+            author: "Đ/c Hà".into(),
+            desk: RoomId::new(AccountName::parse("tg1").unwrap(), "1"),
+            desk_thread: None,
+            drafted_at: from_unix_ms(0),
+            published_at: None,
+            expires_at: from_unix_ms(0),
+            progress: None,
+            reported: false,
+        }
+    }
+
+    #[test]
+    fn an_officer_reads_how_it_goes() {
+        let mut tally = Tally {
+            planned: 300,
+            sent: 120,
+            ..Tally::default()
+        };
+        assert_snapshot!(report(&alert(), &tally, &[]), @"Cảnh báo 7F3A9K: đang gửi, 120/300 nhóm đã nhận, còn 180 nhóm.");
+        tally.sent = 300;
+        assert_snapshot!(report(&alert(), &tally, &[]), @"Cảnh báo 7F3A9K: đã gửi xong, cả 300 nhóm đã nhận.");
+        tally = Tally {
+            planned: 300,
+            sent: 295,
+            unknown: 1,
+            failed: 4,
+            maybe_twice: 2,
+        };
+        let failures = [
+            ("Forbidden: bot was kicked from the group chat".into(), 2),
+            ("Bad Request: chat not found".into(), 1),
+            (
+                "Bad Request: not enough rights to send text messages".into(),
+                1,
+            ),
+        ];
+        assert_snapshot!(report(&alert(), &tally, &failures), @"
+        Cảnh báo 7F3A9K: đã gửi xong, 295/300 nhóm đã nhận.
+        ❓ 1 nhóm chưa rõ: đã gửi nhưng không thấy trả lời, xin hỏi lại trong nhóm.
+        2 nhóm có thể nhận trùng: đã gửi lại vì lần đầu không thấy trả lời.
+        ❌ 4 nhóm không gửi được:
+        - 3 nhóm: bot không còn ở trong nhóm
+        - 1 nhóm: bot chưa được quyền viết trong nhóm
+        ");
+    }
+}

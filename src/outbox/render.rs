@@ -1,0 +1,228 @@
+//! What a row says, at the moment at which it leaves.
+
+use std::collections::HashMap;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::split::split;
+use crate::channel::Capabilities;
+use crate::domain::alert::AlertState;
+use crate::domain::area::AreaBook;
+use crate::domain::clock::Time;
+use crate::domain::delivery::Body;
+use crate::domain::delivery::Delivery;
+use crate::domain::delivery::Post;
+use crate::domain::ids::AlertId;
+use crate::domain::ids::DeliveryId;
+use crate::say;
+use crate::store::Store;
+use crate::store::StoreError;
+
+/// How long an alert that was read is believed; a withdrawal stops the sending within this time.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// More alerts are not kept in memory.
+const MOST: usize = 16;
+
+/// What is to be done for a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Rendered {
+    /// Post these, in order.
+    Posts(VecDeque<Post>),
+    /// Answer a press.
+    Press {
+        /// Which.
+        press: String,
+        /// With what.
+        text: String,
+    },
+    /// Nothing: it is of no use any more, for this reason.
+    Useless(String),
+}
+
+/// An alert, ready for the rooms.
+#[derive(Debug)]
+struct Sheet {
+    version: u32,
+    state: AlertState,
+    expires_at: Time,
+    parts: Vec<String>,
+}
+
+/// Finds the words.
+#[derive(Debug)]
+pub(super) struct Words {
+    store: Arc<dyn Store>,
+    areas: Arc<AreaBook>,
+    can: Capabilities,
+    alerts: Mutex<HashMap<AlertId, (Arc<Sheet>, Instant)>>,
+}
+
+impl Words {
+    pub(super) fn new(store: Arc<dyn Store>, areas: Arc<AreaBook>, can: Capabilities) -> Self {
+        Self {
+            store,
+            areas,
+            can,
+            alerts: Mutex::default(),
+        }
+    }
+
+    /// The words of rows that leave together, and until when the alert they carry is in force.
+    pub(super) async fn render(
+        &self,
+        rows: &[Delivery],
+        now: Time,
+    ) -> Result<(Rendered, Option<Time>), StoreError> {
+        let rendered = match rows {
+            [] => Rendered::Useless("there is nothing to say".to_owned()),
+            [row] => match &row.body {
+                Body::Text(post) => self.posts(post.clone()),
+                Body::Receipt { reply_to, text, .. } => self.posts(Post {
+                    text: text.clone(),
+                    reply_to: reply_to.clone(),
+                    ..Post::default()
+                }),
+                Body::Alert { alert, version } => return self.alert(*alert, *version, now).await,
+                Body::Progress { alert, edits } => self.progress(*alert, *edits).await?,
+                Body::PressAnswer { press, text } => Rendered::Press {
+                    press: press.clone(),
+                    text: text.clone(),
+                },
+            },
+            several => {
+                let cases: Vec<_> = several
+                    .iter()
+                    .filter_map(|row| match &row.body {
+                        Body::Receipt { incident, asks, .. } => Some((*incident, *asks)),
+                        _ => None,
+                    })
+                    .collect();
+                self.posts(Post {
+                    text: say::receipt::folded(&cases),
+                    ..Post::default()
+                })
+            }
+        };
+        Ok((rendered, None))
+    }
+
+    /// As many posts as the platform needs: only the first answers or edits, only the last has buttons.
+    fn posts(&self, mut post: Post) -> Rendered {
+        let mut parts = split(&post.text, self.can.max_text);
+        let buttons = std::mem::take(&mut post.buttons);
+        let mut posts: VecDeque<Post> = parts
+            .drain(..)
+            .map(|text| Post {
+                text,
+                ..Post::default()
+            })
+            .collect();
+        if let Some(first) = posts.front_mut() {
+            first.reply_to = post.reply_to;
+            first.edits = post.edits.filter(|_| self.can.can_edit);
+        }
+        if let Some(last) = posts.back_mut()
+            && self.can.buttons
+        {
+            last.buttons = buttons;
+        }
+        Rendered::Posts(posts)
+    }
+
+    async fn alert(
+        &self,
+        id: AlertId,
+        version: u32,
+        now: Time,
+    ) -> Result<(Rendered, Option<Time>), StoreError> {
+        let Some(sheet) = self.sheet(id).await? else {
+            return Ok((Rendered::Useless("the alert is gone".to_owned()), None));
+        };
+        let useless = match sheet.state {
+            AlertState::Draft | AlertState::Dropped => Some("the alert was never published"),
+            AlertState::Expired => Some("the alert has expired"),
+            AlertState::Live if now >= sheet.expires_at => Some("the alert has expired"),
+            // The end of an alert is told as a version of it.
+            AlertState::Live | AlertState::AllClear | AlertState::Withdrawn => {
+                (version != sheet.version).then_some("a newer version of the alert replaced it")
+            }
+        };
+        let rendered = match useless {
+            Some(why) => Rendered::Useless(why.to_owned()),
+            None => Rendered::Posts(
+                sheet
+                    .parts
+                    .iter()
+                    .map(|text| Post {
+                        text: text.clone(),
+                        ..Post::default()
+                    })
+                    .collect(),
+            ),
+        };
+        Ok((rendered, Some(sheet.expires_at)))
+    }
+
+    async fn sheet(&self, id: AlertId) -> Result<Option<Arc<Sheet>>, StoreError> {
+        let now = Instant::now();
+        let known = self
+            .alerts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&id)
+            .filter(|(_, read)| now < *read + FRESH)
+            .map(|(sheet, _)| Arc::clone(sheet));
+        if known.is_some() {
+            return Ok(known);
+        }
+        let Some(alert) = self.store.alert(id).await? else {
+            return Ok(None);
+        };
+        let text = say::alert::room_text(&alert, &self.areas.title(&alert.area));
+        let sheet = Arc::new(Sheet {
+            version: alert.version,
+            state: alert.state,
+            expires_at: alert.expires_at,
+            parts: split(&text, self.can.max_text),
+        });
+        let mut alerts = self.alerts.lock().unwrap_or_else(PoisonError::into_inner);
+        if alerts.len() >= MOST {
+            alerts.clear();
+        }
+        alerts.insert(id, (Arc::clone(&sheet), now));
+        Ok(Some(sheet))
+    }
+
+    async fn progress(
+        &self,
+        id: AlertId,
+        edits: Option<DeliveryId>,
+    ) -> Result<Rendered, StoreError> {
+        let Some(alert) = self.store.alert(id).await? else {
+            return Ok(Rendered::Useless("the alert is gone".to_owned()));
+        };
+        let tally = self.store.tally(id, alert.version).await?;
+        let failures = self.store.failures(id, alert.version).await?;
+        let earlier = match edits {
+            Some(row) => self.store.sent_message(row).await?,
+            None => None,
+        };
+        // Without a message to change, only the last word is worth a new one.
+        if edits.is_some() && earlier.is_none() && tally.waiting() > 0 {
+            return Ok(Rendered::Useless(
+                "there is no message to change".to_owned(),
+            ));
+        }
+        Ok(self.posts(Post {
+            text: say::progress::report(&alert, &tally, &failures),
+            edits: earlier,
+            ..Post::default()
+        }))
+    }
+}
