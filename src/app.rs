@@ -7,11 +7,16 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use async_trait::async_trait;
+use chrono::TimeDelta;
 use tokio::sync::Notify;
 use tokio::sync::mpsc;
 use tokio::sync::watch;
@@ -22,6 +27,7 @@ use tracing::warn;
 
 use crate::channel::Channel;
 use crate::channel::PollError;
+use crate::channel::Profile;
 use crate::channel::Source;
 use crate::channel::telegram::Settings as TelegramSettings;
 use crate::channel::telegram::Telegram;
@@ -30,7 +36,11 @@ use crate::config::Config;
 use crate::config::Receive;
 use crate::config::StoreConfig;
 use crate::config::StoreKind;
+use crate::config::UnknownPolicy;
 use crate::desk::Desk;
+use crate::desk::StaffDirectory;
+use crate::desk::SystemRandom;
+use crate::domain::area::AreaId;
 use crate::domain::account::Platform;
 use crate::domain::clock::Clock;
 use crate::domain::ids::AccountName;
@@ -40,12 +50,18 @@ use crate::domain::reading::Command;
 use crate::domain::secret::Secret;
 use crate::intake::Commands;
 use crate::intake::Intake;
+use crate::intake::Names;
+use crate::intake::Rules;
+use crate::outbox;
+use crate::outbox::Worker;
 use crate::store::Act;
 use crate::store::Store;
 use crate::store::StoreError;
 use crate::store::memory::MemoryStore;
 use crate::store::sled::SledStore;
+use crate::text::lexicon::Lexicon;
 use crate::web;
+use crate::web::metrics::Metrics;
 
 /// The file in the store's directory with the token of the running program's administrator.
 pub const ADMIN_TOKEN_FILE: &str = "admin.token";
@@ -61,24 +77,15 @@ const STOP_LIMIT: Duration = Duration::from_secs(10);
 pub struct App {
     store: Arc<dyn Store>,
     address: SocketAddr,
-    stop: watch::Sender<Stop>,
     failures: mpsc::Receiver<anyhow::Error>,
+    stop_sources: watch::Sender<bool>,
+    stop_sending: watch::Sender<bool>,
+    stop_web: watch::Sender<bool>,
     sources: Vec<JoinHandle<()>>,
     intake: JoinHandle<()>,
-    workers: Vec<JoinHandle<()>>,
+    sending: Vec<JoinHandle<()>>,
     web: JoinHandle<()>,
-    admin_file: Option<std::path::PathBuf>,
-}
-
-/// How far a stop has come; every part watches it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Stop {
-    /// Everything goes on.
-    No,
-    /// No news is taken any more.
-    Sources,
-    /// Nothing new is sent any more.
-    Everything,
+    admin_file: Option<PathBuf>,
 }
 
 /// The one HTTP client: kept-alive connections, no retries, no sleeping inside a call.
@@ -136,7 +143,6 @@ impl Commands for DeskCommands {
 
 /// One account as the root holds it while wiring.
 struct Wired {
-    name: AccountName,
     channel: Arc<dyn Channel>,
     source: Option<Box<dyn Source>>,
 }
@@ -162,7 +168,6 @@ fn wire(account: &AccountConfig, config: &Config, http: &reqwest::Client) -> any
                 http: http.clone(),
             });
             Ok(Wired {
-                name: account.name.clone(),
                 source: polls.then(|| Box::new(telegram.source()) as Box<dyn Source>),
                 channel: Arc::new(telegram),
             })
@@ -172,7 +177,7 @@ fn wire(account: &AccountConfig, config: &Config, http: &reqwest::Client) -> any
 }
 
 /// Asks the platform who we are until it answers. A platform that is away must not stop the others.
-async fn introduce(channel: &Arc<dyn Channel>, stop: &mut watch::Receiver<Stop>) -> Option<crate::channel::Profile> {
+async fn introduce(channel: &Arc<dyn Channel>, stop: &mut watch::Receiver<bool>) -> Option<Profile> {
     let account = channel.account().name.clone();
     let mut pause = Duration::from_secs(1);
     loop {
@@ -206,7 +211,7 @@ async fn receive(
     account: AccountName,
     mut source: Box<dyn Source>,
     intake: Intake,
-    mut stop: watch::Receiver<Stop>,
+    mut stop: watch::Receiver<bool>,
     failed: mpsc::Sender<anyhow::Error>,
 ) {
     let mut pause = Duration::from_millis(250);
@@ -243,5 +248,338 @@ async fn receive(
     // What was handed over is durable: say so, or the platform tells it all again at the next start.
     if let Err(error) = tokio::time::timeout(Duration::from_secs(2), source.confirm()).await.unwrap_or(Ok(())) {
         info!(%account, %error, "the last news could not be confirmed; they will be told again and known");
+    }
+}
+
+/// The ward's rules for what residents write.
+#[must_use]
+pub fn rules(config: &Config) -> Rules {
+    let minutes = |time: Duration| TimeDelta::from_std(time).unwrap_or(TimeDelta::MAX);
+    Rules {
+        question: minutes(config.intake.question),
+        join: minutes(config.intake.join),
+        default_area: config.intake.default_area.clone().unwrap_or_else(nowhere),
+        private_kinds: config.intake.private_kinds.clone(),
+        bindings: config.bindings.clone(),
+        areas: Arc::new(config.areas.clone()),
+    }
+}
+
+/// The area of records that belong nowhere: no officer is named, so no commune is known.
+fn nowhere() -> AreaId {
+    AreaId::parse("00000").expect("five digits are an area")
+}
+
+/// The reader's words: the ward's own files over the built-in ones, and the names of its villages.
+///
+/// # Errors
+/// When a lexicon file is wrong; the message names file and line.
+pub fn lexicon(config: &Config) -> anyhow::Result<Lexicon> {
+    let mut lexicon = match &config.lexicon {
+        Some(directory) => Lexicon::load(directory)?,
+        None => Lexicon::builtin()?,
+    };
+    lexicon.add_places(config.areas.all_villages().map(|(_, name)| name));
+    Ok(lexicon)
+}
+
+/// Writes the token by which this machine's command line reaches the running program.
+fn write_admin_token(directory: &Path) -> anyhow::Result<(Secret, PathBuf)> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("asking the machine for random bytes: {error}"))?;
+    let token: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let path = directory.join(ADMIN_TOKEN_FILE);
+    // A fresh file each time, so that a wrong mode of an old one does not live on.
+    let _ = std::fs::remove_file(&path);
+    let mut file = std::fs::File::options()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&path)
+        .with_context(|| format!("creating {}", path.display()))?;
+    std::io::Write::write_all(&mut file, token.as_bytes()).with_context(|| format!("writing {}", path.display()))?;
+    Ok((Secret::new(&token), path))
+}
+
+impl App {
+    /// Starts everything that the config names.
+    ///
+    /// # Errors
+    /// When the store cannot be opened, the address is taken, or the lexicon is wrong.
+    pub async fn start(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+        let lexicon = Arc::new(lexicon(&config)?);
+        let areas = Arc::new(config.areas.clone());
+        let staff = Arc::new(StaffDirectory::new(config.staff.clone())?);
+        let http = http_client()?;
+        let store = open_store(&config).await?;
+        let (admin, admin_file) = match &config.store.kind {
+            StoreKind::Sled(directory) => write_admin_token(directory).map(|(token, path)| (token, Some(path)))?,
+            StoreKind::Memory => (Secret::new("no store on disk, no token"), None),
+        };
+        let listener = tokio::net::TcpListener::bind(config.web.listen)
+            .await
+            .with_context(|| format!("listening on `web.listen` = {}", config.web.listen))?;
+        let address = listener.local_addr()?;
+
+        let (failed, failures) = mpsc::channel(8);
+        let (stop_sources, sources_stop) = watch::channel(false);
+        let (stop_sending, sending_stop) = watch::channel(false);
+        let (stop_web, mut web_stop) = watch::channel(false);
+        let mut metrics = Metrics::default();
+
+        let wired = config
+            .accounts
+            .iter()
+            .map(|account| wire(account, &config, &http))
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        let bells: Vec<Arc<Notify>> = wired.iter().map(|_| Arc::new(Notify::new())).collect();
+        let news = Arc::new(Notify::new());
+
+        let minutes = |time: Duration| TimeDelta::from_std(time).unwrap_or(TimeDelta::MAX);
+        let desk = Desk::new(
+            Arc::clone(&store),
+            Arc::clone(&clock),
+            Arc::clone(&areas),
+            staff,
+            crate::desk::Settings {
+                alert_lasts: minutes(config.alert.expires),
+                draft_lasts: minutes(config.alert.draft),
+                ..Default::default()
+            },
+            Arc::new(SystemRandom),
+        );
+        let desk = Arc::new(DeskCommands(desk));
+        let names = Arc::new(Names::new(config.bot_names.clone()));
+        let intake_metrics = Arc::new(crate::intake::Metrics::default());
+        count_intake(&mut metrics, &intake_metrics);
+        let (intake, intake_task) = Intake::start(crate::intake::Deps {
+            store: Arc::clone(&store),
+            lexicon,
+            clock: Arc::clone(&clock),
+            rules: rules(&config),
+            commands: Arc::clone(&desk) as Arc<dyn Commands>,
+            names: Arc::clone(&names),
+            wake: bells.iter().chain([&news]).cloned().collect(),
+            metrics: intake_metrics,
+        });
+
+        let mut sending = Vec::new();
+        let mut desks = HashMap::new();
+        let mut worker_metrics = Vec::new();
+        for ((account, wired), bell) in config.accounts.iter().zip(&wired).zip(&bells) {
+            let counters = Arc::new(outbox::Metrics::default());
+            worker_metrics.push((account.name.clone(), Arc::clone(&counters)));
+            desks.insert(
+                account.name.clone(),
+                outbox::report::Desk { can_edit: wired.channel.capabilities().can_edit, wake: Arc::clone(bell) },
+            );
+            let rates = outbox::Rates {
+                per_second: account.limits.per_second,
+                room_per_minute: account.limits.room_per_minute,
+            };
+            let mut settings = outbox::Settings::new(rates, Arc::clone(&areas));
+            settings.in_flight = config.outbox.in_flight;
+            settings.policy.unknown = match config.outbox.unknown {
+                UnknownPolicy::Resend => outbox::OnUnknown::Resend,
+                UnknownPolicy::Hold => outbox::OnUnknown::Hold,
+            };
+            let worker = Worker {
+                store: Arc::clone(&store),
+                channel: Arc::clone(&wired.channel),
+                settings,
+                clock: Arc::clone(&clock),
+                wake: Arc::clone(bell),
+                news: Arc::clone(&news),
+                metrics: counters,
+            };
+            let (stop, failed) = (sending_stop.clone(), failed.clone());
+            sending.push(tokio::spawn(async move {
+                if let Err(error) = worker.run(stop).await {
+                    let _ = failed.send(anyhow::Error::new(error).context("sending")).await;
+                }
+            }));
+        }
+        count_outbox(&mut metrics, worker_metrics);
+        let reporter = outbox::Reporter { store: Arc::clone(&store), clock: Arc::clone(&clock), desks, news };
+        let (stop, failures_of_reports) = (sending_stop.clone(), failed.clone());
+        sending.push(tokio::spawn(async move {
+            if let Err(error) = reporter.run(stop).await {
+                let _ = failures_of_reports.send(anyhow::Error::new(error).context("reporting")).await;
+            }
+        }));
+        sending.push(tokio::spawn(tidy(Arc::clone(&desk), Arc::clone(&store), sending_stop, failed.clone())));
+
+        let mut channels: HashMap<AccountName, Arc<dyn Channel>> = HashMap::new();
+        let mut sources = Vec::new();
+        for (account, wired) in config.accounts.iter().zip(wired) {
+            channels.insert(account.name.clone(), Arc::clone(&wired.channel));
+            let (intake, names, failed) = (intake.clone(), Arc::clone(&names), failed.clone());
+            let mut stop = sources_stop.clone();
+            let account = account.name.clone();
+            sources.push(tokio::spawn(async move {
+                let Some(profile) = introduce(&wired.channel, &mut stop).await else { return };
+                names.learn(&account, &profile.names);
+                info!(%account, "the platform knows us");
+                if let Some(source) = wired.source {
+                    receive(account, source, intake, stop, failed).await;
+                }
+            }));
+        }
+
+        let routes = web::router(web::Web {
+            store: Arc::clone(&store),
+            intake,
+            channels,
+            metrics: Arc::new(metrics),
+            admin,
+        });
+        let web = tokio::spawn(async move {
+            let stopped = async move {
+                let _ = web_stop.wait_for(|stop| *stop).await;
+            };
+            if let Err(error) = axum::serve(listener, routes).with_graceful_shutdown(stopped).await {
+                let _ = failed.send(anyhow::Error::new(error).context("serving HTTP")).await;
+            }
+        });
+        Ok(Self {
+            store,
+            address,
+            failures,
+            stop_sources,
+            stop_sending,
+            stop_web,
+            sources,
+            intake: intake_task,
+            sending,
+            web,
+            admin_file,
+        })
+    }
+
+    /// Where HTTP is served.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The records.
+    #[must_use]
+    pub fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.store)
+    }
+
+    /// Waits until something fails that cannot be worked around; then the process must end.
+    pub async fn failed(&mut self) -> anyhow::Error {
+        match self.failures.recv().await {
+            Some(error) => error,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Stops in order: no more news, what was taken is recorded, what was claimed is settled, the store is
+    /// closed. Takes at most ten seconds.
+    ///
+    /// # Errors
+    /// When the store could not be closed cleanly; nothing is lost, but the next start reads everything.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        let deadline = tokio::time::Instant::now() + STOP_LIMIT;
+        let _ = self.stop_sources.send(true);
+        let _ = self.stop_web.send(true);
+        end("sources", self.sources, deadline).await;
+        end("web", vec![self.web], deadline).await;
+        // Every clone of the intake has gone with those two: its task ends when what waits is recorded.
+        end("intake", vec![self.intake], deadline).await;
+        let _ = self.stop_sending.send(true);
+        end("outbox", self.sending, deadline).await;
+        if let Some(file) = self.admin_file {
+            let _ = std::fs::remove_file(file);
+        }
+        self.store.close().await.context("closing the store")
+    }
+}
+
+/// Waits for tasks to end; what does not end in time is cut off, and found again at the next start.
+async fn end(what: &str, tasks: Vec<JoinHandle<()>>, deadline: tokio::time::Instant) {
+    for mut task in tasks {
+        if tokio::time::timeout_at(deadline, &mut task).await.is_err() {
+            warn!(what, "did not stop in time and was cut off");
+            task.abort();
+        }
+    }
+}
+
+/// Once a minute: drafts that nobody confirmed go, alerts whose time has passed expire.
+async fn tidy(
+    desk: Arc<DeskCommands>,
+    store: Arc<dyn Store>,
+    mut stop: watch::Receiver<bool>,
+    failed: mpsc::Sender<anyhow::Error>,
+) {
+    loop {
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return,
+            () = tokio::time::sleep(Duration::from_secs(60)) => {}
+        }
+        let tidied = async {
+            if let Some(act) = desk.0.tidy().await? {
+                store.commit(vec![act]).await?;
+            }
+            Ok::<_, StoreError>(())
+        };
+        if let Err(error) = tidied.await {
+            let _ = failed.send(anyhow::Error::new(error).context("expiring alerts")).await;
+            return;
+        }
+    }
+}
+
+fn count_intake(metrics: &mut Metrics, intake: &Arc<crate::intake::Metrics>) {
+    type Pick = fn(&crate::intake::Metrics) -> &AtomicU64;
+    let counters: [(&'static str, &'static str, Pick); 9] = [
+        ("received", "News from all platforms", |m| &m.received),
+        ("dropped_untagged", "Messages that were not for the bot, dropped in memory", |m| &m.dropped_untagged),
+        ("recorded", "Messages that opened a case", |m| &m.recorded),
+        ("joined", "Messages that told of a known case", |m| &m.joined),
+        ("amended", "Messages that added to or changed a case", |m| &m.amended),
+        ("withdrawn", "Reports taken back", |m| &m.withdrawn),
+        ("commands", "Commands carried out", |m| &m.commands),
+        ("repeated", "Messages that a platform told again", |m| &m.repeated),
+        ("not_understood", "Updates that could not be understood", |m| &m.not_understood),
+    ];
+    for (name, help, pick) in counters {
+        let intake = Arc::clone(intake);
+        metrics.counter(name, help, None, move || pick(&intake).load(Ordering::Relaxed));
+    }
+}
+
+fn count_outbox(metrics: &mut Metrics, workers: Vec<(AccountName, Arc<outbox::Metrics>)>) {
+    let names: Vec<_> = outbox::Metrics::default().values().into_iter().map(|(name, _)| name).collect();
+    for (index, name) in names.into_iter().enumerate() {
+        for (account, counters) in &workers {
+            let counters = Arc::clone(counters);
+            let read = move || counters.values().get(index).map_or(0, |(_, value)| *value);
+            let gauge = matches!(name, "in_flight" | "account_refused");
+            let add = if gauge { Metrics::gauge } else { Metrics::counter };
+            let full = outbox_series(name);
+            add(metrics, full.0, full.1, Some(account.as_str()), read);
+        }
+    }
+}
+
+/// The name and meaning of an outbox counter on `/metrics`.
+fn outbox_series(name: &'static str) -> (&'static str, &'static str) {
+    match name {
+        "sent" => ("outbox_sent", "Rows that the platform has taken"),
+        "unknown" => ("outbox_unknown", "Rows that ended without an answer"),
+        "failed" => ("outbox_failed", "Rows that will not arrive"),
+        "again" => ("outbox_again", "Rows that went back to the queue after a try"),
+        "resent" => ("outbox_resent", "Alerts sent once more after an unanswered try"),
+        "slowed" => ("outbox_slowed", "Times a platform asked us to slow down"),
+        "folded" => ("outbox_folded", "Receipts that left in one message with others"),
+        "messages" => ("outbox_messages", "Messages that left"),
+        "in_flight" => ("outbox_in_flight", "Sends under way"),
+        "account_refused" => ("outbox_account_refused", "1 while the platform refuses the account and a person must act"),
+        other => (other, other),
     }
 }

@@ -207,8 +207,8 @@ pub struct Deps {
     pub commands: Arc<dyn Commands>,
     /// By which names the bot is called.
     pub names: Arc<Names>,
-    /// Rung when there is something to send.
-    pub wake: Arc<Notify>,
+    /// Rung when there may be something to send: one bell for each worker of the outbox.
+    pub wake: Vec<Arc<Notify>>,
     /// The counters.
     pub metrics: Arc<Metrics>,
 }
@@ -316,7 +316,7 @@ impl Task {
                     Done::Stale => todo.push(inbound),
                 }
             }
-            self.deps.wake.notify_waiters();
+            self.deps.wake.iter().for_each(|bell| bell.notify_one());
             if todo.is_empty() {
                 return Ok(());
             }

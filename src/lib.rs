@@ -16,9 +16,9 @@
 //! - [`app`]: puts the parts together. [`cli`]: the command line.
 //! - [`sim`]: a make-believe town that speaks the platforms' protocols; shares no types with the rest.
 
-//pub mod app;
+pub mod app;
 pub mod channel;
-//pub mod cli;
+pub mod cli;
 pub mod config;
 pub mod desk;
 pub mod digest;
@@ -29,4 +29,4 @@ pub mod say;
 pub mod sim;
 pub mod store;
 pub mod text;
-//pub mod web;
+pub mod web;

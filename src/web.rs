@@ -26,6 +26,7 @@ use axum::routing::post;
 use bytes::Bytes;
 use futures_util::stream;
 use subtle::ConstantTimeEq as _;
+use tokio::io::AsyncReadExt as _;
 use tracing::warn;
 
 use crate::channel::Channel;
@@ -69,6 +70,7 @@ pub fn router(web: Web) -> Router {
         .route("/metrics", get(scrape))
         .route("/hooks/{account}", post(hook))
         .route("/api/export/{what}", get(export_rows))
+        .route("/api/backup", get(backup))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(Arc::new(web))
 }
@@ -151,4 +153,31 @@ async fn export_rows(State(web): State<Arc<Web>>, Path(what): Path<String>, head
         }
     });
     ([(header::CONTENT_TYPE, "application/jsonl; charset=utf-8")], Body::from_stream(pages)).into_response()
+}
+
+/// A consistent copy, written beside the records first: a slow reader must not hold the store up.
+async fn backup(State(web): State<Arc<Web>>, headers: HeaderMap) -> Response {
+    if !web.admits(&headers) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let copied = async {
+        let file = tempfile::NamedTempFile::new()?;
+        web.store.backup(file.path()).await?;
+        let open = tokio::fs::File::open(file.path()).await?;
+        Ok::<_, anyhow::Error>((file, open))
+    };
+    let (file, open) = match copied.await {
+        Ok(copied) => copied,
+        Err(error) => {
+            warn!(error = format!("{error:#}"), "a backup could not be written");
+            return (StatusCode::INTERNAL_SERVER_ERROR, "the backup could not be written; see the log\n").into_response();
+        }
+    };
+    let chunks = stream::try_unfold((file, open), |(file, mut open)| async move {
+        let mut chunk = vec![0; 64 << 10];
+        let read = open.read(&mut chunk).await?;
+        chunk.truncate(read);
+        Ok::<_, std::io::Error>((read > 0).then_some((chunk, (file, open))))
+    });
+    Body::from_stream(chunks).into_response()
 }

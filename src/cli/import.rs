@@ -6,7 +6,6 @@
 use std::fs::File;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::Context as _;
 use anyhow::bail;
@@ -15,9 +14,11 @@ use super::keep;
 use crate::app;
 use crate::channel::telegram::export::Export;
 use crate::channel::telegram::export::read_export;
+use crate::domain::clock::Clock as _;
+use crate::domain::clock::SystemClock;
 use crate::domain::ids::AccountName;
 use crate::intake::past;
-use crate::text::Lexicon;
+use crate::intake::past::Past;
 
 pub(super) fn run(config: &Path, account: &str, write: bool, file: &Path) -> anyhow::Result<ExitCode> {
     let config = crate::config::load(config)?;
@@ -27,10 +28,7 @@ pub(super) fn run(config: &Path, account: &str, write: bool, file: &Path) -> any
     }
     let input = File::open(file).with_context(|| format!("opening {}", file.display()))?;
     let Export { chats, put_aside, .. } = read_export(input, &account)?;
-    let lexicon = match &config.lexicon {
-        Some(directory) => Lexicon::load(directory)?,
-        None => Lexicon::builtin()?,
-    };
+    let lexicon = app::lexicon(&config)?;
     let rules = app::rules(&config);
     super::serve::runtime()?.block_on(async {
         let store = if write {
@@ -45,13 +43,13 @@ pub(super) fn run(config: &Path, account: &str, write: bool, file: &Path) -> any
         for chat in &chats {
             println!("{} ({}): {} messages", chat.title, chat.room.native, chat.messages.len());
             messages += chat.messages.len();
-            let past = past::read(&chat.messages, &lexicon, &rules, &config.bot_names);
+            let past = past::read(&chat.messages, &lexicon, &config.bot_names);
             for report in &past {
-                println!("  {}", past::line(report));
+                println!("  {}", shown(report));
             }
             records += past.len();
             if let Some(store) = &store {
-                known += past::record(Arc::clone(store), &past, &rules).await?;
+                known += past::record(store, &past, &chat.title, &rules, SystemClock.now()).await?;
             }
         }
         for what in &put_aside {
@@ -66,4 +64,18 @@ pub(super) fn run(config: &Path, account: &str, write: bool, file: &Path) -> any
         }
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// One line for the operator's screen: when, what kind, where, and the first words.
+fn shown(report: &Past) -> String {
+    let facts = &report.facts;
+    let words: String = report.message.text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(80).collect();
+    format!(
+        "{} {} [{}{}] {}: {words}",
+        report.message.sent_at.format("%Y-%m-%d %H:%M"),
+        report.message.id,
+        facts.primary.as_str(),
+        if facts.urgent { ", urgent" } else { "" },
+        facts.place.as_deref().unwrap_or("?"),
+    )
 }

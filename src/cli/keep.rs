@@ -59,6 +59,11 @@ pub(super) async fn open_or_ask(config: &Config) -> anyhow::Result<Access> {
     Ok(Access::Store(app::open_store(config).await?))
 }
 
+/// As [`open_or_ask`], and makes the store if there is none.
+pub(super) async fn open_or_create(config: &Config) -> anyhow::Result<Access> {
+    if directory(config)?.exists() { open_or_ask(config).await } else { Ok(Access::Store(app::open_store(config).await?)) }
+}
+
 impl Running {
     async fn find(config: &Config, directory: &Path) -> anyhow::Result<Option<Self>> {
         let Ok(token) = std::fs::read_to_string(directory.join(app::ADMIN_TOKEN_FILE)) else { return Ok(None) };

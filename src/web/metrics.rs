@@ -8,7 +8,9 @@ use std::sync::atomic::Ordering;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::encoding::EncodeMetric as _;
+use prometheus_client::encoding::MetricEncoder;
 use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
@@ -100,41 +102,41 @@ struct Scrape {
     backlog: Backlog,
 }
 
+impl Series {
+    fn write(&self, encoder: MetricEncoder<'_>) -> Result<(), fmt::Error> {
+        let value = (self.read)();
+        if self.counter {
+            ConstCounter::new(value).encode(encoder)
+        } else {
+            ConstGauge::new(value as i64).encode(encoder)
+        }
+    }
+}
+
 impl Collector for Scrape {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         for family in self.metrics.series.chunk_by(|a, b| a.name == b.name) {
             let Some(first) = family.first() else { continue };
             let kind = if first.counter {
-                prometheus_client::metrics::MetricType::Counter
+                MetricType::Counter
             } else {
-                prometheus_client::metrics::MetricType::Gauge
+                MetricType::Gauge
             };
             let mut descriptor = encoder.encode_descriptor(first.name, first.help, None, kind)?;
+            if first.account.is_none() {
+                first.write(descriptor)?;
+                continue;
+            }
             for series in family {
-                let value = (series.read)();
-                match &series.account {
-                    Some(account) => {
-                        let labels = [("account", account.as_str())];
-                        let labelled = descriptor.encode_family(&labels)?;
-                        if series.counter {
-                            ConstCounter::new(value).encode(labelled)?;
-                        } else {
-                            ConstGauge::new(value as i64).encode(labelled)?;
-                        }
-                    }
-                    None if series.counter => ConstCounter::new(value).encode(descriptor)?,
-                    None => ConstGauge::new(value as i64).encode(descriptor)?,
-                }
-                if series.account.is_none() {
-                    break;
-                }
+                let labels = [("account", series.account.as_deref().unwrap_or_default())];
+                series.write(descriptor.encode_family(&labels)?)?;
             }
         }
         let mut waiting = encoder.encode_descriptor(
             "outbox_waiting",
             "Rows of the outbox that wait or are on the way",
             None,
-            prometheus_client::metrics::MetricType::Gauge,
+            MetricType::Gauge,
         )?;
         let lanes = [("urgent", self.backlog.urgent), ("reply", self.backlog.reply), ("bulk", self.backlog.bulk)];
         for (lane, count) in lanes {

@@ -38,7 +38,7 @@ const DRIVERS: &[(&str, &[&str])] = &[
 const CRATES: &[(&str, &[&str])] = &[
     ("sled", &["store"]),
     ("teloxide_core", &["channel"]),
-    ("axum", &["web", "sim"]),
+    ("axum", &["web", "sim", "app"]),
     ("reqwest", &["channel", "app", "cli"]),
     ("clap", &["cli"]),
     ("toml", &["config", "text"]),
