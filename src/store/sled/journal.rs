@@ -413,7 +413,9 @@ impl Journal {
                 return Err(JournalError::Damaged {
                     segment: segment - 1,
                     offset: before,
-                    why: format!("it ends there, but the next segment says that it ended at {told}"),
+                    why: format!(
+                        "it ends there, but the next segment says that it ended at {told}"
+                    ),
                 });
             }
             if segment < newest {
@@ -595,7 +597,8 @@ mod tests {
     const SMALL: u64 = 4096;
 
     fn filled(dir: &Path, frames: u8) -> Vec<Position> {
-        let mut journal = Journal::recover(dir, Position::default(), SMALL, &mut |_, _| Ok(())).unwrap();
+        let mut journal =
+            Journal::recover(dir, Position::default(), SMALL, &mut |_, _| Ok(())).unwrap();
         (0..frames)
             .map(|n| {
                 journal.append(&[n + 1; 500]).unwrap();
@@ -647,8 +650,7 @@ mod tests {
         let ends = filled(dir.path(), 3);
         flip(dir.path(), 1, ends[2].offset - 1);
         assert_eq!(replay(dir.path(), Position::default()).unwrap(), [1, 2]);
-        let mut journal =
-            Journal::recover(dir.path(), ends[1], SMALL, &mut |_, _| Ok(())).unwrap();
+        let mut journal = Journal::recover(dir.path(), ends[1], SMALL, &mut |_, _| Ok(())).unwrap();
         journal.append(&[9; 10]).unwrap();
         drop(journal);
         assert_eq!(replay(dir.path(), Position::default()).unwrap(), [1, 2, 9]);
@@ -683,7 +685,10 @@ mod tests {
         let ends = filled(dir.path(), 3);
         flip(dir.path(), 1, ends[2].offset - 1);
         let error = replay(dir.path(), ends[2]).unwrap_err();
-        assert!(matches!(error, JournalError::Damaged { segment: 1, .. }), "{error}");
+        assert!(
+            matches!(error, JournalError::Damaged { segment: 1, .. }),
+            "{error}"
+        );
     }
 
     #[test]
@@ -692,7 +697,10 @@ mod tests {
         let ends = filled(dir.path(), 20);
         fs::remove_file(segment_path(dir.path(), 2)).unwrap();
         let error = replay(dir.path(), Position::default()).unwrap_err();
-        assert!(matches!(error, JournalError::Damaged { segment: 2, .. }), "{error}");
+        assert!(
+            matches!(error, JournalError::Damaged { segment: 2, .. }),
+            "{error}"
+        );
         fs::remove_file(segment_path(dir.path(), 1)).unwrap();
         let error = replay(dir.path(), Position::default()).unwrap_err();
         assert!(matches!(error, JournalError::Gap(_)), "{error}");
@@ -708,6 +716,9 @@ mod tests {
         journal.append(&[8; 20_000]).unwrap();
         journal.append(&[9; 10]).unwrap();
         drop(journal);
-        assert_eq!(replay(dir.path(), Position::default()).unwrap(), [1, 2, 8, 9]);
+        assert_eq!(
+            replay(dir.path(), Position::default()).unwrap(),
+            [1, 2, 8, 9]
+        );
     }
 }

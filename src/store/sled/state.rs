@@ -100,8 +100,7 @@ impl State {
             .get(key::META_WATERMARK)
             .map_err(|error| engine("reading the watermark", error))?;
         raw.map_or(Ok(Position::default()), |raw| {
-            Position::open(&raw)
-                .map_err(|why| crate::store::kv::damaged(key::META_WATERMARK, &why))
+            Position::open(&raw).map_err(|why| crate::store::kv::damaged(key::META_WATERMARK, &why))
         })
     }
 
