@@ -6,11 +6,14 @@
 //! journal, later PostgreSQL (one transaction with a check on the version column for each act).
 
 mod acts;
+pub mod backup;
 mod engine;
 mod kv;
 pub mod memory;
 mod reads;
 mod rows;
+pub mod sled;
+pub mod verify;
 
 use async_trait::async_trait;
 use thiserror::Error;

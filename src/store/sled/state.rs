@@ -1,0 +1,243 @@
+//! sled as the state behind the journal, and the views of both together.
+
+use std::fs;
+use std::fs::File;
+use std::path::Path;
+use std::sync::PoisonError;
+use std::sync::RwLock;
+use std::sync::RwLockReadGuard;
+
+use bytes::Bytes;
+
+use super::overlay::Overlay;
+use crate::store::StoreError;
+use crate::store::kv::Entries;
+use crate::store::kv::Kv;
+use crate::store::kv::Merge;
+use crate::store::kv::Order;
+use crate::store::kv::Range;
+use crate::store::kv::WriteSet;
+use crate::store::kv::layer;
+use crate::store::rows::Position;
+use crate::store::rows::Row as _;
+use crate::store::rows::key;
+
+/// The most keys of one sled batch: 256 messages' worth. Larger ones take sled gigabytes of memory.
+pub(crate) const BATCH_KEYS: usize = 1024;
+
+/// sled and what it does not have yet.
+pub(crate) struct State {
+    tree: ::sled::Tree,
+    db: ::sled::Db,
+    /// A second descriptor of sled's file: its own flush does not reach the disk (sync_file_range).
+    file: File,
+    overlay: RwLock<Overlay>,
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("State")
+    }
+}
+
+/// An error of the engine below us.
+pub(crate) fn engine(
+    doing: impl Into<String>,
+    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> StoreError {
+    StoreError::Engine {
+        doing: doing.into(),
+        source: source.into(),
+    }
+}
+
+impl State {
+    /// Opens sled. It may panic on damage, and may take for ever: call it behind a guard.
+    pub(crate) fn open(dir: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
+        let io = |error| engine(format!("opening sled in {}", dir.display()), error);
+        fs::create_dir_all(dir).map_err(io)?;
+        // sled passes over unfinished snapshots by another name than the one it writes them under, and
+        // then refuses to open: `Corruption` until the file is removed.
+        for entry in fs::read_dir(dir).map_err(io)? {
+            let path = entry.map_err(io)?.path();
+            let name = path.file_name().and_then(|name| name.to_str());
+            if name.is_some_and(|name| name.starts_with("snap.") && name.ends_with(".generating")) {
+                tracing::warn!(file = %path.display(), "removing an unfinished snapshot of sled");
+                fs::remove_file(&path).map_err(io)?;
+            }
+        }
+        let db = ::sled::Config::new()
+            .path(dir)
+            .cache_capacity(cache_bytes)
+            // Its thread also collects garbage; without it memory grows without bound.
+            .flush_every_ms(Some(500))
+            .open()
+            .map_err(|error| engine(format!("opening sled in {}", dir.display()), error))?;
+        let file = File::open(dir.join("db")).map_err(io)?;
+        file.sync_all().map_err(io)?;
+        let parent = dir.parent().into_iter();
+        for dir in [dir.to_owned(), dir.join("blobs")]
+            .iter()
+            .map(AsRef::as_ref)
+            .chain(parent)
+        {
+            if dir.is_dir() {
+                File::open(dir).and_then(|dir| dir.sync_all()).map_err(io)?;
+            }
+        }
+        Ok(Self {
+            tree: (*db).clone(),
+            db,
+            file,
+            overlay: RwLock::default(),
+        })
+    }
+
+    /// How far sled has followed the journal.
+    pub(crate) fn watermark(&self) -> Result<Position, StoreError> {
+        let raw = self
+            .tree
+            .get(key::META_WATERMARK)
+            .map_err(|error| engine("reading the watermark", error))?;
+        raw.map_or(Ok(Position::default()), |raw| {
+            Position::open(&raw).map_err(|why| crate::store::kv::damaged(key::META_WATERMARK, &why))
+        })
+    }
+
+    pub(crate) fn view(&self) -> View<'_> {
+        View {
+            overlay: self.overlay.read().unwrap_or_else(PoisonError::into_inner),
+            tree: &self.tree,
+        }
+    }
+
+    fn overlay_mut<R>(&self, change: impl FnOnce(&mut Overlay) -> R) -> R {
+        change(&mut self.overlay.write().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn overlay<R>(&self, look: impl FnOnce(&Overlay) -> R) -> R {
+        look(&self.overlay.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes in what is durable in the journal; readers see it from now on.
+    pub(crate) fn absorb(&self, set: WriteSet) {
+        self.overlay_mut(|overlay| overlay.absorb(set));
+    }
+
+    pub(crate) fn overlay_bytes(&self) -> usize {
+        self.overlay(Overlay::bytes)
+    }
+
+    pub(crate) fn has_active(&self) -> bool {
+        self.overlay(|overlay| !overlay.active.is_empty())
+    }
+
+    pub(crate) fn has_frozen(&self) -> bool {
+        self.overlay(|overlay| !overlay.frozen.is_empty())
+    }
+
+    pub(crate) fn freeze(&self) {
+        self.overlay_mut(Overlay::freeze);
+    }
+
+    /// Applies some frozen writes to sled; with the last ones, the watermark. True when none are left.
+    pub(crate) fn apply(&self, limit: usize, watermark: Position) -> Result<bool, StoreError> {
+        let limit = limit.clamp(1, BATCH_KEYS);
+        let (writes, keys, last) = self.overlay(|overlay| {
+            let (writes, keys) = overlay.next(limit);
+            let last = keys.len() == overlay.frozen.len();
+            (writes, keys, last)
+        });
+        let mut batch = ::sled::Batch::default();
+        for (key, value) in &writes {
+            match value {
+                Some(value) => batch.insert(&key[..], &value[..]),
+                None => batch.remove(&key[..]),
+            }
+        }
+        if last {
+            batch.insert(key::META_WATERMARK, &watermark.seal()[..]);
+        }
+        self.tree
+            .apply_batch(batch)
+            .map_err(|error| engine("applying writes to sled", error))?;
+        // Only now: until here readers found these keys in the overlay, from here on in sled.
+        self.overlay_mut(|overlay| overlay.finished(&keys));
+        Ok(last)
+    }
+
+    /// Applies everything.
+    pub(crate) fn apply_all(&self, watermark: Position) -> Result<(), StoreError> {
+        while !self.apply(BATCH_KEYS, watermark)? {}
+        Ok(())
+    }
+
+    /// Writes straight into sled, beside the journal: only when a store is being built.
+    pub(crate) fn load(
+        &self,
+        rows: impl Iterator<Item = (Vec<u8>, Option<Vec<u8>>)>,
+    ) -> Result<(), StoreError> {
+        let mut batch = ::sled::Batch::default();
+        for (key, value) in rows {
+            match value {
+                Some(value) => batch.insert(key, value),
+                None => batch.remove(key),
+            }
+        }
+        self.tree
+            .apply_batch(batch)
+            .map_err(|error| engine("writing rows into sled", error))
+    }
+
+    /// Makes everything that was applied durable.
+    pub(crate) fn flush(&self) -> Result<(), StoreError> {
+        self.db
+            .flush()
+            .map_err(|error| engine("flushing sled", error))?;
+        self.file
+            .sync_data()
+            .map_err(|error| engine("flushing sled's file to the disk", error))
+    }
+}
+
+/// One moment: sled under what it does not have yet. The writer applies to sled only what a view finds
+/// in the overlay, so nothing changes under a view.
+pub(crate) struct View<'a> {
+    overlay: RwLockReadGuard<'a, Overlay>,
+    tree: &'a ::sled::Tree,
+}
+
+impl Kv for View<'_> {
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        let overlay = &self.overlay;
+        if let Some(slot) = overlay.active.get(key).or_else(|| overlay.frozen.get(key)) {
+            return Ok(slot.value.clone());
+        }
+        let found = self
+            .tree
+            .get(key)
+            .map_err(|error| engine("reading sled", error))?;
+        Ok(found.map(|value| Bytes::copy_from_slice(&value)))
+    }
+
+    fn scan(&self, range: &Range, order: Order) -> Entries<'_> {
+        let below = self.tree.range::<&[u8], _>(range.bounds());
+        let read = |entry: ::sled::Result<(::sled::IVec, ::sled::IVec)>| {
+            let (key, value) = entry.map_err(|error| engine("reading sled", error))?;
+            let value = Bytes::copy_from_slice(&value);
+            Ok((Bytes::copy_from_slice(&key), Some(value)))
+        };
+        let overlay = &self.overlay;
+        Merge::entries(
+            vec![
+                layer(&overlay.active, range, order, |slot| slot.value.clone()),
+                layer(&overlay.frozen, range, order, |slot| slot.value.clone()),
+                match order {
+                    Order::Up => Box::new(below.map(read)),
+                    Order::Down => Box::new(below.rev().map(read)),
+                },
+            ],
+            order,
+        )
+    }
+}
