@@ -106,14 +106,20 @@ pub fn http_client() -> anyhow::Result<reqwest::Client> {
         .context("building the HTTP client")
 }
 
+/// How the config wants the store kept.
+#[must_use]
+pub fn store_options(config: &Config) -> crate::store::sled::Options {
+    let StoreConfig { cache_bytes, min_free_bytes, keep_journal, .. } = config.store;
+    crate::store::sled::Options { cache_bytes, min_free_bytes, keep_journal, ..Default::default() }
+}
+
 /// Opens the store that the config names.
 ///
 /// # Errors
 /// When another program has it open, the disk is full, or it is damaged beyond repair by itself.
 pub async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
-    let StoreConfig { kind, cache_bytes, min_free_bytes, keep_journal } = config.store.clone();
-    let StoreKind::Sled(path) = kind else { return Ok(Arc::new(MemoryStore::new())) };
-    let options = crate::store::sled::Options { cache_bytes, min_free_bytes, keep_journal, ..Default::default() };
+    let StoreKind::Sled(path) = config.store.kind.clone() else { return Ok(Arc::new(MemoryStore::new())) };
+    let options = store_options(config);
     let shown = path.display().to_string();
     let store = tokio::task::spawn_blocking(move || SledStore::open(&path, options))
         .await

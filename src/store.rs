@@ -255,6 +255,8 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
         limit: usize,
     ) -> Result<(Vec<AuditLine>, Option<Cursor>), StoreError>;
 
+    /// Writes a consistent copy of everything into a file, while others go on reading and writing.
+    async fn backup(&self, to: &std::path::Path) -> Result<String, StoreError>;
     /// Asks the engine a question; an error means that nothing more can be recorded.
     async fn health(&self) -> Result<(), StoreError>;
     /// Makes everything durable and marks a clean stop. Writes after it fail.

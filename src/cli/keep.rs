@@ -131,8 +131,12 @@ pub(super) fn health(config: &Path) -> anyhow::Result<ExitCode> {
 
 pub(super) fn verify(config: &Path) -> anyhow::Result<ExitCode> {
     let config = crate::config::load(config)?;
-    let report = invariants::verify(directory(&config)?)?;
-    print!("{report}");
+    let directory = directory(&config)?;
+    if !directory.exists() {
+        bail!("there is no store in {}", directory.display());
+    }
+    let report = invariants::verify(directory, app::store_options(&config))?;
+    println!("{report}");
     Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -156,7 +160,7 @@ pub(super) fn backup(config: &Path, file: &Path) -> anyhow::Result<ExitCode> {
                 out.sync_all()?;
                 let summary = backups::check(&part)?;
                 std::fs::rename(&part, file)?;
-                println!("{}: {summary}", file.display());
+                println!("{}: {} keys, {} bytes", file.display(), summary.lines, summary.bytes);
             }
         }
         Ok(ExitCode::SUCCESS)
@@ -166,7 +170,7 @@ pub(super) fn backup(config: &Path, file: &Path) -> anyhow::Result<ExitCode> {
 pub(super) fn restore(config: &Path, file: &Path) -> anyhow::Result<ExitCode> {
     let config = crate::config::load(config)?;
     let directory = directory(&config)?;
-    let summary = backups::restore(file, directory)?;
-    println!("{}: {summary}", directory.display());
-    Ok(ExitCode::SUCCESS)
+    let report = backups::restore(file, directory, app::store_options(&config))?;
+    println!("{}:\n{report}", directory.display());
+    Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

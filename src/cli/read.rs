@@ -23,7 +23,7 @@ struct Line {
 ///
 /// # Errors
 /// The lexicon cannot be loaded, or input or output fails.
-pub fn run(
+pub(super) fn run(
     lexicon_dir: Option<&Path>,
     bot_names: &[String],
     explain: bool,

@@ -218,6 +218,20 @@ fn finish(mut output: Output, end: Position, from: &Path, to: &Path) -> io::Resu
     Ok((lines, bytes))
 }
 
+/// Reads a backup to its end and checks it, without using it.
+///
+/// # Errors
+/// When it is cut off, damaged or of a newer program.
+pub fn check(path: &Path) -> Result<Backup, StoreError> {
+    let mut lines = 0;
+    read(path, &mut |_, _| {
+        lines += 1;
+        Ok(())
+    })?;
+    let bytes = fs::metadata(path).map_err(|error| engine("reading the backup", error))?.len();
+    Ok(Backup { path: path.to_owned(), lines, bytes })
+}
+
 /// Makes a new store of a backup, and checks it.
 ///
 /// # Errors

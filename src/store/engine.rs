@@ -105,6 +105,8 @@ pub(crate) trait Engine: Clone + Send + Sync + std::fmt::Debug + 'static {
     fn view(&self) -> Result<Self::View<'_>, StoreError>;
     async fn run(&self, op: Op) -> Result<Answer, StoreError>;
     async fn ask_health(&self) -> Result<(), StoreError>;
+    /// Writes a consistent copy into a file, and says what it holds.
+    async fn ask_backup(&self, to: &std::path::Path) -> Result<String, StoreError>;
     async fn stop(&self) -> Result<(), StoreError>;
 }
 
@@ -326,6 +328,10 @@ impl<E: Engine> Store for E {
             reads::scan_audit(&engine.view()?, &from, limit)
         })
         .await
+    }
+
+    async fn backup(&self, to: &std::path::Path) -> Result<String, StoreError> {
+        self.ask_backup(to).await
     }
 
     async fn health(&self) -> Result<(), StoreError> {

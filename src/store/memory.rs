@@ -123,6 +123,13 @@ impl Engine for MemoryStore {
         Ok(answer)
     }
 
+    async fn ask_backup(&self, _to: &std::path::Path) -> Result<String, StoreError> {
+        Err(StoreError::Engine {
+            doing: "writing a backup".to_owned(),
+            source: "a store in memory has none: use kind = \"sled\"".into(),
+        })
+    }
+
     async fn ask_health(&self) -> Result<(), StoreError> {
         let running = self
             .0

@@ -301,6 +301,13 @@ impl Engine for SledStore {
         answer.await.unwrap_or_else(|_| Err(self.gone()))
     }
 
+    async fn ask_backup(&self, to: &Path) -> Result<String, StoreError> {
+        let (store, to) = (self.clone(), to.to_owned());
+        let copied = tokio::task::spawn_blocking(move || super::backup::backup(&store, &to)).await;
+        let backup = copied.map_err(|error| StoreError::Stopped(error.to_string()))??;
+        Ok(format!("{} keys, {} bytes", backup.lines, backup.bytes))
+    }
+
     async fn ask_health(&self) -> Result<(), StoreError> {
         let (reply, answer) = oneshot::channel();
         self.send(Request::Ask(reply))?;
