@@ -166,7 +166,10 @@ fn beside(primary: Category, other: Category, weight: u16, main: u16) -> bool {
     // Words that belong to the telling of the first are no second incident.
     let tells = matches!(
         (primary, other),
-        (C::Theft, C::SuspiciousPerson | C::Animal | C::Robbery)
+        (C::Theft, C::SuspiciousPerson | C::Animal | C::Robbery | C::MissingPerson | C::Other)
+            | (C::Drugs, C::SuspiciousPerson | C::Fire | C::EnvironmentNoise)
+            | (C::Gambling | C::Prostitution, C::SuspiciousPerson)
+            | (C::IllegalExplosivesWeapons, C::FraudScam | C::Traffic)
             | (
                 C::Robbery,
                 C::Theft | C::SuspiciousPerson | C::Traffic | C::DisorderFight
@@ -175,7 +178,7 @@ fn beside(primary: Category, other: Category, weight: u16, main: u16) -> bool {
             | (C::DisorderFight, C::HouseholdDispute | C::DomesticViolence)
             | (C::Fire, C::EnvironmentNoise | C::Other | C::Traffic)
             | (C::Traffic, C::Other | C::UrbanOrder)
-            | (C::Prostitution, C::EnvironmentNoise)
+            | (C::Prostitution, C::EnvironmentNoise | C::Residence)
             | (C::FraudScam, C::SuspiciousPerson | C::CounterfeitSmuggling)
             | (C::MissingPerson, C::SuspiciousPerson | C::Other)
             | (C::Other, C::Traffic)

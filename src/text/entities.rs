@@ -253,7 +253,7 @@ fn plate(page: &Page<'_>, at: usize, to: usize, found: &mut Entities) -> Option<
     {
         return None;
     }
-    letters = letters.to_uppercase().replace('Đ', "Đ");
+    letters = letters.to_uppercase();
     // "14h 1234" is a clock time, and 20 g or 20 m are measures.
     let mut next = at + 2;
     let mut name = format!("{:02}{letters}", province.value);

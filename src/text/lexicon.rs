@@ -250,7 +250,7 @@ pub struct Lexicon {
     nodes: Vec<Vec<u32>>,
     has_gap: Vec<bool>,
     patterns: Vec<Pattern>,
-    tags: HashMap<String, Tag>,
+    tags: HashMap<String, Vec<Tag>>,
     tag_objects: HashSet<String>,
     banks: Vec<String>,
 }
@@ -476,14 +476,7 @@ impl Lexicon {
         } else {
             None
         };
-        self.tags.insert(
-            fold(phrase).replace(' ', ""),
-            Tag {
-                category,
-                incident,
-                marks,
-            },
-        );
+        self.tags.entry(fold(phrase).replace(' ', "")).or_default().push(Tag { category, incident, marks });
         Ok(())
     }
 
@@ -502,11 +495,14 @@ impl Lexicon {
 
     /// A hashtag by its folded letters; `marks` when it is one syllable as typed.
     pub fn hashtag(&self, body: &str, marks: Option<Marks>) -> Option<Tag> {
-        let tag = self.tags.get(body)?;
-        match (tag.marks, marks) {
-            (Some(full), Some(typed)) if !typed.within(full) => None,
-            _ => Some(*tag),
-        }
+        let all = self.tags.get(body)?;
+        // Of `#cháy`, `#chạy` the marks decide; without marks it is the incident's.
+        let fits = |tag: &&Tag| match (tag.marks, marks) {
+            (Some(full), Some(typed)) => typed.within(full),
+            _ => true,
+        };
+        let exact = all.iter().find(|tag| marks.is_some() && tag.marks == marks);
+        exact.or_else(|| all.iter().filter(fits).max_by_key(|tag| tag.incident)).copied()
     }
 
     /// A word that may follow a tag's stem: `xe` in `#tromxe`.
@@ -558,11 +554,8 @@ impl Lexicon {
             && path.first().is_some_and(|(words, _)| words.len() > 1)
         {
             let body = fold(phrase.trim_end_matches('!')).replace(' ', "");
-            self.tags.entry(body).or_insert(Tag {
-                category: Some(category),
-                incident: true,
-                marks: None,
-            });
+            let tag = Tag { category: Some(category), incident: true, marks: None };
+            self.tags.entry(body).or_insert_with(|| vec![tag]);
         }
         Ok(())
     }
@@ -693,11 +686,12 @@ impl Lexicon {
             let Some(fit) = pattern.fit(tokens.get(from..to).unwrap_or(&[]), loose) else {
                 continue;
             };
-            if fit > best {
+            // Without marks "bao" may be any word, whoever has a phrase without marks.
+            if fit > best && !loose {
                 hits.truncate(first);
                 best = fit;
             }
-            if fit == best {
+            if fit == best || loose {
                 hits.push(Hit {
                     from,
                     to,

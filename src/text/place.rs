@@ -116,18 +116,24 @@ impl Reader<'_> {
         let next_is_number =
             next.is_some_and(|token| token.is_number() && !self.is_busy(end) && !token.breaks());
         let title = self.word(end, P::Title).is_some();
+        let next_is_name = next_is_number || next.is_some_and(|token| !token.breaks()) && self.page.is_capital(end) && !self.is_busy(end);
+        let unsure = self.page.loose && self.page.cased && end - at == 1;
         let ok = match word {
             // "nhà" alone is the writer's own; "số" alone is any number.
             P::House if end - at == 1 => {
                 let long = next.is_some_and(|token| token.digits > 4);
-                (next_is_number && !long)
-                    || (title && self.page.is_capital(end + 1) && self.page.key_is(at, "nha"))
-                    || (self.page.key_is(at, "nha")
-                        && self.head(end).is_some_and(|(_, word)| word != P::Part))
+                (next_is_number && !long) || (title && self.page.is_capital(end + 1) && self.page.key_is(at, "nha"))
             }
-            P::Part => {
-                self.head(end).is_some() || self.page.loose && next.is_some() && !self.is_stop(end)
+            // "đầu đường" before "vào thôn" is the part "đầu" of "đường vào thôn".
+            P::Part if end - at > 1 => {
+                if self.head(end - 1).is_some_and(|(longer, _)| longer > end) {
+                    return Some((end - 1, word));
+                }
+                next_is_name || self.head(end).is_some()
             }
+            P::Part => self.head(end).is_some(),
+            // Without marks "ban" is rarely "bản", and "lang" rarely "làng".
+            P::Area if unsure => next_is_name || self.head(end).is_some(),
             _ => true,
         };
         ok.then_some((end, word))
@@ -157,9 +163,8 @@ impl Reader<'_> {
             });
         }
         let mut score = match first {
-            P::Area => 4,
-            P::House => 4,
-            _ => 2,
+            P::Area | P::House => 4,
+            _ => 3,
         };
         let mut named = false;
         let mut areas = usize::from(first == P::Area);
@@ -168,7 +173,9 @@ impl Reader<'_> {
             let (end, got) = self.name(at, head);
             named |= got;
             at = end;
-            if let Some((end, next)) = self.next_head(at) {
+            if let Some((end, next)) = self.next_head(at)
+                && (!named || self.has_more(end, next))
+            {
                 areas += usize::from(next == P::Area);
                 (at, head) = (end, next);
                 continue;
@@ -188,6 +195,11 @@ impl Reader<'_> {
             to,
             score,
         })
+    }
+
+    /// After a name a further head needs a name of its own, or more than one syllable.
+    fn has_more(&self, end: usize, head: PlaceWord) -> bool {
+        head == P::Known || self.name(end, head).1 || self.next_head(end).is_some() || (head == P::Site && self.head(end - 1).is_none_or(|(_, word)| word != P::Site))
     }
 
     /// A known place's name may be followed by more of the same phrase.
@@ -257,7 +269,7 @@ impl Reader<'_> {
                 break;
             }
             if token.is_number() {
-                if token.digits > 4 || self.page.unit_follows(at + 1) {
+                if token.digits > 4 || (self.page.unit_follows(at + 1) && !self.is_busy(at + 1)) {
                     break;
                 }
                 named = true;
