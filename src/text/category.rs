@@ -72,10 +72,12 @@ pub fn score(page: &Page<'_>, from: usize, to: usize) -> Scores {
 }
 
 fn covered(page: &Page<'_>, hit: Hit) -> bool {
-    page.hits.iter().any(|other| {
+    page.hits_near(hit.from).iter().any(|other| {
         let covers = other.from <= hit.from && other.to >= hit.to;
         match other.what {
             What::Mask => covers,
+            // The weapon of a fight is told by the fight's own words.
+            What::Cue(..) if matches!(hit.what, What::Cue(Category::IllegalExplosivesWeapons, _)) => false,
             What::Cue(..) => covers && other.to - other.from > hit.to - hit.from,
             _ => false,
         }
@@ -83,7 +85,7 @@ fn covered(page: &Page<'_>, hit: Hit) -> bool {
 }
 
 fn denied(page: &Page<'_>, hit: Hit) -> bool {
-    page.hits.iter().any(|other| {
+    page.hits_near(hit.from).iter().any(|other| {
         other.what == What::State(State::Negate) && other.to == hit.from && other.from < hit.from
     }) && page
         .tokens

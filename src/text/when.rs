@@ -123,6 +123,9 @@ enum Atom {
     JustNow,
 }
 
+/// Time expressions looked at in one text; a flood of them must not take for ever.
+const GROUPS: usize = 24;
+
 struct Reader<'a> {
     page: &'a Page<'a>,
     now: NaiveDateTime,
@@ -283,7 +286,7 @@ impl Reader<'_> {
         let mut ends = false;
         let mut idle = 0;
         let mut at = from;
-        while at < self.until {
+        while at < self.until && groups.len() < GROUPS {
             if self
                 .page
                 .tokens
@@ -942,7 +945,7 @@ impl Reader<'_> {
         {
             let after_time = at > 0
                 && !self.page.tokens.get(at).is_some_and(|token| token.breaks())
-                && (self.page.hits.iter().any(|hit| {
+                && (self.page.hits_near(at).iter().any(|hit| {
                     hit.to == at
                         && matches!(
                             hit.what,
@@ -985,7 +988,7 @@ impl Reader<'_> {
             || self.date(end).is_some()
             || self.lunar(end).is_some()
             || at == 0
-            || self.page.hits.iter().any(|hit| {
+            || self.page.hits_near(at).iter().any(|hit| {
                 hit.to == at
                     && matches!(
                         hit.what,
