@@ -8,6 +8,7 @@
 use crate::domain::reading::Category;
 use crate::text::Page;
 use crate::text::lexicon::{Hit, State, What};
+use crate::text::token::Case;
 
 /// Below this a text tells of nothing.
 pub const TOLD: u16 = 3;
@@ -54,7 +55,7 @@ pub fn score(page: &Page<'_>, from: usize, to: usize) -> Scores {
         let Some(until) = counted_until.get_mut(index) else {
             continue;
         };
-        if hit.from < *until || covered(page, hit) || denied(page, hit) {
+        if hit.from < *until || named(page, hit) || covered(page, hit) || denied(page, hit) {
             continue;
         }
         *until = hit.to;
@@ -69,6 +70,17 @@ pub fn score(page: &Page<'_>, from: usize, to: usize) -> Scores {
         scores.cues.push(hit);
     }
     scores
+}
+
+/// A single word with a capital inside a sentence is a name: `dốc Ba Dao`.
+fn named(page: &Page<'_>, hit: Hit) -> bool {
+    let title = |at: usize| page.tokens.get(at).is_some_and(|token| token.case == Case::Title);
+    page.cased
+        && hit.to - hit.from == 1
+        && hit.from > 0
+        && title(hit.from)
+        && page.tokens.get(hit.from).is_some_and(|token| matches!(token.before, ' ' | '-'))
+        && (title(hit.from - 1) || title(hit.to))
 }
 
 fn covered(page: &Page<'_>, hit: Hit) -> bool {
