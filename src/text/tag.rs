@@ -28,6 +28,10 @@ const WORDS: usize = 4;
 /// The hashtags of a text that name an incident.
 pub fn tags(text: &str, lexicon: &Lexicon) -> Vec<TagHit> {
     let mut found = Vec::new();
+    // `#`, or the first byte of its wide forms.
+    if memchr::memchr2(b'#', 0xEF, text.as_bytes()).is_none() {
+        return found;
+    }
     let mut url_until = 0;
     let mut previous = ' ';
     let mut in_url = text.starts_with("www.");
@@ -192,6 +196,7 @@ fn objects(rest: &str, lexicon: &Lexicon) -> bool {
 
 /// Where the bot is mentioned: bytes of `@name`.
 pub fn mention(text: &str, names: &[String]) -> Option<(usize, usize)> {
+    memchr::memchr2(b'@', 0xEF, text.as_bytes())?;
     let mut previous = Sign::Space;
     for (at, c) in text.char_indices() {
         let this = sign(c);
