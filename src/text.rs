@@ -61,6 +61,10 @@ pub struct Addressing<'a> {
     pub bot_names: &'a [String],
 }
 
+/// Bits of [`Page::kinds`].
+const TIME: u8 = 1;
+const PLACE: u8 = 2;
+
 /// No phrase has more tokens than this.
 const REACH: usize = 16;
 
@@ -77,6 +81,7 @@ pub struct Page<'a> {
     /// The phrases found, by their first token.
     pub hits: Vec<Hit>,
     starts: Vec<usize>,
+    kinds: Vec<u8>,
     /// It has so few marks that any word may lack them.
     pub loose: bool,
     /// Capitals mean something: it is neither all small nor all capital.
@@ -118,10 +123,21 @@ impl<'a> Page<'a> {
             }
             starts.push(next);
         }
+        let mut kinds = vec![0; tokens.len()];
+        for hit in &hits {
+            if let Some(kind) = kinds.get_mut(hit.from) {
+                *kind |= match hit.what {
+                    What::Time(_) => TIME,
+                    What::Place(_) => PLACE,
+                    _ => 0,
+                };
+            }
+        }
         Self {
             text,
             hits,
             starts,
+            kinds,
             loose,
             cased: capitals > 1 && !all_upper,
             all_upper,
@@ -129,6 +145,16 @@ impl<'a> Page<'a> {
             lexicon,
             tokens,
         }
+    }
+
+    /// A phrase of the grammar of times starts at a token.
+    pub fn has_time(&self, at: usize) -> bool {
+        self.kinds.get(at).is_some_and(|kind| kind & TIME != 0)
+    }
+
+    /// A phrase of the grammar of places starts at a token.
+    pub fn has_place(&self, at: usize) -> bool {
+        self.kinds.get(at).is_some_and(|kind| kind & PLACE != 0)
     }
 
     /// The phrases that start at a token.

@@ -106,7 +106,7 @@ fn links(page: &Page<'_>, start: usize, end: usize, bot_names: &[String], found:
             .get(offset..)
             .and_then(|rest| rest.chars().next())
             .map_or(0, char::len_utf8);
-        if chunk.len() < 3 {
+        if chunk.len() < 3 || !chunk.bytes().any(|byte| matches!(byte, b'.' | b'@' | b':')) {
             continue;
         }
         let trimmed = chunk.trim_start_matches(['\'', '(', '*', '‘', '’', '!', '.', '-', ':', '…']);

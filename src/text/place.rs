@@ -86,7 +86,7 @@ pub fn read(page: &Page<'_>, from: usize, to: usize, busy: &[(usize, usize)]) ->
 
 impl Reader<'_> {
     fn word(&self, at: usize, word: PlaceWord) -> Option<usize> {
-        if at >= self.until {
+        if at >= self.until || !self.page.has_place(at) {
             return None;
         }
         self.page
@@ -109,7 +109,7 @@ impl Reader<'_> {
     /// `depth` bounds how many parts are looked through: "cổng cổng cổng …" must not take for ever.
     fn head_within(&self, at: usize, depth: u8) -> Option<(usize, PlaceWord)> {
         let depth = depth.checked_sub(1)?;
-        if self.is_busy(at) {
+        if !self.page.has_place(at) || self.is_busy(at) {
             return None;
         }
         let heads = [P::Area, P::Site, P::House, P::Part, P::Known];

@@ -259,7 +259,7 @@ use TimeWord as T;
 
 impl Reader<'_> {
     fn word(&self, at: usize, word: TimeWord) -> Option<usize> {
-        if at >= self.until {
+        if at >= self.until || !self.page.has_time(at) {
             return None;
         }
         self.page
@@ -295,6 +295,15 @@ impl Reader<'_> {
                 && at > from
             {
                 open = false;
+            }
+            if !self.page.has_time(at) && self.number(at).is_none() && self.page.counting_word(at).is_none() {
+                idle += 2;
+                if idle > 2 {
+                    (starts, ends) = (false, false);
+                }
+                open &= idle <= 3;
+                at += 1;
+                continue;
             }
             if let Some(end) = self.word(at, T::Vague) {
                 at = end;
@@ -393,7 +402,7 @@ impl Reader<'_> {
     }
 
     fn atom(&self, at: usize) -> Option<(Atom, usize)> {
-        if self.page.hits_at(at).is_empty() && self.number(at).is_none() {
+        if !self.page.has_time(at) && self.number(at).is_none() && self.page.counting_word(at).is_none() {
             return None;
         }
         self.relative(at)
