@@ -61,6 +61,16 @@ pub struct Addressing<'a> {
     pub bot_names: &'a [String],
 }
 
+/// Bits of [`Page::kinds`].
+const TIME: u8 = 1;
+const PLACE: u8 = 2;
+
+/// No phrase has more tokens than this.
+const REACH: usize = 16;
+
+/// What lies behind this many bytes is not read for facts; no platform lets a person write as much.
+const READ_BYTES: usize = 24_000;
+
 /// A text taken apart.
 #[derive(Debug)]
 pub struct Page<'a> {
@@ -71,6 +81,7 @@ pub struct Page<'a> {
     /// The phrases found, by their first token.
     pub hits: Vec<Hit>,
     starts: Vec<usize>,
+    kinds: Vec<u8>,
     /// It has so few marks that any word may lack them.
     pub loose: bool,
     /// Capitals mean something: it is neither all small nor all capital.
@@ -85,6 +96,7 @@ pub struct Page<'a> {
 
 impl<'a> Page<'a> {
     fn new(text: &'a str, lexicon: &'a Lexicon, now: DateTime<FixedOffset>) -> Self {
+        let text = text.split_at(text.floor_char_boundary(READ_BYTES)).0;
         let mut tokens = token::tokens(text);
         lexicon.name_words(&mut tokens);
         let words = tokens.iter().filter(|token| !token.is_number()).count();
@@ -111,10 +123,21 @@ impl<'a> Page<'a> {
             }
             starts.push(next);
         }
+        let mut kinds = vec![0; tokens.len()];
+        for hit in &hits {
+            if let Some(kind) = kinds.get_mut(hit.from) {
+                *kind |= match hit.what {
+                    What::Time(_) => TIME,
+                    What::Place(_) => PLACE,
+                    _ => 0,
+                };
+            }
+        }
         Self {
             text,
             hits,
             starts,
+            kinds,
             loose,
             cased: capitals > 1 && !all_upper,
             all_upper,
@@ -124,12 +147,30 @@ impl<'a> Page<'a> {
         }
     }
 
+    /// A phrase of the grammar of times starts at a token.
+    pub fn has_time(&self, at: usize) -> bool {
+        self.kinds.get(at).is_some_and(|kind| kind & TIME != 0)
+    }
+
+    /// A phrase of the grammar of places starts at a token.
+    pub fn has_place(&self, at: usize) -> bool {
+        self.kinds.get(at).is_some_and(|kind| kind & PLACE != 0)
+    }
+
     /// The phrases that start at a token.
     pub fn hits_at(&self, at: usize) -> &[Hit] {
         match (self.starts.get(at), self.starts.get(at + 1)) {
             (Some(from), Some(to)) => self.hits.get(*from..*to).unwrap_or(&[]),
             _ => &[],
         }
+    }
+
+    /// The phrases that start in the sixteen tokens before a token, at it, or shortly after it.
+    pub fn hits_near(&self, at: usize) -> &[Hit] {
+        let last = self.starts.len().saturating_sub(1);
+        let from = self.starts.get(at.saturating_sub(REACH).min(last)).copied().unwrap_or(0);
+        let to = self.starts.get((at + 6).min(last)).copied().unwrap_or(self.hits.len());
+        self.hits.get(from..to).unwrap_or(&[])
     }
 
     /// The token's folded letters are `word`.
@@ -205,9 +246,7 @@ impl<'a> Page<'a> {
 
     /// The word before says that a number plate follows.
     pub fn word_before_is_plate(&self, at: usize) -> bool {
-        self.hits
-            .iter()
-            .any(|hit| hit.to == at && hit.what == What::PlateWord)
+        self.hits_near(at).iter().any(|hit| hit.to == at && hit.what == What::PlateWord)
     }
 
     fn state(&self, state: State) -> Option<Hit> {
@@ -585,7 +624,7 @@ impl Message<'_> {
     fn update(&self, scores: &category::Scores, spoken_to: bool) -> Option<(UpdateKind, Hit)> {
         let page = &self.page;
         let free = |hit: &Hit| {
-            !page.hits.iter().any(|other| {
+            !page.hits_near(hit.from).iter().any(|other| {
                 matches!(other.what, What::Cue(..) | What::Mask)
                     && other.from <= hit.from
                     && other.to >= hit.to

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::domain::reading::{CommandName, Facts, Outcome, Reading, When};
 use crate::text::lexicon::Lexicon;
+use crate::text::link::{Link, Memory};
 use crate::text::{Addressing, read};
 
 /// A line of input.
@@ -47,6 +48,7 @@ pub(super) fn run(
         mentioned: false,
         bot_names,
     };
+    let mut memory = Memory::default();
     let mut output = io::BufWriter::new(output);
     let mut input = input;
     let mut buffer = Vec::new();
@@ -61,7 +63,8 @@ pub(super) fn run(
         let answer = match parse(&buffer) {
             Ok((line, sent_at)) => {
                 let reading = read(&line.text, &addressing, &lexicon, sent_at);
-                to_json(&line.id, &reading, None, explain)
+                let link = memory.link(&line.id, &line.text, sent_at, &reading);
+                to_json(&line.id, &reading, link.as_ref(), explain)
             }
             Err(error) => json!({"id": null, "error": error}),
         };
@@ -78,7 +81,7 @@ fn parse(line: &[u8]) -> Result<(Line, DateTime<FixedOffset>), String> {
     Ok((line, sent_at))
 }
 
-fn to_json(id: &str, reading: &Reading, linked_to: Option<&str>, explain: bool) -> Value {
+fn to_json(id: &str, reading: &Reading, link: Option<&Link>, explain: bool) -> Value {
     let outcome = match &reading.outcome {
         Outcome::Report => "report",
         Outcome::AskDetail => "ask_detail",
@@ -88,7 +91,7 @@ fn to_json(id: &str, reading: &Reading, linked_to: Option<&str>, explain: bool) 
     };
     let incidents: Vec<Value> = reading.incidents.iter().map(facts).collect();
     let mut answer =
-        json!({"id": id, "outcome": outcome, "incidents": incidents, "linked_to": linked_to});
+        json!({"id": id, "outcome": outcome, "incidents": incidents, "linked_to": link.map(|link| &link.id)});
     if let Outcome::Command(command) = &reading.outcome {
         debug_assert!(
             command.name != CommandName::Bao,
@@ -102,6 +105,9 @@ fn to_json(id: &str, reading: &Reading, linked_to: Option<&str>, explain: bool) 
             .iter()
             .map(|evidence| json!({"field": evidence.field, "text": evidence.text, "why": evidence.why}))
             .collect();
+        if let Some(link) = link {
+            answer["link"] = json!({"points": link.points, "why": link.why});
+        }
     }
     answer
 }

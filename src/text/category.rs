@@ -8,6 +8,7 @@
 use crate::domain::reading::Category;
 use crate::text::Page;
 use crate::text::lexicon::{Hit, State, What};
+use crate::text::token::Case;
 
 /// Below this a text tells of nothing.
 pub const TOLD: u16 = 3;
@@ -54,7 +55,7 @@ pub fn score(page: &Page<'_>, from: usize, to: usize) -> Scores {
         let Some(until) = counted_until.get_mut(index) else {
             continue;
         };
-        if hit.from < *until || covered(page, hit) || denied(page, hit) {
+        if hit.from < *until || named(page, hit) || covered(page, hit) || denied(page, hit) {
             continue;
         }
         *until = hit.to;
@@ -71,11 +72,24 @@ pub fn score(page: &Page<'_>, from: usize, to: usize) -> Scores {
     scores
 }
 
+/// A single word with a capital inside a sentence is a name: `dốc Ba Dao`.
+fn named(page: &Page<'_>, hit: Hit) -> bool {
+    let title = |at: usize| page.tokens.get(at).is_some_and(|token| token.case == Case::Title);
+    page.cased
+        && hit.to - hit.from == 1
+        && hit.from > 0
+        && title(hit.from)
+        && page.tokens.get(hit.from).is_some_and(|token| matches!(token.before, ' ' | '-'))
+        && (title(hit.from - 1) || title(hit.to))
+}
+
 fn covered(page: &Page<'_>, hit: Hit) -> bool {
-    page.hits.iter().any(|other| {
+    page.hits_near(hit.from).iter().any(|other| {
         let covers = other.from <= hit.from && other.to >= hit.to;
         match other.what {
             What::Mask => covers,
+            // The weapon of a fight is told by the fight's own words.
+            What::Cue(..) if matches!(hit.what, What::Cue(Category::IllegalExplosivesWeapons, _)) => false,
             What::Cue(..) => covers && other.to - other.from > hit.to - hit.from,
             _ => false,
         }
@@ -83,7 +97,7 @@ fn covered(page: &Page<'_>, hit: Hit) -> bool {
 }
 
 fn denied(page: &Page<'_>, hit: Hit) -> bool {
-    page.hits.iter().any(|other| {
+    page.hits_near(hit.from).iter().any(|other| {
         other.what == What::State(State::Negate) && other.to == hit.from && other.from < hit.from
     }) && page
         .tokens
@@ -166,7 +180,10 @@ fn beside(primary: Category, other: Category, weight: u16, main: u16) -> bool {
     // Words that belong to the telling of the first are no second incident.
     let tells = matches!(
         (primary, other),
-        (C::Theft, C::SuspiciousPerson | C::Animal | C::Robbery)
+        (C::Theft, C::SuspiciousPerson | C::Animal | C::Robbery | C::MissingPerson | C::Other)
+            | (C::Drugs, C::SuspiciousPerson | C::Fire | C::EnvironmentNoise)
+            | (C::Gambling | C::Prostitution, C::SuspiciousPerson)
+            | (C::IllegalExplosivesWeapons, C::FraudScam | C::Traffic)
             | (
                 C::Robbery,
                 C::Theft | C::SuspiciousPerson | C::Traffic | C::DisorderFight
@@ -175,7 +192,7 @@ fn beside(primary: Category, other: Category, weight: u16, main: u16) -> bool {
             | (C::DisorderFight, C::HouseholdDispute | C::DomesticViolence)
             | (C::Fire, C::EnvironmentNoise | C::Other | C::Traffic)
             | (C::Traffic, C::Other | C::UrbanOrder)
-            | (C::Prostitution, C::EnvironmentNoise)
+            | (C::Prostitution, C::EnvironmentNoise | C::Residence)
             | (C::FraudScam, C::SuspiciousPerson | C::CounterfeitSmuggling)
             | (C::MissingPerson, C::SuspiciousPerson | C::Other)
             | (C::Other, C::Traffic)

@@ -47,13 +47,13 @@ pub fn read(page: &Page<'_>, from: usize, to: usize, bot_names: &[String]) -> En
         end
     };
     links(page, start, end, bot_names, &mut found);
+    let mut linked = vec![false; page.tokens.len()];
+    for (first, last) in &found.busy {
+        linked.get_mut(*first..*last).unwrap_or_default().fill(true);
+    }
     let mut at = from;
-    while at < to {
-        if found
-            .busy
-            .iter()
-            .any(|(first, last)| (*first..*last).contains(&at))
-        {
+    while at < to && found.busy.len() < MOST {
+        if linked.get(at) == Some(&true) {
             at += 1;
             continue;
         }
@@ -70,6 +70,9 @@ fn add(list: &mut Vec<String>, value: String) {
         list.push(value);
     }
 }
+
+/// Numbers and links looked at in one text; a flood of them must not take for ever.
+const MOST: usize = 400;
 
 const ENDINGS: &[&str] = &[
     "com", "vn", "net", "org", "info", "shop", "xyz", "top", "site", "online", "store", "club",
@@ -103,7 +106,7 @@ fn links(page: &Page<'_>, start: usize, end: usize, bot_names: &[String], found:
             .get(offset..)
             .and_then(|rest| rest.chars().next())
             .map_or(0, char::len_utf8);
-        if chunk.len() < 3 {
+        if chunk.len() < 3 || !chunk.bytes().any(|byte| matches!(byte, b'.' | b'@' | b':')) {
             continue;
         }
         let trimmed = chunk.trim_start_matches(['\'', '(', '*', '‘', '’', '!', '.', '-', ':', '…']);
@@ -253,7 +256,7 @@ fn plate(page: &Page<'_>, at: usize, to: usize, found: &mut Entities) -> Option<
     {
         return None;
     }
-    letters = letters.to_uppercase().replace('Đ', "Đ");
+    letters = letters.to_uppercase();
     // "14h 1234" is a clock time, and 20 g or 20 m are measures.
     let mut next = at + 2;
     let mut name = format!("{:02}{letters}", province.value);
@@ -452,8 +455,7 @@ fn phone(number: &str, plus: bool) -> Option<String> {
 }
 
 fn account_word(page: &Page<'_>, at: usize) -> bool {
-    page.hits.iter().any(|hit| {
-        hit.what == What::AccountWord
+    page.hits_near(at).iter().any(|hit| { hit.what == What::AccountWord
             && hit.to <= at
             && at - hit.to <= 3
             && close_by(page, hit.to, at)
@@ -462,9 +464,7 @@ fn account_word(page: &Page<'_>, at: usize) -> bool {
 
 fn nearest_is_phone(page: &Page<'_>, at: usize) -> bool {
     let nearest = |what: What| {
-        page.hits
-            .iter()
-            .filter(|hit| hit.what == what && hit.to <= at && at - hit.to <= 3)
+        page.hits_near(at).iter().filter(|hit| hit.what == what && hit.to <= at && at - hit.to <= 3)
             .map(|hit| hit.to)
             .max()
     };
@@ -495,10 +495,7 @@ fn bank_near(page: &Page<'_>, from: usize, to: usize, until: usize) -> Option<St
             None
         }
     };
-    page.hits
-        .iter()
-        .filter_map(|hit| match hit.what {
-            What::Bank(number) => {
+    page.hits_near(to).iter().filter_map(|hit| match hit.what { What::Bank(number) => {
                 distance(hit).map(|distance| (distance, usize::MAX - (hit.to - hit.from), number))
             }
             _ => None,

@@ -188,7 +188,7 @@ pub enum What {
 
 #[derive(Debug)]
 struct Pattern {
-    marks: Box<[Option<Marks>]>,
+    marks: Box<[Marks]>,
     exact: bool,
     what: What,
 }
@@ -237,7 +237,21 @@ impl Hasher for Mix {
 
 type Map<V> = HashMap<u64, V, BuildHasherDefault<Mix>>;
 
-const ANY: u32 = u32::MAX;
+/// Words between the parts of a phrase with `..`, at most.
+const GAP: usize = 3;
+/// Words of a phrase, at most.
+const LONGEST: usize = 12;
+
+/// A node of the trie of phrases; 0 is the root, and as a link means none.
+#[derive(Debug, Default)]
+struct Node {
+    /// The phrases that end here.
+    found: Vec<u32>,
+    /// By word, sorted.
+    next: Vec<(u32, u32)>,
+    /// The node behind a `..`.
+    gap: u32,
+}
 
 /// Everything the reader knows about words.
 #[derive(Debug, Default)]
@@ -246,11 +260,9 @@ pub struct Lexicon {
     aliases: Map<(u32, Marks)>,
     next_word: u32,
     root: Vec<u32>,
-    edges: Map<u32>,
-    nodes: Vec<Vec<u32>>,
-    has_gap: Vec<bool>,
+    nodes: Vec<Node>,
     patterns: Vec<Pattern>,
-    tags: HashMap<String, Tag>,
+    tags: HashMap<String, Vec<Tag>>,
     tag_objects: HashSet<String>,
     banks: Vec<String>,
 }
@@ -372,8 +384,7 @@ impl Lexicon {
             .collect();
         entries.extend(added);
         let mut lexicon = Self::default();
-        lexicon.nodes.push(Vec::new());
-        lexicon.has_gap.push(false);
+        lexicon.nodes.push(Node::default());
         lexicon.next_word = 1;
         // Aliases come first: a pattern's words must not take their keys.
         for entry in entries.iter().filter(|entry| entry.section == "alias") {
@@ -476,14 +487,7 @@ impl Lexicon {
         } else {
             None
         };
-        self.tags.insert(
-            fold(phrase).replace(' ', ""),
-            Tag {
-                category,
-                incident,
-                marks,
-            },
-        );
+        self.tags.entry(fold(phrase).replace(' ', "")).or_default().push(Tag { category, incident, marks });
         Ok(())
     }
 
@@ -502,11 +506,14 @@ impl Lexicon {
 
     /// A hashtag by its folded letters; `marks` when it is one syllable as typed.
     pub fn hashtag(&self, body: &str, marks: Option<Marks>) -> Option<Tag> {
-        let tag = self.tags.get(body)?;
-        match (tag.marks, marks) {
-            (Some(full), Some(typed)) if !typed.within(full) => None,
-            _ => Some(*tag),
-        }
+        let all = self.tags.get(body)?;
+        // Of `#cháy`, `#chạy` the marks decide; without marks it is the incident's.
+        let fits = |tag: &&Tag| match (tag.marks, marks) {
+            (Some(full), Some(typed)) => typed.within(full),
+            _ => true,
+        };
+        let exact = all.iter().find(|tag| marks.is_some() && tag.marks == marks);
+        exact.or_else(|| all.iter().filter(fits).max_by_key(|tag| tag.incident)).copied()
     }
 
     /// A word that may follow a tag's stem: `xe` in `#tromxe`.
@@ -526,8 +533,8 @@ impl Lexicon {
 
     fn phrase(&mut self, phrase: &str, what: What) -> Result<(), &'static str> {
         let exact = phrase.ends_with('!');
-        let mut path: Vec<(Vec<(u32, Marks)>, usize)> = Vec::new();
-        for (n, part) in phrase.split("..").enumerate() {
+        let mut path: Vec<Vec<(u32, Marks)>> = Vec::new();
+        for part in phrase.split("..") {
             let words: Vec<_> = tokens(part)
                 .iter()
                 .map(|token| (self.word(token.key), token.marks))
@@ -535,78 +542,83 @@ impl Lexicon {
             if words.is_empty() {
                 return Err("a phrase needs a word, also on both sides of `..`");
             }
-            path.push((words, n));
+            path.push(words);
         }
         let gaps = path.len() - 1;
         if gaps > 2 {
             return Err("at most two `..` in a phrase");
         }
-        for code in 0..4_usize.pow(u32::try_from(gaps).unwrap_or(0)) {
-            let mut steps: Vec<(u32, Option<Marks>)> = Vec::new();
-            for (words, n) in &path {
-                if *n > 0 {
-                    let skip = if *n == 1 { code % 4 } else { code / 4 };
-                    steps.extend(std::iter::repeat_n((ANY, None), skip));
-                }
-                steps.extend(words.iter().map(|(word, marks)| (*word, Some(*marks))));
-            }
-            self.insert(&steps, exact, what);
+        if path.iter().map(Vec::len).sum::<usize>() > LONGEST {
+            return Err("a phrase of more than twelve words");
         }
+        self.insert(&path, exact, what);
         // A telling phrase of several words is a hashtag as well: #mấtđiệnthoại.
         if let What::Cue(category, 5..) = what
             && gaps == 0
-            && path.first().is_some_and(|(words, _)| words.len() > 1)
+            && path.first().is_some_and(|words| words.len() > 1)
         {
             let body = fold(phrase.trim_end_matches('!')).replace(' ', "");
-            self.tags.entry(body).or_insert(Tag {
-                category: Some(category),
-                incident: true,
-                marks: None,
-            });
+            let tag = Tag { category: Some(category), incident: true, marks: None };
+            self.tags.entry(body).or_insert_with(|| vec![tag]);
         }
         Ok(())
     }
 
-    fn insert(&mut self, steps: &[(u32, Option<Marks>)], exact: bool, what: What) {
-        let mut node = 0_u32;
-        for (word, _) in steps {
-            node = self.step(node, *word);
+    fn insert(&mut self, path: &[Vec<(u32, Marks)>], exact: bool, what: What) {
+        let mut node = 0;
+        for (n, words) in path.iter().enumerate() {
+            if n > 0 {
+                node = self.gap(node);
+            }
+            for (word, _) in words {
+                node = self.step(node, *word);
+            }
         }
         let pattern = u32::try_from(self.patterns.len()).unwrap_or(u32::MAX);
-        self.patterns.push(Pattern {
-            marks: steps.iter().map(|(_, marks)| *marks).collect(),
-            exact,
-            what,
-        });
-        if let Some(found) = self.nodes.get_mut(node as usize) {
-            found.push(pattern);
+        let marks = path.iter().flatten().map(|(_, marks)| *marks).collect();
+        self.patterns.push(Pattern { marks, exact, what });
+        if let Some(node) = self.nodes.get_mut(node as usize) {
+            node.found.push(pattern);
+        }
+    }
+
+    fn new_node(&mut self) -> u32 {
+        self.nodes.push(Node::default());
+        u32::try_from(self.nodes.len() - 1).unwrap_or(u32::MAX)
+    }
+
+    fn gap(&mut self, node: u32) -> u32 {
+        match self.nodes.get(node as usize).map_or(0, |node| node.gap) {
+            0 => {
+                let made = self.new_node();
+                if let Some(node) = self.nodes.get_mut(node as usize) {
+                    node.gap = made;
+                }
+                made
+            }
+            gap => gap,
         }
     }
 
     fn step(&mut self, node: u32, word: u32) -> u32 {
-        let next = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
-        let made = if node == 0 && word != ANY {
-            let slot = &mut self.root[word as usize];
-            if *slot == 0 {
-                *slot = next;
+        if node == 0 {
+            if self.root[word as usize] == 0 {
+                self.root[word as usize] = self.new_node();
             }
-            *slot
-        } else {
-            *self
-                .edges
-                .entry(u64::from(node) << 32 | u64::from(word))
-                .or_insert(next)
+            return self.root[word as usize];
+        }
+        let place = match self.nodes.get(node as usize) {
+            Some(node) => node.next.binary_search_by_key(&word, |(word, _)| *word),
+            None => return 0,
         };
-        if made == next {
-            self.nodes.push(Vec::new());
-            self.has_gap.push(false);
+        match place {
+            Ok(at) => self.nodes[node as usize].next[at].1,
+            Err(at) => {
+                let made = self.new_node();
+                self.nodes[node as usize].next.insert(at, (word, made));
+                made
+            }
         }
-        if word == ANY
-            && let Some(has_gap) = self.has_gap.get_mut(node as usize)
-        {
-            *has_gap = true;
-        }
-        made
     }
 
     /// Gives the tokens of a text their word numbers; abbreviations become what they stand for.
@@ -636,75 +648,94 @@ impl Lexicon {
             }
             let node = self.root.get(token.word as usize).copied().unwrap_or(0);
             if node != 0 {
-                self.walk(tokens, from, from + 1, node, loose, hits);
+                let mut path = Trail { at: [0; LONGEST], length: 0 };
+                path.push(from);
+                self.walk(tokens, node, &mut path, loose, hits);
             }
         }
     }
 
-    fn walk(
-        &self,
-        tokens: &[Token],
-        from: usize,
-        to: usize,
-        node: u32,
-        loose: bool,
-        hits: &mut Vec<Hit>,
-    ) {
-        self.accept(tokens, from, to, node, loose, hits);
-        let Some(next) = tokens.get(to) else { return };
-        if next.breaks() {
+    fn walk(&self, tokens: &[Token], node: u32, path: &mut Trail, loose: bool, hits: &mut Vec<Hit>) {
+        let Some(node) = self.nodes.get(node as usize) else { return };
+        if !node.found.is_empty() {
+            self.accept(tokens, node, path, loose, hits);
+        }
+        if node.next.is_empty() && node.gap == 0 {
             return;
         }
-        if next.word != 0
-            && let Some(child) = self
-                .edges
-                .get(&(u64::from(node) << 32 | u64::from(next.word)))
-        {
-            self.walk(tokens, from, to + 1, *child, loose, hits);
-        }
-        if self.has_gap.get(node as usize) == Some(&true)
-            && let Some(child) = self.edges.get(&(u64::from(node) << 32 | u64::from(ANY)))
-        {
-            self.walk(tokens, from, to + 1, *child, loose, hits);
+        let next = path.end();
+        self.follow(tokens, node, next, path, loose, hits);
+        let Some(after_gap) = self.nodes.get(node.gap as usize).filter(|_| node.gap != 0) else { return };
+        for skip in 0..=GAP {
+            if tokens.get(next + skip).is_none_or(Token::breaks) {
+                break;
+            }
+            self.follow(tokens, after_gap, next + skip, path, loose, hits);
         }
     }
 
-    fn accept(
-        &self,
-        tokens: &[Token],
-        from: usize,
-        to: usize,
-        node: u32,
-        loose: bool,
-        hits: &mut Vec<Hit>,
-    ) {
-        let Some(found) = self.nodes.get(node as usize) else {
-            return;
-        };
-        if found.is_empty() {
-            return;
+    fn follow(&self, tokens: &[Token], node: &Node, at: usize, path: &mut Trail, loose: bool, hits: &mut Vec<Hit>) {
+        let Some(token) = tokens.get(at).filter(|token| token.word != 0 && !token.breaks()) else { return };
+        if let Ok(found) = node.next.binary_search_by_key(&token.word, |(word, _)| *word)
+            && let Some((_, child)) = node.next.get(found)
+            && path.push(at)
+        {
+            self.walk(tokens, *child, path, loose, hits);
+            path.pop();
         }
+    }
+
+    fn accept(&self, tokens: &[Token], node: &Node, path: &Trail, loose: bool, hits: &mut Vec<Hit>) {
+        let (from, to) = (path.start(), path.end());
         let first = hits.len();
         let mut best = Fit::Within;
-        for pattern in found
-            .iter()
-            .filter_map(|number| self.patterns.get(*number as usize))
-        {
-            let Some(fit) = pattern.fit(tokens.get(from..to).unwrap_or(&[]), loose) else {
-                continue;
-            };
-            if fit > best {
+        for pattern in node.found.iter().filter_map(|number| self.patterns.get(*number as usize)) {
+            let Some(fit) = pattern.fit(tokens, path, loose) else { continue };
+            // Without marks "bao" may be any word, whoever has a phrase without marks.
+            if fit > best && !loose {
                 hits.truncate(first);
                 best = fit;
             }
-            if fit == best {
-                hits.push(Hit {
-                    from,
-                    to,
-                    what: pattern.what,
-                });
+            if fit == best || loose {
+                hits.push(Hit { from, to, what: pattern.what });
             }
         }
+    }
+}
+
+/// The tokens of a phrase while it is being followed.
+struct Trail {
+    at: [usize; LONGEST],
+    length: usize,
+}
+
+impl Trail {
+    /// Whether there was room for one more.
+    fn push(&mut self, token: usize) -> bool {
+        match self.at.get_mut(self.length) {
+            Some(slot) => {
+                *slot = token;
+                self.length += 1;
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn pop(&mut self) {
+        self.length -= 1;
+    }
+
+    fn start(&self) -> usize {
+        self.at[0]
+    }
+
+    fn end(&self) -> usize {
+        self.at.get(self.length.wrapping_sub(1)).map_or(0, |last| last + 1)
+    }
+
+    fn tokens(&self) -> impl Iterator<Item = &usize> {
+        self.at.iter().take(self.length)
     }
 }
 
@@ -715,12 +746,9 @@ enum Fit {
 }
 
 impl Pattern {
-    fn fit(&self, tokens: &[Token], loose: bool) -> Option<Fit> {
+    fn fit(&self, tokens: &[Token], path: &Trail, loose: bool) -> Option<Fit> {
         let mut fit = Fit::Exact;
-        let mut words = 0;
-        for (token, full) in tokens.iter().zip(&self.marks) {
-            let Some(full) = full else { continue };
-            words += 1;
+        for (token, full) in path.tokens().filter_map(|at| tokens.get(*at)).zip(&self.marks) {
             if token.marks != *full {
                 if !token.marks.within(*full) {
                     return None;
@@ -728,11 +756,8 @@ impl Pattern {
                 fit = Fit::Within;
             }
         }
-        if fit == Fit::Within && (self.exact || (!loose && words < 2)) {
-            None
-        } else {
-            Some(fit)
-        }
+        let vague = self.exact || (!loose && self.marks.len() < 2);
+        if fit == Fit::Within && vague { None } else { Some(fit) }
     }
 }
 

@@ -48,18 +48,25 @@ pub struct Found {
 
 use PlaceWord as P;
 
+/// How many heads are looked through to judge one.
+const DEPTH: u8 = 3;
+
 struct Reader<'a> {
     page: &'a Page<'a>,
     until: usize,
-    busy: &'a [(usize, usize)],
+    busy: Vec<bool>,
 }
 
 /// The place told by tokens `from..to`; `busy` are tokens taken by times and numbers.
 pub fn read(page: &Page<'_>, from: usize, to: usize, busy: &[(usize, usize)]) -> Option<Found> {
+    let mut taken = vec![false; page.tokens.len()];
+    for (from, to) in busy {
+        taken.get_mut(*from..*to).unwrap_or_default().fill(true);
+    }
     let reader = Reader {
         page,
         until: to,
-        busy,
+        busy: taken,
     };
     let mut best: Option<Found> = None;
     let mut at = from;
@@ -79,7 +86,7 @@ pub fn read(page: &Page<'_>, from: usize, to: usize, busy: &[(usize, usize)]) ->
 
 impl Reader<'_> {
     fn word(&self, at: usize, word: PlaceWord) -> Option<usize> {
-        if at >= self.until {
+        if at >= self.until || !self.page.has_place(at) {
             return None;
         }
         self.page
@@ -91,14 +98,18 @@ impl Reader<'_> {
     }
 
     fn is_busy(&self, at: usize) -> bool {
-        self.busy
-            .iter()
-            .any(|(from, to)| (*from..*to).contains(&at))
+        self.busy.get(at) == Some(&true)
     }
 
     /// The longest head at a token: its end and whether it begins an area's name.
     fn head(&self, at: usize) -> Option<(usize, PlaceWord)> {
-        if self.is_busy(at) {
+        self.head_within(at, DEPTH)
+    }
+
+    /// `depth` bounds how many parts are looked through: "cổng cổng cổng …" must not take for ever.
+    fn head_within(&self, at: usize, depth: u8) -> Option<(usize, PlaceWord)> {
+        let depth = depth.checked_sub(1)?;
+        if !self.page.has_place(at) || self.is_busy(at) {
             return None;
         }
         let heads = [P::Area, P::Site, P::House, P::Part, P::Known];
@@ -116,18 +127,24 @@ impl Reader<'_> {
         let next_is_number =
             next.is_some_and(|token| token.is_number() && !self.is_busy(end) && !token.breaks());
         let title = self.word(end, P::Title).is_some();
+        let next_is_name = next_is_number || next.is_some_and(|token| !token.breaks()) && self.page.is_capital(end) && !self.is_busy(end);
+        let unsure = self.page.loose && self.page.cased && end - at == 1;
         let ok = match word {
             // "nhà" alone is the writer's own; "số" alone is any number.
             P::House if end - at == 1 => {
                 let long = next.is_some_and(|token| token.digits > 4);
-                (next_is_number && !long)
-                    || (title && self.page.is_capital(end + 1) && self.page.key_is(at, "nha"))
-                    || (self.page.key_is(at, "nha")
-                        && self.head(end).is_some_and(|(_, word)| word != P::Part))
+                (next_is_number && !long) || (title && self.page.is_capital(end + 1) && self.page.key_is(at, "nha"))
             }
-            P::Part => {
-                self.head(end).is_some() || self.page.loose && next.is_some() && !self.is_stop(end)
+            // "đầu đường" before "vào thôn" is the part "đầu" of "đường vào thôn".
+            P::Part if end - at > 1 => {
+                if self.head_within(end - 1, depth).is_some_and(|(longer, _)| longer > end) {
+                    return Some((end - 1, word));
+                }
+                next_is_name || self.head_within(end, depth).is_some()
             }
+            P::Part => self.head_within(end, depth).is_some(),
+            // Without marks "ban" is rarely "bản", and "lang" rarely "làng".
+            P::Area if unsure => next_is_name || self.head_within(end, depth).is_some(),
             _ => true,
         };
         ok.then_some((end, word))
@@ -157,9 +174,8 @@ impl Reader<'_> {
             });
         }
         let mut score = match first {
-            P::Area => 4,
-            P::House => 4,
-            _ => 2,
+            P::Area | P::House => 4,
+            _ => 3,
         };
         let mut named = false;
         let mut areas = usize::from(first == P::Area);
@@ -168,7 +184,9 @@ impl Reader<'_> {
             let (end, got) = self.name(at, head);
             named |= got;
             at = end;
-            if let Some((end, next)) = self.next_head(at) {
+            if let Some((end, next)) = self.next_head(at)
+                && (!named || self.has_more(at, end, next))
+            {
                 areas += usize::from(next == P::Area);
                 (at, head) = (end, next);
                 continue;
@@ -190,6 +208,11 @@ impl Reader<'_> {
         })
     }
 
+    /// After a name a further head needs a name of its own, or more than one syllable.
+    fn has_more(&self, at: usize, end: usize, head: PlaceWord) -> bool {
+        head == P::Known || self.name(end, head).1 || self.next_head(end).is_some() || (head == P::Site && end - at > 1)
+    }
+
     /// A known place's name may be followed by more of the same phrase.
     fn follow(&self, mut at: usize) -> usize {
         while let Some((end, head)) = self.next_head(at) {
@@ -200,15 +223,17 @@ impl Reader<'_> {
 
     /// The head after a finished name: directly, after a comma, or after one linking word.
     fn next_head(&self, at: usize) -> Option<(usize, PlaceWord)> {
+        self.next_head_within(at, DEPTH)
+    }
+
+    fn next_head_within(&self, at: usize, depth: u8) -> Option<(usize, PlaceWord)> {
+        let depth = depth.checked_sub(1)?;
         let token = self.page.tokens.get(at).filter(|_| at < self.until)?;
-        if matches!(token.before, ' ' | ',' | '-' | '(' | '"' | '\0' | '_' | '/') {
+        if matches!(token.before, ' ' | ',' | '-' | '(' | '"' | '\0' | '_' | '/' | '+') {
             let after_comma = token.before == ',';
             if let Some((end, word)) = self.head(at)
                 && (!after_comma || matches!(word, P::Area | P::Known | P::House))
-                && !(after_comma
-                    && word == P::House
-                    && !self.page.key_is(at, "so")
-                    && !self.page.key_is(at, "nha"))
+                
             {
                 return Some((end, word));
             }
@@ -224,7 +249,8 @@ impl Reader<'_> {
         let (end, word) = self.head(link)?;
         // The second place must have a name of its own.
         let (_, named) = self.name(end, word);
-        (named || word == P::Known || self.next_head(end).is_some()).then_some((end, word))
+        let described = word == P::Site && end - link > 1 && self.word(end, P::Detail).is_some();
+        (named || described || word == P::Known || self.next_head_within(end, depth).is_some()).then_some((end, word))
     }
 
     /// The name after a head: its end, and whether there is one.
@@ -257,14 +283,15 @@ impl Reader<'_> {
                 break;
             }
             if token.is_number() {
-                if token.digits > 4 || self.page.unit_follows(at + 1) {
+                if token.digits > 4 || (self.page.unit_follows(at + 1) && !self.is_busy(at + 1)) {
                     break;
                 }
                 named = true;
                 at += 1;
                 continue;
             }
-            if named && at > start && self.head(at).is_some() {
+            let name_goes_on = cased && token.case == Case::Title && at > start && self.page.is_capital(at - 1) && self.head(at).is_some_and(|(end, word)| end == at + 1 && word != P::Known);
+            if named && at > start && !name_goes_on && self.head(at).is_some() {
                 break;
             }
             let capital = token.case != Case::Lower;
@@ -308,20 +335,13 @@ impl Reader<'_> {
             if cased {
                 // Small words belong to the name when a capital or a number follows soon.
                 let reach = (1..=2).find(|step| {
-                    self.page
-                        .tokens
-                        .get(at + step)
-                        .filter(|_| at + step < self.until)
-                        .is_some_and(|next| {
-                            !next.breaks()
-                                && (self.page.is_capital(at + step) || next.is_number())
-                                && !self.is_busy(at + step)
-                        })
-                        && (0..*step).all(|back| {
-                            !self.is_stop(at + back)
-                                && (back == 0
-                                    || self.page.tokens.get(at + back).is_some_and(|t| !t.breaks()))
-                        })
+                    let next = at + step;
+                    let open = |at: usize| !self.is_stop(at) && self.page.tokens.get(at).is_some_and(|token| !token.breaks());
+                    self.page.tokens.get(next).filter(|_| next < self.until).is_some_and(|token| {
+                        !token.breaks()
+                            && !self.is_busy(next)
+                            && (self.page.is_capital(next) || token.is_number() || self.head(next).is_some())
+                    }) && (0..*step).all(|back| open(at + back))
                 });
                 match reach {
                     Some(step) if !named => at += step,
@@ -359,11 +379,7 @@ impl Reader<'_> {
                 .tokens
                 .get(start)
                 .is_some_and(|token| !token.starts_sentence())
-                && self
-                    .page
-                    .hits
-                    .iter()
-                    .any(|hit| hit.to == start && hit.what == What::Place(word))
+                && self.page.hits_near(start).iter().any(|hit| hit.to == start && hit.what == What::Place(word))
         };
         if ends_here(P::Prep) {
             score += 2;
@@ -372,8 +388,7 @@ impl Reader<'_> {
             score -= 3;
         }
         if ends_here(P::Authority)
-            || self.page.hits.iter().any(|hit| {
-                hit.what == What::Place(P::Authority) && hit.from < start && hit.to >= start
+            || self.page.hits_near(start).iter().any(|hit| { hit.what == What::Place(P::Authority) && hit.from < start && hit.to >= start
             })
         {
             score -= 6;

@@ -28,16 +28,20 @@ const WORDS: usize = 4;
 /// The hashtags of a text that name an incident.
 pub fn tags(text: &str, lexicon: &Lexicon) -> Vec<TagHit> {
     let mut found = Vec::new();
+    // `#`, or the first byte of its wide forms.
+    if memchr::memchr2(b'#', 0xEF, text.as_bytes()).is_none() {
+        return found;
+    }
     let mut url_until = 0;
     let mut previous = ' ';
-    let mut chunk = 0;
+    let mut in_url = text.starts_with("www.");
     for (at, c) in text.char_indices() {
         if c.is_whitespace() {
-            chunk = at + c.len_utf8();
+            in_url = text.get(at + c.len_utf8()..).is_some_and(|rest| rest.starts_with("www."));
+        } else if c == '/' && previous == '/' {
+            in_url = true;
         } else if at >= url_until && sign(c) == Sign::Punct('#') {
-            let before = text.get(chunk..at).unwrap_or("");
-            let in_url = previous == '/' || before.contains("://") || before.contains("www.");
-            if !in_url && let Some(tag) = tag_at(text, at, at + c.len_utf8(), lexicon) {
+            if !in_url && previous != '/' && let Some(tag) = tag_at(text, at, at + c.len_utf8(), lexicon) {
                 url_until = tag.end;
                 found.push(tag);
             }
@@ -192,6 +196,7 @@ fn objects(rest: &str, lexicon: &Lexicon) -> bool {
 
 /// Where the bot is mentioned: bytes of `@name`.
 pub fn mention(text: &str, names: &[String]) -> Option<(usize, usize)> {
+    memchr::memchr2(b'@', 0xEF, text.as_bytes())?;
     let mut previous = Sign::Space;
     for (at, c) in text.char_indices() {
         let this = sign(c);

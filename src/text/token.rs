@@ -119,28 +119,21 @@ impl Token {
 }
 
 /// The packed key of a folded word; long words are hashed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Key {
     packed: u64,
     hash: u64,
     length: u16,
 }
 
-impl Default for Key {
-    fn default() -> Self {
-        Self {
-            packed: 0,
-            hash: 0xcbf2_9ce4_8422_2325,
-            length: 0,
-        }
-    }
-}
-
 impl Key {
     /// Adds a letter.
     pub fn push(&mut self, letter: u8) {
-        self.packed = self.packed << 8 | u64::from(letter);
-        self.hash = (self.hash ^ u64::from(letter)).wrapping_mul(0x100_0000_01b3);
+        if self.length < 8 {
+            self.packed = self.packed << 8 | u64::from(letter);
+        } else {
+            self.hash = (self.hash ^ self.packed ^ u64::from(letter)).wrapping_mul(0x100_0000_01b3);
+        }
         self.length = self.length.saturating_add(1);
     }
 
@@ -149,7 +142,7 @@ impl Key {
         if self.length <= 8 {
             self.packed
         } else {
-            self.hash | 1 << 63
+            (self.hash ^ self.packed.wrapping_mul(0x9E37_79B9_7F4A_7C15)) | 1 << 63
         }
     }
 

@@ -86,8 +86,9 @@ pub fn judge(
             is(true, ongoing.or(help))
         }
         C::Gambling | C::Drugs => {
-            if past || habit.is_some() && !strong_still {
-                return is(false, habit);
+            let begun = time.is_some_and(|time| now - time.end() <= Duration::hours(6));
+            if (past && !(strong_still && begun)) || over.is_some() || habit.is_some() && !strong_still {
+                return is(false, habit.or(over));
             }
             is(
                 ongoing.is_some() || help.is_some() || fresh,
@@ -119,7 +120,7 @@ pub fn judge(
             )
         }
         C::SuspiciousPerson => {
-            if past && !strong_still || over.is_some() && !strong_still {
+            if (past || over.is_some()) && !strong_still {
                 return is(false, over);
             }
             is(

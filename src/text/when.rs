@@ -123,6 +123,9 @@ enum Atom {
     JustNow,
 }
 
+/// Time expressions looked at in one text; a flood of them must not take for ever.
+const GROUPS: usize = 24;
+
 struct Reader<'a> {
     page: &'a Page<'a>,
     now: NaiveDateTime,
@@ -256,7 +259,7 @@ use TimeWord as T;
 
 impl Reader<'_> {
     fn word(&self, at: usize, word: TimeWord) -> Option<usize> {
-        if at >= self.until {
+        if at >= self.until || !self.page.has_time(at) {
             return None;
         }
         self.page
@@ -283,7 +286,7 @@ impl Reader<'_> {
         let mut ends = false;
         let mut idle = 0;
         let mut at = from;
-        while at < self.until {
+        while at < self.until && groups.len() < GROUPS {
             if self
                 .page
                 .tokens
@@ -292,6 +295,15 @@ impl Reader<'_> {
                 && at > from
             {
                 open = false;
+            }
+            if !self.page.has_time(at) && self.number(at).is_none() && self.page.counting_word(at).is_none() {
+                idle += 2;
+                if idle > 2 {
+                    (starts, ends) = (false, false);
+                }
+                open &= idle <= 3;
+                at += 1;
+                continue;
             }
             if let Some(end) = self.word(at, T::Vague) {
                 at = end;
@@ -390,7 +402,7 @@ impl Reader<'_> {
     }
 
     fn atom(&self, at: usize) -> Option<(Atom, usize)> {
-        if self.page.hits_at(at).is_empty() && self.number(at).is_none() {
+        if !self.page.has_time(at) && self.number(at).is_none() && self.page.counting_word(at).is_none() {
             return None;
         }
         self.relative(at)
@@ -942,7 +954,7 @@ impl Reader<'_> {
         {
             let after_time = at > 0
                 && !self.page.tokens.get(at).is_some_and(|token| token.breaks())
-                && (self.page.hits.iter().any(|hit| {
+                && (self.page.hits_near(at).iter().any(|hit| {
                     hit.to == at
                         && matches!(
                             hit.what,
@@ -985,7 +997,7 @@ impl Reader<'_> {
             || self.date(end).is_some()
             || self.lunar(end).is_some()
             || at == 0
-            || self.page.hits.iter().any(|hit| {
+            || self.page.hits_near(at).iter().any(|hit| {
                 hit.to == at
                     && matches!(
                         hit.what,
