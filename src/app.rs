@@ -40,8 +40,8 @@ use crate::config::UnknownPolicy;
 use crate::desk::Desk;
 use crate::desk::StaffDirectory;
 use crate::desk::SystemRandom;
-use crate::domain::area::AreaId;
 use crate::domain::account::Platform;
+use crate::domain::area::AreaId;
 use crate::domain::clock::Clock;
 use crate::domain::ids::AccountName;
 use crate::domain::message::Message;
@@ -109,8 +109,18 @@ pub fn http_client() -> anyhow::Result<reqwest::Client> {
 /// How the config wants the store kept.
 #[must_use]
 pub fn store_options(config: &Config) -> crate::store::sled::Options {
-    let StoreConfig { cache_bytes, min_free_bytes, keep_journal, .. } = config.store;
-    crate::store::sled::Options { cache_bytes, min_free_bytes, keep_journal, ..Default::default() }
+    let StoreConfig {
+        cache_bytes,
+        min_free_bytes,
+        keep_journal,
+        ..
+    } = config.store;
+    crate::store::sled::Options {
+        cache_bytes,
+        min_free_bytes,
+        keep_journal,
+        ..Default::default()
+    }
 }
 
 /// Opens the store that the config names.
@@ -118,7 +128,9 @@ pub fn store_options(config: &Config) -> crate::store::sled::Options {
 /// # Errors
 /// When another program has it open, the disk is full, or it is damaged beyond repair by itself.
 pub async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
-    let StoreKind::Sled(path) = config.store.kind.clone() else { return Ok(Arc::new(MemoryStore::new())) };
+    let StoreKind::Sled(path) = config.store.kind.clone() else {
+        return Ok(Arc::new(MemoryStore::new()));
+    };
     let options = store_options(config);
     let shown = path.display().to_string();
     let store = tokio::task::spawn_blocking(move || SledStore::open(&path, options))
@@ -159,9 +171,20 @@ fn wire(account: &AccountConfig, config: &Config, http: &reqwest::Client) -> any
             let (webhook_secret, hook_url) = match &account.receive {
                 Receive::Poll => (None, None),
                 Receive::Webhook(secret) => {
-                    let base = config.web.public_url.as_ref().context("`web.public_url` is needed for webhooks")?;
-                    let url = format!("{}/hooks/{}", base.as_str().trim_end_matches('/'), account.name);
-                    (Some(secret.clone()), Some(url.parse().context("the address of the webhook")?))
+                    let base = config
+                        .web
+                        .public_url
+                        .as_ref()
+                        .context("`web.public_url` is needed for webhooks")?;
+                    let url = format!(
+                        "{}/hooks/{}",
+                        base.as_str().trim_end_matches('/'),
+                        account.name
+                    );
+                    (
+                        Some(secret.clone()),
+                        Some(url.parse().context("the address of the webhook")?),
+                    )
                 }
             };
             let polls = hook_url.is_none();
@@ -183,7 +206,10 @@ fn wire(account: &AccountConfig, config: &Config, http: &reqwest::Client) -> any
 }
 
 /// Asks the platform who we are until it answers. A platform that is away must not stop the others.
-async fn introduce(channel: &Arc<dyn Channel>, stop: &mut watch::Receiver<bool>) -> Option<Profile> {
+async fn introduce(
+    channel: &Arc<dyn Channel>,
+    stop: &mut watch::Receiver<bool>,
+) -> Option<Profile> {
     let account = channel.account().name.clone();
     let mut pause = Duration::from_secs(1);
     loop {
@@ -202,7 +228,9 @@ async fn introduce(channel: &Arc<dyn Channel>, stop: &mut watch::Receiver<bool>)
                 }
                 return Some(profile);
             }
-            Err(error) => warn!(%account, %error, wait_ms = pause.as_millis() as u64, "the platform did not introduce us"),
+            Err(error) => {
+                warn!(%account, %error, wait_ms = pause.as_millis() as u64, "the platform did not introduce us")
+            }
         }
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
@@ -230,7 +258,9 @@ async fn receive(
             Ok(inbound) => {
                 pause = Duration::from_millis(250);
                 if let Err(error) = intake.submit(inbound).await {
-                    let _ = failed.send(anyhow::Error::new(error).context("recording news")).await;
+                    let _ = failed
+                        .send(anyhow::Error::new(error).context("recording news"))
+                        .await;
                     return;
                 }
                 continue;
@@ -252,7 +282,10 @@ async fn receive(
         }
     }
     // What was handed over is durable: say so, or the platform tells it all again at the next start.
-    if let Err(error) = tokio::time::timeout(Duration::from_secs(2), source.confirm()).await.unwrap_or(Ok(())) {
+    if let Err(error) = tokio::time::timeout(Duration::from_secs(2), source.confirm())
+        .await
+        .unwrap_or(Ok(()))
+    {
         info!(%account, %error, "the last news could not be confirmed; they will be told again and known");
     }
 }
@@ -293,7 +326,8 @@ pub fn lexicon(config: &Config) -> anyhow::Result<Lexicon> {
 fn write_admin_token(directory: &Path) -> anyhow::Result<(Secret, PathBuf)> {
     use std::os::unix::fs::OpenOptionsExt as _;
     let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("asking the machine for random bytes: {error}"))?;
+    getrandom::fill(&mut bytes)
+        .map_err(|error| anyhow::anyhow!("asking the machine for random bytes: {error}"))?;
     let token: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     let path = directory.join(ADMIN_TOKEN_FILE);
     // A fresh file each time, so that a wrong mode of an old one does not live on.
@@ -304,7 +338,8 @@ fn write_admin_token(directory: &Path) -> anyhow::Result<(Secret, PathBuf)> {
         .mode(0o600)
         .open(&path)
         .with_context(|| format!("creating {}", path.display()))?;
-    std::io::Write::write_all(&mut file, token.as_bytes()).with_context(|| format!("writing {}", path.display()))?;
+    std::io::Write::write_all(&mut file, token.as_bytes())
+        .with_context(|| format!("writing {}", path.display()))?;
     Ok((Secret::new(&token), path))
 }
 
@@ -320,7 +355,9 @@ impl App {
         let http = http_client()?;
         let store = open_store(&config).await?;
         let (admin, admin_file) = match &config.store.kind {
-            StoreKind::Sled(directory) => write_admin_token(directory).map(|(token, path)| (token, Some(path)))?,
+            StoreKind::Sled(directory) => {
+                write_admin_token(directory).map(|(token, path)| (token, Some(path)))?
+            }
             StoreKind::Memory => (Secret::new("no store on disk, no token"), None),
         };
         let listener = tokio::net::TcpListener::bind(config.web.listen)
@@ -378,7 +415,10 @@ impl App {
             worker_metrics.push((account.name.clone(), Arc::clone(&counters)));
             desks.insert(
                 account.name.clone(),
-                outbox::report::Desk { can_edit: wired.channel.capabilities().can_edit, wake: Arc::clone(bell) },
+                outbox::report::Desk {
+                    can_edit: wired.channel.capabilities().can_edit,
+                    wake: Arc::clone(bell),
+                },
             );
             let rates = outbox::Rates {
                 per_second: account.limits.per_second,
@@ -402,19 +442,33 @@ impl App {
             let (stop, failed) = (sending_stop.clone(), failed.clone());
             sending.push(tokio::spawn(async move {
                 if let Err(error) = worker.run(stop).await {
-                    let _ = failed.send(anyhow::Error::new(error).context("sending")).await;
+                    let _ = failed
+                        .send(anyhow::Error::new(error).context("sending"))
+                        .await;
                 }
             }));
         }
         count_outbox(&mut metrics, worker_metrics);
-        let reporter = outbox::Reporter { store: Arc::clone(&store), clock: Arc::clone(&clock), desks, news };
+        let reporter = outbox::Reporter {
+            store: Arc::clone(&store),
+            clock: Arc::clone(&clock),
+            desks,
+            news,
+        };
         let (stop, failures_of_reports) = (sending_stop.clone(), failed.clone());
         sending.push(tokio::spawn(async move {
             if let Err(error) = reporter.run(stop).await {
-                let _ = failures_of_reports.send(anyhow::Error::new(error).context("reporting")).await;
+                let _ = failures_of_reports
+                    .send(anyhow::Error::new(error).context("reporting"))
+                    .await;
             }
         }));
-        sending.push(tokio::spawn(tidy(Arc::clone(&desk), Arc::clone(&store), sending_stop, failed.clone())));
+        sending.push(tokio::spawn(tidy(
+            Arc::clone(&desk),
+            Arc::clone(&store),
+            sending_stop,
+            failed.clone(),
+        )));
 
         let mut channels: HashMap<AccountName, Arc<dyn Channel>> = HashMap::new();
         let mut sources = Vec::new();
@@ -424,7 +478,9 @@ impl App {
             let mut stop = sources_stop.clone();
             let account = account.name.clone();
             sources.push(tokio::spawn(async move {
-                let Some(profile) = introduce(&wired.channel, &mut stop).await else { return };
+                let Some(profile) = introduce(&wired.channel, &mut stop).await else {
+                    return;
+                };
                 names.learn(&account, &profile.names);
                 info!(%account, "the platform knows us");
                 if let Some(source) = wired.source {
@@ -444,8 +500,13 @@ impl App {
             let stopped = async move {
                 let _ = web_stop.wait_for(|stop| *stop).await;
             };
-            if let Err(error) = axum::serve(listener, routes).with_graceful_shutdown(stopped).await {
-                let _ = failed.send(anyhow::Error::new(error).context("serving HTTP")).await;
+            if let Err(error) = axum::serve(listener, routes)
+                .with_graceful_shutdown(stopped)
+                .await
+            {
+                let _ = failed
+                    .send(anyhow::Error::new(error).context("serving HTTP"))
+                    .await;
             }
         });
         Ok(Self {
@@ -534,7 +595,9 @@ async fn tidy(
             Ok::<_, StoreError>(())
         };
         if let Err(error) = tidied.await {
-            let _ = failed.send(anyhow::Error::new(error).context("expiring alerts")).await;
+            let _ = failed
+                .send(anyhow::Error::new(error).context("expiring alerts"))
+                .await;
             return;
         }
     }
@@ -544,29 +607,53 @@ fn count_intake(metrics: &mut Metrics, intake: &Arc<crate::intake::Metrics>) {
     type Pick = fn(&crate::intake::Metrics) -> &AtomicU64;
     let counters: [(&'static str, &'static str, Pick); 9] = [
         ("received", "News from all platforms", |m| &m.received),
-        ("dropped_untagged", "Messages that were not for the bot, dropped in memory", |m| &m.dropped_untagged),
+        (
+            "dropped_untagged",
+            "Messages that were not for the bot, dropped in memory",
+            |m| &m.dropped_untagged,
+        ),
         ("recorded", "Messages that opened a case", |m| &m.recorded),
-        ("joined", "Messages that told of a known case", |m| &m.joined),
-        ("amended", "Messages that added to or changed a case", |m| &m.amended),
+        ("joined", "Messages that told of a known case", |m| {
+            &m.joined
+        }),
+        ("amended", "Messages that added to or changed a case", |m| {
+            &m.amended
+        }),
         ("withdrawn", "Reports taken back", |m| &m.withdrawn),
         ("commands", "Commands carried out", |m| &m.commands),
-        ("repeated", "Messages that a platform told again", |m| &m.repeated),
-        ("not_understood", "Updates that could not be understood", |m| &m.not_understood),
+        ("repeated", "Messages that a platform told again", |m| {
+            &m.repeated
+        }),
+        (
+            "not_understood",
+            "Updates that could not be understood",
+            |m| &m.not_understood,
+        ),
     ];
     for (name, help, pick) in counters {
         let intake = Arc::clone(intake);
-        metrics.counter(name, help, None, move || pick(&intake).load(Ordering::Relaxed));
+        metrics.counter(name, help, None, move || {
+            pick(&intake).load(Ordering::Relaxed)
+        });
     }
 }
 
 fn count_outbox(metrics: &mut Metrics, workers: Vec<(AccountName, Arc<outbox::Metrics>)>) {
-    let names: Vec<_> = outbox::Metrics::default().values().into_iter().map(|(name, _)| name).collect();
+    let names: Vec<_> = outbox::Metrics::default()
+        .values()
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
     for (index, name) in names.into_iter().enumerate() {
         for (account, counters) in &workers {
             let counters = Arc::clone(counters);
             let read = move || counters.values().get(index).map_or(0, |(_, value)| *value);
             let gauge = matches!(name, "in_flight" | "account_refused");
-            let add = if gauge { Metrics::gauge } else { Metrics::counter };
+            let add = if gauge {
+                Metrics::gauge
+            } else {
+                Metrics::counter
+            };
             let full = outbox_series(name);
             add(metrics, full.0, full.1, Some(account.as_str()), read);
         }
@@ -579,13 +666,25 @@ fn outbox_series(name: &'static str) -> (&'static str, &'static str) {
         "sent" => ("outbox_sent", "Rows that the platform has taken"),
         "unknown" => ("outbox_unknown", "Rows that ended without an answer"),
         "failed" => ("outbox_failed", "Rows that will not arrive"),
-        "again" => ("outbox_again", "Rows that went back to the queue after a try"),
-        "resent" => ("outbox_resent", "Alerts sent once more after an unanswered try"),
+        "again" => (
+            "outbox_again",
+            "Rows that went back to the queue after a try",
+        ),
+        "resent" => (
+            "outbox_resent",
+            "Alerts sent once more after an unanswered try",
+        ),
         "slowed" => ("outbox_slowed", "Times a platform asked us to slow down"),
-        "folded" => ("outbox_folded", "Receipts that left in one message with others"),
+        "folded" => (
+            "outbox_folded",
+            "Receipts that left in one message with others",
+        ),
         "messages" => ("outbox_messages", "Messages that left"),
         "in_flight" => ("outbox_in_flight", "Sends under way"),
-        "account_refused" => ("outbox_account_refused", "1 while the platform refuses the account and a person must act"),
+        "account_refused" => (
+            "outbox_account_refused",
+            "1 while the platform refuses the account and a person must act",
+        ),
         other => (other, other),
     }
 }

@@ -136,15 +136,37 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Serve(config) => serve::serve(&config.config),
         Command::Demo { once, json, record } => demo::run(demo::Options { once, json, record }),
         Command::Town { listen } => serve::town(listen),
-        Command::Read { lexicon, bot_name, explain } => {
-            let names = if bot_name.is_empty() { crate::config::defaults().bot_names } else { bot_name };
-            read::run(lexicon.as_deref(), &names, explain, std::io::stdin().lock(), std::io::stdout().lock())?;
+        Command::Read {
+            lexicon,
+            bot_name,
+            explain,
+        } => {
+            let names = if bot_name.is_empty() {
+                crate::config::defaults().bot_names
+            } else {
+                bot_name
+            };
+            read::run(
+                lexicon.as_deref(),
+                &names,
+                explain,
+                std::io::stdin().lock(),
+                std::io::stdout().lock(),
+            )?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::Import { config, account, write, file } => import::run(&config.config, &account, write, &file),
-        Command::Export { what, format, output, config } => {
-            export::run(&config.config, what.into(), format, output.as_deref())
-        }
+        Command::Import {
+            config,
+            account,
+            write,
+            file,
+        } => import::run(&config.config, &account, write, &file),
+        Command::Export {
+            what,
+            format,
+            output,
+            config,
+        } => export::run(&config.config, what.into(), format, output.as_deref()),
         Command::CheckConfig(config) => serve::check_config(&config.config),
         Command::Health(config) => keep::health(&config.config),
         Command::Verify(config) => keep::verify(&config.config),

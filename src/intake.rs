@@ -137,17 +137,28 @@ impl Names {
     /// Names that hold for every account.
     #[must_use]
     pub fn new(everywhere: Vec<String>) -> Self {
-        Self { everywhere, by_account: RwLock::default() }
+        Self {
+            everywhere,
+            by_account: RwLock::default(),
+        }
     }
 
     /// What the platform says an account is called.
     pub fn learn(&self, account: &AccountName, names: &[String]) {
         let all = names.iter().chain(&self.everywhere).cloned().collect();
-        self.by_account.write().unwrap_or_else(PoisonError::into_inner).insert(account.clone(), all);
+        self.by_account
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(account.clone(), all);
     }
 
     fn of(&self, account: &AccountName) -> Arc<[String]> {
-        let known = self.by_account.read().unwrap_or_else(PoisonError::into_inner).get(account).cloned();
+        let known = self
+            .by_account
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(account)
+            .cloned();
         known.unwrap_or_else(|| self.everywhere.clone().into())
     }
 }
@@ -228,7 +239,16 @@ impl Intake {
     #[must_use]
     pub fn start(deps: Deps) -> (Self, JoinHandle<()>) {
         let (jobs, waiting) = mpsc::channel(WAITING);
-        (Self(jobs), tokio::spawn(Task { deps, people: HashSet::new() }.run(waiting)))
+        (
+            Self(jobs),
+            tokio::spawn(
+                Task {
+                    deps,
+                    people: HashSet::new(),
+                }
+                .run(waiting),
+            ),
+        )
     }
 
     /// Hands over what a platform told. Returns when all of it is durable, or was nothing for us.
@@ -241,8 +261,14 @@ impl Intake {
         }
         let stopped = || StoreError::Stopped("the intake has ended".to_owned());
         let (done, answer) = oneshot::channel();
-        self.0.send(Job { inbound, done }).await.map_err(|_| stopped())?;
-        answer.await.map_err(|_| stopped())?.map_err(StoreError::Stopped)
+        self.0
+            .send(Job { inbound, done })
+            .await
+            .map_err(|_| stopped())?;
+        answer
+            .await
+            .map_err(|_| stopped())?
+            .map_err(StoreError::Stopped)
     }
 }
 
@@ -264,7 +290,9 @@ impl Task {
         while let Some(first) = waiting.recv().await {
             let mut count = first.inbound.len();
             let mut jobs = vec![first];
-            while count < GROUP && let Ok(job) = waiting.try_recv() {
+            while count < GROUP
+                && let Ok(job) = waiting.try_recv()
+            {
                 count += job.inbound.len();
                 jobs.push(job);
             }
@@ -285,7 +313,10 @@ impl Task {
 
     /// Decides and commits; what turns out stale is decided again on what is there now.
     async fn group(&mut self, inbound: &[&Inbound]) -> Result<(), StoreError> {
-        self.deps.metrics.received.fetch_add(inbound.len() as u64, Ordering::Relaxed);
+        self.deps
+            .metrics
+            .received
+            .fetch_add(inbound.len() as u64, Ordering::Relaxed);
         let mut todo: Vec<&Inbound> = captions_first(inbound);
         for _ in 0..TRIES {
             let mut known = Known::new(Arc::clone(&self.deps.store));
@@ -321,41 +352,66 @@ impl Task {
                 return Ok(());
             }
         }
-        Err(StoreError::Stopped(format!("{} messages changed under our hands {TRIES} times", todo.len())))
+        Err(StoreError::Stopped(format!(
+            "{} messages changed under our hands {TRIES} times",
+            todo.len()
+        )))
     }
 
-    async fn decide(&self, known: &mut Known, inbound: &Inbound) -> Result<Option<Planned>, StoreError> {
+    async fn decide(
+        &self,
+        known: &mut Known,
+        inbound: &Inbound,
+    ) -> Result<Option<Planned>, StoreError> {
         match inbound {
             Inbound::Said(message) => self.said(known, message).await,
             Inbound::Edited(message) => self.edited(known, message).await,
             Inbound::Pressed(press) => self.pressed(press).await,
-            Inbound::Joined { room, kind, title, sees_all, at } => {
-                self.joined(known, room, *kind, title, *sees_all, *at).await
-            }
+            Inbound::Joined {
+                room,
+                kind,
+                title,
+                sees_all,
+                at,
+            } => self.joined(known, room, *kind, title, *sees_all, *at).await,
             Inbound::Removed { room } => self.removed(known, room).await,
             Inbound::Moved { from, to } => self.moved(known, from, to).await,
             Inbound::NotUnderstood { why } => {
-                self.deps.metrics.not_understood.fetch_add(1, Ordering::Relaxed);
+                self.deps
+                    .metrics
+                    .not_understood
+                    .fetch_add(1, Ordering::Relaxed);
                 debug!(why, "something that is not for us");
                 Ok(None)
             }
         }
     }
 
-    async fn said(&self, known: &mut Known, message: &Message) -> Result<Option<Planned>, StoreError> {
+    async fn said(
+        &self,
+        known: &mut Known,
+        message: &Message,
+    ) -> Result<Option<Planned>, StoreError> {
         if message.sender == Sender::Bot {
             return Ok(None);
         }
         let names = self.deps.names.of(&message.room.account);
         let private = message.room_kind == RoomKind::Private;
         let to_bot = message.reply_to.as_ref().is_some_and(|reply| reply.to_bot);
-        let addressing =
-            Addressing { private, reply_to_bot: to_bot, mentioned: message.mentioned, bot_names: &names };
+        let addressing = Addressing {
+            private,
+            reply_to_bot: to_bot,
+            mentioned: message.mentioned,
+            bot_names: &names,
+        };
         if !is_addressed(&message.text, &addressing, &self.deps.lexicon) {
             if message.album.is_some() && !message.attachments.is_empty() {
                 return self.album_item(known, message).await;
             }
-            self.deps.metrics.dropped_untagged.fetch_add(1, Ordering::Relaxed);
+            self.deps
+                .metrics
+                .dropped_untagged
+                .fetch_add(1, Ordering::Relaxed);
             return Ok(None);
         }
         let key = key_of(message);
@@ -364,46 +420,81 @@ impl Task {
             return Ok(None);
         }
         let now = self.deps.clock.now();
-        let reading = read(&message.text, &addressing, &self.deps.lexicon, message.sent_at);
-        let doing = Doing { task: self, message, private, now, person: self.person(message) };
+        let reading = read(
+            &message.text,
+            &addressing,
+            &self.deps.lexicon,
+            message.sent_at,
+        );
+        let doing = Doing {
+            task: self,
+            message,
+            private,
+            now,
+            person: self.person(message),
+        };
         if let Outcome::Command(command) = &reading.outcome {
             return doing.command(known, command).await;
         }
-        if (private || to_bot) && let Some(act) = self.deps.commands.said_privately(message).await? {
+        if (private || to_bot)
+            && let Some(act) = self.deps.commands.said_privately(message).await?
+        {
             return Ok(Some(doing.planned(act, Kind::Command)));
         }
         let target = doing.target(known).await?;
         match (&reading.outcome, target) {
-            (Outcome::Update(UpdateKind::Withdrawal), Some(target)) => doing.withdraw(known, target.case).await,
+            (Outcome::Update(UpdateKind::Withdrawal), Some(target)) => {
+                doing.withdraw(known, target.case).await
+            }
             // In private the next words after a question are its answer, tag or no tag.
             (Outcome::Report, Some(target)) if target.answers(reading.incidents.first()) => {
                 doing.detail(known, target, reading.incidents.first()).await
             }
             (Outcome::Report, _) => doing.report(known, &reading.incidents).await,
-            (Outcome::Update(_) | Outcome::AskDetail, Some(target)) if !message.text.trim().is_empty() => {
+            (Outcome::Update(_) | Outcome::AskDetail, Some(target))
+                if !message.text.trim().is_empty() =>
+            {
                 doing.detail(known, target, reading.incidents.first()).await
             }
-            (Outcome::AskDetail | Outcome::Ignore, Some(target)) if !message.attachments.is_empty() => {
+            (Outcome::AskDetail | Outcome::Ignore, Some(target))
+                if !message.attachments.is_empty() =>
+            {
                 doing.detail(known, target, None).await
             }
-            (Outcome::AskDetail | Outcome::Update(_), None) if private || matches!(reading.outcome, Outcome::AskDetail) => {
+            (Outcome::AskDetail | Outcome::Update(_), None)
+                if private || matches!(reading.outcome, Outcome::AskDetail) =>
+            {
                 Ok(Some(doing.ask_detail()))
             }
             _ => {
-                self.deps.metrics.dropped_untagged.fetch_add(1, Ordering::Relaxed);
+                self.deps
+                    .metrics
+                    .dropped_untagged
+                    .fetch_add(1, Ordering::Relaxed);
                 Ok(None)
             }
         }
     }
 
     /// A photo without words that was sent together with a recorded one.
-    async fn album_item(&self, known: &mut Known, message: &Message) -> Result<Option<Planned>, StoreError> {
-        let Some(key) = album_key(message) else { return Ok(None) };
-        let Some(Some(id)) = known.seen(&key).await? else {
-            self.deps.metrics.dropped_untagged.fetch_add(1, Ordering::Relaxed);
+    async fn album_item(
+        &self,
+        known: &mut Known,
+        message: &Message,
+    ) -> Result<Option<Planned>, StoreError> {
+        let Some(key) = album_key(message) else {
             return Ok(None);
         };
-        let Some(mut case) = known.incident(id).await? else { return Ok(None) };
+        let Some(Some(id)) = known.seen(&key).await? else {
+            self.deps
+                .metrics
+                .dropped_untagged
+                .fetch_add(1, Ordering::Relaxed);
+            return Ok(None);
+        };
+        let Some(mut case) = known.incident(id).await? else {
+            return Ok(None);
+        };
         let doing = Doing {
             task: self,
             message,
@@ -412,26 +503,42 @@ impl Task {
             person: self.person(message),
         };
         let version = case.version;
-        let Some(report) = case.reports.iter_mut().find(|report| report.reporter == doing.person) else {
+        let Some(report) = case
+            .reports
+            .iter_mut()
+            .find(|report| report.reporter == doing.person)
+        else {
             return Ok(None);
         };
-        report.attachments.extend(message.attachments.iter().cloned());
+        report
+            .attachments
+            .extend(message.attachments.iter().cloned());
         case.version += 1;
         let mut act = Act::default();
         act.expects.push(Expect::Incident(id, version));
         act.writes.push(Write::Incident(Box::new(case)));
         act.writes.push(Write::Seen(key_of(message), Some(id)));
         act.expects.push(Expect::Unseen(key_of(message)));
-        Ok(Some(Planned { act, kind: Kind::Amended, person: None }))
+        Ok(Some(Planned {
+            act,
+            kind: Kind::Amended,
+            person: None,
+        }))
     }
 
-    async fn edited(&self, known: &mut Known, message: &Message) -> Result<Option<Planned>, StoreError> {
+    async fn edited(
+        &self,
+        known: &mut Known,
+        message: &Message,
+    ) -> Result<Option<Planned>, StoreError> {
         let Some(seen) = known.seen(&key_of(message)).await? else {
             // Somebody put a tag to words that were not for us before.
             return self.said(known, message).await;
         };
         let Some(id) = seen else { return Ok(None) };
-        let Some(mut case) = known.incident(id).await? else { return Ok(None) };
+        let Some(mut case) = known.incident(id).await? else {
+            return Ok(None);
+        };
         if !case.status.is_open() {
             return Ok(None);
         }
@@ -443,7 +550,12 @@ impl Task {
             mentioned: true,
             bot_names: &names,
         };
-        let reading = read(&message.text, &addressing, &self.deps.lexicon, message.sent_at);
+        let reading = read(
+            &message.text,
+            &addressing,
+            &self.deps.lexicon,
+            message.sent_at,
+        );
         let now = self.deps.clock.now();
         let version = case.version;
         let doing = Doing {
@@ -454,31 +566,56 @@ impl Task {
             person: self.person(message),
         };
         if reading.outcome == Outcome::Update(UpdateKind::Withdrawal) {
-            return doing.withdraw(known, case).await.map(|plan| plan.map(without_key));
+            return doing
+                .withdraw(known, case)
+                .await
+                .map(|plan| plan.map(without_key));
         }
         let (report, clipped) = decide::report(message, doing.person);
         let facts = reading.incidents.into_iter().next();
-        if !decide::edit(&mut case, facts, report, clipped, now, &self.deps.rules.private_kinds) {
+        if !decide::edit(
+            &mut case,
+            facts,
+            report,
+            clipped,
+            now,
+            &self.deps.rules.private_kinds,
+        ) {
             return Ok(None);
         }
         let mut act = Act::default();
         act.expects.push(Expect::Incident(id, version));
-        if case.asked.is_some() && decide::missing(&case.facts, &case.first().attachments).is_none() {
+        if case.asked.is_some() && decide::missing(&case.facts, &case.first().attachments).is_none()
+        {
             case.asked = None;
             if let Some(person) = doing.person {
-                act.writes.push(Write::Question(message.room.clone(), person, None));
+                act.writes
+                    .push(Write::Question(message.room.clone(), person, None));
             }
         }
         act.writes.push(Write::Incident(Box::new(case)));
-        Ok(Some(Planned { act, kind: Kind::Amended, person: None }))
+        Ok(Some(Planned {
+            act,
+            kind: Kind::Amended,
+            person: None,
+        }))
     }
 
     async fn pressed(&self, press: &Press) -> Result<Option<Planned>, StoreError> {
-        let key = MessageKey { room: press.room.clone(), message: MessageId(format!("cb:{}", press.id).into()) };
-        let Some(mut act) = self.deps.commands.pressed(press).await? else { return Ok(None) };
+        let key = MessageKey {
+            room: press.room.clone(),
+            message: MessageId(format!("cb:{}", press.id).into()),
+        };
+        let Some(mut act) = self.deps.commands.pressed(press).await? else {
+            return Ok(None);
+        };
         act.expects.insert(0, Expect::Unseen(key.clone()));
         act.writes.push(Write::Seen(key, None));
-        Ok(Some(Planned { act, kind: Kind::Command, person: None }))
+        Ok(Some(Planned {
+            act,
+            kind: Kind::Command,
+            person: None,
+        }))
     }
 
     async fn joined(
@@ -494,12 +631,24 @@ impl Task {
             return Ok(None);
         }
         let before = known.room(id).await?;
-        let greet = before.as_ref().is_none_or(|room| room.state == RoomState::Removed);
+        let greet = before
+            .as_ref()
+            .is_none_or(|room| room.state == RoomState::Removed);
         let room = Room {
             id: id.clone(),
             kind,
-            title: if title.is_empty() { before.as_ref().map(|room| room.title.clone()).unwrap_or_default() } else { title.to_owned() },
-            area: before.as_ref().and_then(|room| room.area.clone()).or_else(|| self.deps.rules.bindings.get(id).cloned()),
+            title: if title.is_empty() {
+                before
+                    .as_ref()
+                    .map(|room| room.title.clone())
+                    .unwrap_or_default()
+            } else {
+                title.to_owned()
+            },
+            area: before
+                .as_ref()
+                .and_then(|room| room.area.clone())
+                .or_else(|| self.deps.rules.bindings.get(id).cloned()),
             state: RoomState::Active,
             sees_all: Some(sees_all),
             joined_at: before.as_ref().map_or(at, |room| room.joined_at),
@@ -510,24 +659,56 @@ impl Task {
         let mut act = Act::default();
         act.writes.push(Write::Room(Box::new(room)));
         if greet {
-            let post = Post { text: notice::joined(sees_all), ..Post::default() };
-            act.writes.push(self.delivery(id.clone(), None, Lane::Reply, Body::Text(post), self.deps.clock.now()));
+            let post = Post {
+                text: notice::joined(sees_all),
+                ..Post::default()
+            };
+            act.writes.push(self.delivery(
+                id.clone(),
+                None,
+                Lane::Reply,
+                Body::Text(post),
+                self.deps.clock.now(),
+            ));
         }
-        Ok(Some(Planned { act, kind: Kind::Other, person: None }))
+        Ok(Some(Planned {
+            act,
+            kind: Kind::Other,
+            person: None,
+        }))
     }
 
     async fn removed(&self, known: &mut Known, id: &RoomId) -> Result<Option<Planned>, StoreError> {
-        let Some(mut room) = known.room(id).await?.filter(|room| room.state == RoomState::Active) else {
+        let Some(mut room) = known
+            .room(id)
+            .await?
+            .filter(|room| room.state == RoomState::Active)
+        else {
             return Ok(None);
         };
         room.state = RoomState::Removed;
-        let act = Act { expects: Vec::new(), writes: vec![Write::Room(Box::new(room))] };
-        Ok(Some(Planned { act, kind: Kind::Other, person: None }))
+        let act = Act {
+            expects: Vec::new(),
+            writes: vec![Write::Room(Box::new(room))],
+        };
+        Ok(Some(Planned {
+            act,
+            kind: Kind::Other,
+            person: None,
+        }))
     }
 
-    async fn moved(&self, known: &mut Known, from: &RoomId, to: &RoomId) -> Result<Option<Planned>, StoreError> {
+    async fn moved(
+        &self,
+        known: &mut Known,
+        from: &RoomId,
+        to: &RoomId,
+    ) -> Result<Option<Planned>, StoreError> {
         let old = known.room(from).await?;
-        if old.as_ref().is_some_and(|room| room.state == RoomState::Moved(to.clone())) {
+        if old
+            .as_ref()
+            .is_some_and(|room| room.state == RoomState::Moved(to.clone()))
+        {
             return Ok(None);
         }
         let new = known.room(to).await?;
@@ -542,28 +723,59 @@ impl Task {
             sees_all: None,
             joined_at: now,
         });
-        let area = new.as_ref().and_then(|room| room.area.clone()).or(old.area.clone()).or_else(|| bound(to));
-        let title = new.as_ref().map(|room| room.title.clone()).filter(|title| !title.is_empty()).unwrap_or(old.title.clone());
+        let area = new
+            .as_ref()
+            .and_then(|room| room.area.clone())
+            .or(old.area.clone())
+            .or_else(|| bound(to));
+        let title = new
+            .as_ref()
+            .map(|room| room.title.clone())
+            .filter(|title| !title.is_empty())
+            .unwrap_or(old.title.clone());
         let sees_all = new.as_ref().and_then(|room| room.sees_all).or(old.sees_all);
-        let room = Room { id: to.clone(), title, area, state: RoomState::Active, sees_all, ..old.clone() };
-        let alias = Room { state: RoomState::Moved(to.clone()), ..old };
+        let room = Room {
+            id: to.clone(),
+            title,
+            area,
+            state: RoomState::Active,
+            sees_all,
+            ..old.clone()
+        };
+        let alias = Room {
+            state: RoomState::Moved(to.clone()),
+            ..old
+        };
         let act = Act {
             expects: Vec::new(),
             writes: vec![Write::Room(Box::new(alias)), Write::Room(Box::new(room))],
         };
-        Ok(Some(Planned { act, kind: Kind::Other, person: None }))
+        Ok(Some(Planned {
+            act,
+            kind: Kind::Other,
+            person: None,
+        }))
     }
 
     fn person(&self, message: &Message) -> Option<PersonKey> {
         match &message.sender {
-            Sender::Person { native, .. } => {
-                Some(PersonKey::of(&self.deps.store.salt(), &message.room.account, native))
-            }
+            Sender::Person { native, .. } => Some(PersonKey::of(
+                &self.deps.store.salt(),
+                &message.room.account,
+                native,
+            )),
             Sender::Anonymous | Sender::Bot => None,
         }
     }
 
-    fn delivery(&self, room: RoomId, thread: Option<String>, lane: Lane, body: Body, now: Time) -> Write {
+    fn delivery(
+        &self,
+        room: RoomId,
+        thread: Option<String>,
+        lane: Lane,
+        body: Body,
+        now: Time,
+    ) -> Write {
         Write::Delivery(Box::new(Delivery {
             id: DeliveryId(self.deps.store.delivery_ids(1).start),
             room,
@@ -592,7 +804,8 @@ impl Target {
     fn answers(&self, facts: Option<&Facts>) -> bool {
         self.by_reply
             || self.question == Some(Missing::What)
-            || (self.question.is_some() && facts.is_some_and(|facts| facts.primary == self.case.facts.primary))
+            || (self.question.is_some()
+                && facts.is_some_and(|facts| facts.primary == self.case.facts.primary))
     }
 }
 
@@ -610,69 +823,125 @@ impl Doing<'_> {
     fn planned(&self, mut act: Act, kind: Kind) -> Planned {
         let key = key_of(self.message);
         act.expects.insert(0, Expect::Unseen(key.clone()));
-        if !act.writes.iter().any(|write| matches!(write, Write::Seen(seen, _) if *seen == key)) {
+        if !act
+            .writes
+            .iter()
+            .any(|write| matches!(write, Write::Seen(seen, _) if *seen == key))
+        {
             act.writes.push(Write::Seen(key, None));
         }
-        Planned { act, kind, person: None }
+        Planned {
+            act,
+            kind,
+            person: None,
+        }
     }
 
     fn say(&self, text: String) -> Write {
-        let post = Post { text, reply_to: Some(self.message.id.clone()), ..Post::default() };
-        self.task.delivery(self.message.room.clone(), self.message.thread.clone(), Lane::Reply, Body::Text(post), self.now)
+        let post = Post {
+            text,
+            reply_to: Some(self.message.id.clone()),
+            ..Post::default()
+        };
+        self.task.delivery(
+            self.message.room.clone(),
+            self.message.thread.clone(),
+            Lane::Reply,
+            Body::Text(post),
+            self.now,
+        )
     }
 
     fn answer(&self, text: String) -> Planned {
-        self.planned(Act { expects: Vec::new(), writes: vec![self.say(text)] }, Kind::Command)
+        self.planned(
+            Act {
+                expects: Vec::new(),
+                writes: vec![self.say(text)],
+            },
+            Kind::Command,
+        )
     }
 
     /// Asked once for each message; if the message is then edited into a report, it is read as one.
     fn ask_detail(&self) -> Planned {
-        let key = MessageKey { message: MessageId(format!("ask:{}", self.message.id).into()), ..key_of(self.message) };
+        let key = MessageKey {
+            message: MessageId(format!("ask:{}", self.message.id).into()),
+            ..key_of(self.message)
+        };
         let act = Act {
             expects: vec![Expect::Unseen(key.clone())],
             writes: vec![Write::Seen(key, None), self.say(receipt::ask_detail())],
         };
-        Planned { act, kind: Kind::Other, person: None }
+        Planned {
+            act,
+            kind: Kind::Other,
+            person: None,
+        }
     }
 
     /// The case that this message answers: by reply, or as the next words after a question in private.
     async fn target(&self, known: &mut Known) -> Result<Option<Target>, StoreError> {
         if let Some(reply) = self.message.reply_to.as_ref().filter(|reply| reply.to_bot) {
-            let key = MessageKey { room: self.message.room.clone(), message: reply.id.clone() };
+            let key = MessageKey {
+                room: self.message.room.clone(),
+                message: reply.id.clone(),
+            };
             if let Some(Some(id)) = known.seen(&key).await?
                 && let Some(case) = known.incident(id).await?
             {
-                return Ok(Some(Target { question: case.asked, case, by_reply: true }));
+                return Ok(Some(Target {
+                    question: case.asked,
+                    case,
+                    by_reply: true,
+                }));
             }
         }
-        let Some(person) = self.person else { return Ok(None) };
-        let by_reply = self.message.reply_to.as_ref().is_some_and(|reply| reply.to_bot);
+        let Some(person) = self.person else {
+            return Ok(None);
+        };
+        let by_reply = self
+            .message
+            .reply_to
+            .as_ref()
+            .is_some_and(|reply| reply.to_bot);
         if !self.private && !by_reply {
             return Ok(None);
         }
-        let Some(question) = known.question(&self.message.room, &person).await? else { return Ok(None) };
+        let Some(question) = known.question(&self.message.room, &person).await? else {
+            return Ok(None);
+        };
         if self.message.sent_at - question.asked_at > self.task.deps.rules.question {
             return Ok(None);
         }
         let case = known.incident(question.incident).await?;
-        Ok(case.filter(|case| case.status.is_open()).map(|case| Target {
-            case,
-            question: Some(question.missing),
-            by_reply: false,
-        }))
+        Ok(case
+            .filter(|case| case.status.is_open())
+            .map(|case| Target {
+                case,
+                question: Some(question.missing),
+                by_reply: false,
+            }))
     }
 
-    async fn report(&self, known: &mut Known, incidents: &[Facts]) -> Result<Option<Planned>, StoreError> {
+    async fn report(
+        &self,
+        known: &mut Known,
+        incidents: &[Facts],
+    ) -> Result<Option<Planned>, StoreError> {
         let rules = &self.task.deps.rules;
         let mut act = Act::default();
         let room = self.room(known, &mut act).await?;
-        let area = room.or_else(|| decide::village_in(&self.message.text, &rules.areas)).unwrap_or_else(|| rules.default_area.clone());
+        let area = room
+            .or_else(|| decide::village_in(&self.message.text, &rules.areas))
+            .unwrap_or_else(|| rules.default_area.clone());
         let mut kind = Kind::Recorded;
         let mut first = None;
         for (number, facts) in incidents.iter().enumerate() {
             let (report, clipped) = decide::report(self.message, self.person);
             let near = known.recent_open(&area, NEAR).await?;
-            let same = near.into_iter().find(|case| decide::same_event(facts, &report, case, rules.join, self.now));
+            let same = near
+                .into_iter()
+                .find(|case| decide::same_event(facts, &report, case, rules.join, self.now));
             let case = match same {
                 Some(mut case) => {
                     act.expects.push(Expect::Incident(case.id, case.version));
@@ -683,9 +952,19 @@ impl Doing<'_> {
                 None => {
                     let id = IncidentId(self.task.deps.store.incident_ids(1).start);
                     act.expects.push(Expect::Incident(id, 0));
-                    let mut case = decide::open(id, area.clone(), facts.clone(), report, clipped, self.now, &rules.private_kinds);
+                    let mut case = decide::open(
+                        id,
+                        area.clone(),
+                        facts.clone(),
+                        report,
+                        clipped,
+                        self.now,
+                        &rules.private_kinds,
+                    );
                     // Only one question, and only about the first thing told.
-                    case.asked = (number == 0).then(|| decide::missing(facts, &self.message.attachments)).flatten();
+                    case.asked = (number == 0)
+                        .then(|| decide::missing(facts, &self.message.attachments))
+                        .flatten();
                     case
                 }
             };
@@ -698,13 +977,34 @@ impl Doing<'_> {
                 better_private,
                 people: decide::people(&case),
             });
-            let asks = case.asked.filter(|_| !better_private && matches!(kind, Kind::Recorded));
+            let asks = case
+                .asked
+                .filter(|_| !better_private && matches!(kind, Kind::Recorded));
             if let (Some(missing), Some(person)) = (asks, self.person) {
-                let question = Question { incident: case.id, missing, asked_at: self.now };
-                act.writes.push(Write::Question(self.message.room.clone(), person, Some(question)));
+                let question = Question {
+                    incident: case.id,
+                    missing,
+                    asked_at: self.now,
+                };
+                act.writes.push(Write::Question(
+                    self.message.room.clone(),
+                    person,
+                    Some(question),
+                ));
             }
-            let body = Body::Receipt { incident: case.id, reply_to: Some(self.message.id.clone()), text: words, asks };
-            let delivery = self.task.delivery(self.message.room.clone(), self.message.thread.clone(), Lane::Reply, body, self.now);
+            let body = Body::Receipt {
+                incident: case.id,
+                reply_to: Some(self.message.id.clone()),
+                text: words,
+                asks,
+            };
+            let delivery = self.task.delivery(
+                self.message.room.clone(),
+                self.message.thread.clone(),
+                Lane::Reply,
+                body,
+                self.now,
+            );
             act.writes.push(delivery);
             first.get_or_insert(case.id);
             let case = Write::Incident(Box::new(case));
@@ -719,26 +1019,45 @@ impl Doing<'_> {
             act.writes.push(Write::Seen(key, first));
         }
         let person = self.identity(&mut act);
-        Ok(Some(Planned { person, ..self.planned(act, kind) }))
+        Ok(Some(Planned {
+            person,
+            ..self.planned(act, kind)
+        }))
     }
 
     /// The area of the room. A group that nobody told us of gets its row here.
     async fn room(&self, known: &mut Known, act: &mut Act) -> Result<Option<AreaId>, StoreError> {
         let id = &self.message.room;
         if let Some(room) = known.room(id).await? {
-            if room.state == RoomState::Active && (room.kind == RoomKind::Private || self.message.room_title.is_empty() || room.title == self.message.room_title) {
+            if room.state == RoomState::Active
+                && (room.kind == RoomKind::Private
+                    || self.message.room_title.is_empty()
+                    || room.title == self.message.room_title)
+            {
                 return Ok(room.area);
             }
             let area = room.area.clone();
-            let title = if self.message.room_title.is_empty() { room.title } else { self.message.room_title.clone() };
-            act.writes.push(Write::Room(Box::new(Room { state: RoomState::Active, title, ..room })));
+            let title = if self.message.room_title.is_empty() {
+                room.title
+            } else {
+                self.message.room_title.clone()
+            };
+            act.writes.push(Write::Room(Box::new(Room {
+                state: RoomState::Active,
+                title,
+                ..room
+            })));
             return Ok(area);
         }
         let area = self.task.deps.rules.bindings.get(id).cloned();
         act.writes.push(Write::Room(Box::new(Room {
             id: id.clone(),
             kind: self.message.room_kind,
-            title: if self.private { String::new() } else { self.message.room_title.clone() },
+            title: if self.private {
+                String::new()
+            } else {
+                self.message.room_title.clone()
+            },
             area: area.clone(),
             state: RoomState::Active,
             sees_all: None,
@@ -750,16 +1069,32 @@ impl Doing<'_> {
     /// Puts the sender into the vault, once.
     fn identity(&self, act: &mut Act) -> Option<PersonKey> {
         let person = self.person?;
-        let Sender::Person { native, name } = &self.message.sender else { return None };
+        let Sender::Person { native, name } = &self.message.sender else {
+            return None;
+        };
         if !self.task.people.contains(&person) {
             let account = self.message.room.account.clone();
-            act.writes.push(Write::Identity(person, Identity { account, native: native.clone(), name: name.clone() }));
+            act.writes.push(Write::Identity(
+                person,
+                Identity {
+                    account,
+                    native: native.clone(),
+                    name: name.clone(),
+                },
+            ));
         }
         Some(person)
     }
 
-    async fn detail(&self, _known: &mut Known, target: Target, facts: Option<&Facts>) -> Result<Option<Planned>, StoreError> {
-        let Target { mut case, question, .. } = target;
+    async fn detail(
+        &self,
+        _known: &mut Known,
+        target: Target,
+        facts: Option<&Facts>,
+    ) -> Result<Option<Planned>, StoreError> {
+        let Target {
+            mut case, question, ..
+        } = target;
         if !case.status.is_open() {
             return Ok(Some(self.answer(receipt::already_closed(case.id))));
         }
@@ -768,21 +1103,34 @@ impl Doing<'_> {
         act.expects.push(Expect::Incident(id, case.version));
         let (report, _) = decide::report(self.message, self.person);
         // Only the one who was asked answers; a neighbour's words are an addition.
-        let asked = question.filter(|_| self.person.is_some() && case.first().reporter == self.person);
+        let asked =
+            question.filter(|_| self.person.is_some() && case.first().reporter == self.person);
         decide::detail(&mut case, facts, report, asked, self.now);
         if let Some(person) = self.person {
-            act.writes.push(Write::Question(self.message.room.clone(), person, None));
+            act.writes
+                .push(Write::Question(self.message.room.clone(), person, None));
         }
         act.writes.push(Write::Incident(Box::new(case)));
         act.writes.push(Write::Seen(key_of(self.message), Some(id)));
         act.writes.push(self.say(receipt::detail_added(id)));
         let person = self.identity(&mut act);
-        Ok(Some(Planned { person, ..self.planned(act, Kind::Amended) }))
+        Ok(Some(Planned {
+            person,
+            ..self.planned(act, Kind::Amended)
+        }))
     }
 
-    async fn withdraw(&self, _known: &mut Known, mut case: Incident) -> Result<Option<Planned>, StoreError> {
+    async fn withdraw(
+        &self,
+        _known: &mut Known,
+        mut case: Incident,
+    ) -> Result<Option<Planned>, StoreError> {
         let id = case.id;
-        let own = self.person.is_some() && case.reports.iter().any(|report| report.reporter == self.person);
+        let own = self.person.is_some()
+            && case
+                .reports
+                .iter()
+                .any(|report| report.reporter == self.person);
         if !own {
             return Ok(Some(self.answer(receipt::not_yours())));
         }
@@ -795,21 +1143,30 @@ impl Doing<'_> {
         let mut act = Act::default();
         act.expects.push(Expect::Incident(id, case.version));
         // Others told of it too: one who takes the words back does not take back theirs.
-        let alone = case.reports.iter().all(|report| report.reporter == self.person) && case.more_reports == 0;
+        let alone = case
+            .reports
+            .iter()
+            .all(|report| report.reporter == self.person)
+            && case.more_reports == 0;
         if alone {
             case.status = Status::Withdrawn;
         }
         case.note(self.now, EventKind::Withdrawn);
         case.version += 1;
         if let Some(person) = self.person {
-            act.writes.push(Write::Question(self.message.room.clone(), person, None));
+            act.writes
+                .push(Write::Question(self.message.room.clone(), person, None));
         }
         act.writes.push(Write::Incident(Box::new(case)));
         act.writes.push(self.say(receipt::withdrawn(id)));
         Ok(Some(self.planned(act, Kind::Withdrawn)))
     }
 
-    async fn command(&self, known: &mut Known, command: &Command) -> Result<Option<Planned>, StoreError> {
+    async fn command(
+        &self,
+        known: &mut Known,
+        command: &Command,
+    ) -> Result<Option<Planned>, StoreError> {
         match command.name {
             CommandName::TroGiup => Ok(Some(self.answer(notice::help(self.private)))),
             CommandName::Start => match &self.message.sender {
@@ -822,12 +1179,18 @@ impl Doing<'_> {
             },
             CommandName::Rut | CommandName::Xoa => {
                 let Some(id) = IncidentId::parse(&command.rest) else {
-                    return Ok(Some(self.answer(receipt::which_code(command.name.as_str()))));
+                    return Ok(Some(
+                        self.answer(receipt::which_code(command.name.as_str())),
+                    ));
                 };
                 let Some(case) = known.incident(id).await? else {
                     return Ok(Some(self.answer(receipt::not_yours())));
                 };
-                if command.name == CommandName::Rut { self.withdraw(known, case).await } else { Ok(Some(self.erase(case))) }
+                if command.name == CommandName::Rut {
+                    self.withdraw(known, case).await
+                } else {
+                    Ok(Some(self.erase(case)))
+                }
             }
             CommandName::CuaToi => self.own_cases().await.map(Some),
             CommandName::Bao => Ok(Some(self.ask_detail())),
@@ -865,7 +1228,10 @@ impl Doing<'_> {
         case.version += 1;
         let act = Act {
             expects: vec![Expect::Incident(id, version)],
-            writes: vec![Write::Incident(Box::new(case)), self.say(receipt::erased(id))],
+            writes: vec![
+                Write::Incident(Box::new(case)),
+                self.say(receipt::erased(id)),
+            ],
         };
         self.planned(act, Kind::Amended)
     }
@@ -874,11 +1240,20 @@ impl Doing<'_> {
         if !self.private {
             return Ok(self.answer(receipt::only_in_private()));
         }
-        let query = IncidentQuery { from: Some(self.now - TimeDelta::days(OWN_DAYS)), ..IncidentQuery::default() };
+        let query = IncidentQuery {
+            from: Some(self.now - TimeDelta::days(OWN_DAYS)),
+            ..IncidentQuery::default()
+        };
         let cases = self.task.deps.store.incidents(&query).await?;
         let own: Vec<_> = cases
             .iter()
-            .filter(|case| self.person.is_some() && case.reports.iter().any(|report| report.reporter == self.person))
+            .filter(|case| {
+                self.person.is_some()
+                    && case
+                        .reports
+                        .iter()
+                        .any(|report| report.reporter == self.person)
+            })
             .map(|case| (case.id, case.status.clone()))
             .take(30)
             .collect();
@@ -888,17 +1263,25 @@ impl Doing<'_> {
 
 /// An edit has no key of its own: the message was seen before, and the version guards against repeats.
 fn without_key(mut plan: Planned) -> Planned {
-    plan.act.expects.retain(|expect| !matches!(expect, Expect::Unseen(_)));
+    plan.act
+        .expects
+        .retain(|expect| !matches!(expect, Expect::Unseen(_)));
     plan
 }
 
 fn key_of(message: &Message) -> MessageKey {
-    MessageKey { room: message.room.clone(), message: message.id.clone() }
+    MessageKey {
+        room: message.room.clone(),
+        message: message.id.clone(),
+    }
 }
 
 fn album_key(message: &Message) -> Option<MessageKey> {
     let album = message.album.as_ref()?;
-    Some(MessageKey { room: message.room.clone(), message: MessageId(format!("album:{album}").into()) })
+    Some(MessageKey {
+        room: message.room.clone(),
+        message: MessageId(format!("album:{album}").into()),
+    })
 }
 
 /// The item of an album that carries the words goes before the others, so that they find its case.

@@ -168,8 +168,16 @@ impl<'a> Page<'a> {
     /// The phrases that start in the sixteen tokens before a token, at it, or shortly after it.
     pub fn hits_near(&self, at: usize) -> &[Hit] {
         let last = self.starts.len().saturating_sub(1);
-        let from = self.starts.get(at.saturating_sub(REACH).min(last)).copied().unwrap_or(0);
-        let to = self.starts.get((at + 6).min(last)).copied().unwrap_or(self.hits.len());
+        let from = self
+            .starts
+            .get(at.saturating_sub(REACH).min(last))
+            .copied()
+            .unwrap_or(0);
+        let to = self
+            .starts
+            .get((at + 6).min(last))
+            .copied()
+            .unwrap_or(self.hits.len());
         self.hits.get(from..to).unwrap_or(&[])
     }
 
@@ -246,7 +254,9 @@ impl<'a> Page<'a> {
 
     /// The word before says that a number plate follows.
     pub fn word_before_is_plate(&self, at: usize) -> bool {
-        self.hits_near(at).iter().any(|hit| hit.to == at && hit.what == What::PlateWord)
+        self.hits_near(at)
+            .iter()
+            .any(|hit| hit.to == at && hit.what == What::PlateWord)
     }
 
     fn state(&self, state: State) -> Option<Hit> {

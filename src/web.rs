@@ -79,24 +79,44 @@ async fn health(State(web): State<Arc<Web>>) -> Response {
     match tokio::time::timeout(HEALTH_LIMIT, web.store.health()).await {
         Ok(Ok(())) => (StatusCode::OK, "ok\n").into_response(),
         Ok(Err(error)) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n").into_response(),
+        Err(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the store does not answer\n",
+        )
+            .into_response(),
     }
 }
 
 async fn scrape(State(web): State<Arc<Web>>) -> Response {
     let backlog = web.store.backlog().await.unwrap_or_default();
     let text = web.metrics.encode(&backlog);
-    ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response()
+    (
+        [(
+            header::CONTENT_TYPE,
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        )],
+        text,
+    )
+        .into_response()
 }
 
 /// A platform calls: checked over the raw bytes, recorded, and only then answered.
-async fn hook(State(web): State<Arc<Web>>, Path(account): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
-    let channel = AccountName::parse(&account).ok().and_then(|name| web.channels.get(&name));
+async fn hook(
+    State(web): State<Arc<Web>>,
+    Path(account): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let channel = AccountName::parse(&account)
+        .ok()
+        .and_then(|name| web.channels.get(&name));
     let Some(channel) = channel else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    let headers: Vec<(String, Vec<u8>)> =
-        headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect();
+    let headers: Vec<(String, Vec<u8>)> = headers
+        .iter()
+        .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
+        .collect();
     match channel.parse_hook(&headers, &body) {
         Ok(inbound) => match web.intake.submit(inbound).await {
             Ok(()) => StatusCode::OK.into_response(),
@@ -131,7 +151,11 @@ impl Web {
 }
 
 /// Rows as JSON lines, page by page, so that a million of them need no memory.
-async fn export_rows(State(web): State<Arc<Web>>, Path(what): Path<String>, headers: HeaderMap) -> Response {
+async fn export_rows(
+    State(web): State<Arc<Web>>,
+    Path(what): Path<String>,
+    headers: HeaderMap,
+) -> Response {
     if !web.admits(&headers) {
         return StatusCode::UNAUTHORIZED.into_response();
     }
@@ -142,7 +166,9 @@ async fn export_rows(State(web): State<Arc<Web>>, Path(what): Path<String>, head
     let pages = stream::try_unfold(Some(Cursor::default()), move |cursor| {
         let store = Arc::clone(&store);
         async move {
-            let Some(cursor) = cursor else { return Ok::<_, crate::store::StoreError>(None) };
+            let Some(cursor) = cursor else {
+                return Ok::<_, crate::store::StoreError>(None);
+            };
             let (rows, next) = export::page(&*store, what, &cursor, EXPORT_PAGE).await?;
             let mut lines = String::new();
             for row in rows {
@@ -152,7 +178,11 @@ async fn export_rows(State(web): State<Arc<Web>>, Path(what): Path<String>, head
             Ok(Some((lines, next)))
         }
     });
-    ([(header::CONTENT_TYPE, "application/jsonl; charset=utf-8")], Body::from_stream(pages)).into_response()
+    (
+        [(header::CONTENT_TYPE, "application/jsonl; charset=utf-8")],
+        Body::from_stream(pages),
+    )
+        .into_response()
 }
 
 /// A consistent copy, written beside the records first: a slow reader must not hold the store up.
@@ -169,8 +199,15 @@ async fn backup(State(web): State<Arc<Web>>, headers: HeaderMap) -> Response {
     let (file, open) = match copied.await {
         Ok(copied) => copied,
         Err(error) => {
-            warn!(error = format!("{error:#}"), "a backup could not be written");
-            return (StatusCode::INTERNAL_SERVER_ERROR, "the backup could not be written; see the log\n").into_response();
+            warn!(
+                error = format!("{error:#}"),
+                "a backup could not be written"
+            );
+            return (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "the backup could not be written; see the log\n",
+            )
+                .into_response();
         }
     };
     let chunks = stream::try_unfold((file, open), |(file, mut open)| async move {

@@ -44,11 +44,20 @@ struct Scene {
 
 impl Scene {
     async fn new() -> Self {
-        let options = Options { token: TOKEN.to_owned(), ..Options::default() };
-        let town = Telegram::start(([127, 0, 0, 1], 0).into(), options).await.unwrap();
+        let options = Options {
+            token: TOKEN.to_owned(),
+            ..Options::default()
+        };
+        let town = Telegram::start(([127, 0, 0, 1], 0).into(), options)
+            .await
+            .unwrap();
         let home = tempfile::tempdir().unwrap();
-        let groups: Vec<Chat> = (0..3).map(|n| town.add_supergroup(&format!("Tổ {n}"))).collect();
-        let residents = (0..5).map(|n| town.add_person(&format!("Người {n}"))).collect();
+        let groups: Vec<Chat> = (0..3)
+            .map(|n| town.add_supergroup(&format!("Tổ {n}")))
+            .collect();
+        let residents = (0..5)
+            .map(|n| town.add_person(&format!("Người {n}")))
+            .collect();
         let officer = town.add_person("Hà");
         let desk = town.start_private(officer);
         let mut config = format!(
@@ -84,7 +93,10 @@ impl Scene {
             scene.town.promote_bot(*chat);
         }
         let mut child = scene.serve();
-        assert!(scene.town.wait_confirmed(Duration::from_secs(30)).await, "the first run took nothing");
+        assert!(
+            scene.town.wait_confirmed(Duration::from_secs(30)).await,
+            "the first run took nothing"
+        );
         stop(&mut child);
         let mut scene = scene;
         scene.updates = scene.town.confirmed_updates();
@@ -93,7 +105,10 @@ impl Scene {
 
     fn keng(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_keng"));
-        command.current_dir(self.home.path()).env("KENG_TEST_TOKEN", TOKEN).stdin(Stdio::null());
+        command
+            .current_dir(self.home.path())
+            .env("KENG_TEST_TOKEN", TOKEN)
+            .stdin(Stdio::null());
         command
     }
 
@@ -102,25 +117,53 @@ impl Scene {
     }
 
     fn serve(&self) -> Child {
-        let log = std::fs::File::options().create(true).append(true).open(self.log()).unwrap();
-        self.keng().args(["serve", "--config", "ward.toml"]).stdout(Stdio::null()).stderr(log).spawn().unwrap()
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.log())
+            .unwrap();
+        self.keng()
+            .args(["serve", "--config", "ward.toml"])
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap()
     }
 
     fn ask(&self, args: &[&str]) -> String {
-        let output = self.keng().args(args).args(["--config", "ward.toml"]).output().unwrap();
+        let output = self
+            .keng()
+            .args(args)
+            .args(["--config", "ward.toml"])
+            .output()
+            .unwrap();
         let error = String::from_utf8_lossy(&output.stderr);
         let text = String::from_utf8(output.stdout).unwrap();
-        assert!(output.status.success(), "keng {args:?}: {error}\n{text}\nlog: {}", self.log_tail());
+        assert!(
+            output.status.success(),
+            "keng {args:?}: {error}\n{text}\nlog: {}",
+            self.log_tail()
+        );
         text
     }
 
     fn log_tail(&self) -> String {
         let log = std::fs::read_to_string(self.log()).unwrap_or_default();
-        log.lines().rev().take(20).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n")
+        log.lines()
+            .rev()
+            .take(20)
+            .collect::<Vec<_>>()
+            .into_iter()
+            .rev()
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 
     fn export(&self, what: &str) -> Vec<Value> {
-        self.ask(&["export", what]).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        self.ask(&["export", what])
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     }
 
     /// One thing happens in the ward.
@@ -135,7 +178,11 @@ impl Scene {
                 self.tagged.push((number, chat.id, message));
             }
             _ => {
-                self.town.say(person, chat, &format!("chuyện phiếm thứ {number}, ai đi chợ không"));
+                self.town.say(
+                    person,
+                    chat,
+                    &format!("chuyện phiếm thứ {number}, ai đi chợ không"),
+                );
             }
         }
         self.updates += 1;
@@ -143,8 +190,12 @@ impl Scene {
 
     /// The officer drafts an alert and confirms it by its button, if the program lives long enough to show one.
     async fn alert(&mut self) {
-        let words = format!("Cảnh báo số {}: có kẻ giả danh công an gọi điện.", self.updates);
-        self.town.say(self.officer, self.desk, &format!("/canhbao {words}"));
+        let words = format!(
+            "Cảnh báo số {}: có kẻ giả danh công an gọi điện.",
+            self.updates
+        );
+        self.town
+            .say(self.officer, self.desk, &format!("/canhbao {words}"));
         self.updates += 1;
         let preview = self
             .town
@@ -156,7 +207,11 @@ impl Scene {
             .await;
         if let Some(preview) = preview {
             let data = preview.button("Gửi").unwrap().to_owned();
-            if self.town.press(self.officer, self.desk, preview.message_id, &data).is_some() {
+            if self
+                .town
+                .press(self.officer, self.desk, preview.message_id, &data)
+                .is_some()
+            {
                 self.updates += 1;
                 self.alerts.push(words);
             }
@@ -170,7 +225,11 @@ impl Scene {
             for report in incident["reports"].as_array().unwrap() {
                 let key = (
                     report["room"].as_str().unwrap().parse::<i64>().unwrap(),
-                    report["message_id"].as_str().unwrap().parse::<i64>().unwrap(),
+                    report["message_id"]
+                        .as_str()
+                        .unwrap()
+                        .parse::<i64>()
+                        .unwrap(),
                 );
                 let twice = recorded.insert(key, incident["code"].as_str().unwrap().to_owned());
                 assert!(twice.is_none(), "message {key:?} was recorded twice");
@@ -195,11 +254,18 @@ fn stop(child: &mut Child) {
     let started = Instant::now();
     let status = child.wait().unwrap();
     assert!(status.success(), "a clean stop ended with {status}");
-    assert!(started.elapsed() < Duration::from_secs(11), "a clean stop took {:?}", started.elapsed());
+    assert!(
+        started.elapsed() < Duration::from_secs(11),
+        "a clean stop took {:?}",
+        started.elapsed()
+    );
 }
 
 fn cycles() -> u64 {
-    std::env::var("KENG_KILLS").ok().and_then(|number| number.parse().ok()).unwrap_or(20)
+    std::env::var("KENG_KILLS")
+        .ok()
+        .and_then(|number| number.parse().ok())
+        .unwrap_or(20)
 }
 
 async fn kill_again_and_again(from_ms: u64, to_ms: u64, kills: u64) {
@@ -207,7 +273,8 @@ async fn kill_again_and_again(from_ms: u64, to_ms: u64, kills: u64) {
     let mut in_flight_at_kills = 0;
     for cycle in 0..kills {
         let mut child = scene.serve();
-        let life = Duration::from_millis(from_ms + scene.dice.below((to_ms - from_ms) as usize) as u64);
+        let life =
+            Duration::from_millis(from_ms + scene.dice.below((to_ms - from_ms) as usize) as u64);
         let end = Instant::now() + life;
         let mut alerted = false;
         while Instant::now() < end {
@@ -250,7 +317,11 @@ async fn kill_again_and_again(from_ms: u64, to_ms: u64, kills: u64) {
     stop(&mut child);
     scene.ask(&["verify"]);
     let recorded = scene.check_records();
-    assert_eq!(recorded.len(), scene.tagged.len(), "every tagged message is recorded once");
+    assert_eq!(
+        recorded.len(),
+        scene.tagged.len(),
+        "every tagged message is recorded once"
+    );
 
     let mut words: BTreeMap<i64, Vec<String>> = BTreeMap::new();
     for sent in scene.town.all_sent() {
@@ -262,7 +333,10 @@ async fn kill_again_and_again(from_ms: u64, to_ms: u64, kills: u64) {
             .get(chat)
             .into_iter()
             .flatten()
-            .filter(|text| text.split(|c: char| !c.is_alphanumeric()).any(|word| word == code))
+            .filter(|text| {
+                text.split(|c: char| !c.is_alphanumeric())
+                    .any(|word| word == code)
+            })
             .count();
         match told {
             0 => missing.push((*chat, *message)),
@@ -282,8 +356,17 @@ async fn kill_again_and_again(from_ms: u64, to_ms: u64, kills: u64) {
     let mut twice = 0;
     for alert in &scene.alerts {
         for chat in &scene.groups {
-            let seen = words.get(&chat.id).into_iter().flatten().filter(|text| text.contains(alert)).count();
-            assert!(seen > 0 || unknown > 0, "the room {} never heard: {alert}", chat.id);
+            let seen = words
+                .get(&chat.id)
+                .into_iter()
+                .flatten()
+                .filter(|text| text.contains(alert))
+                .count();
+            assert!(
+                seen > 0 || unknown > 0,
+                "the room {} never heard: {alert}",
+                chat.id
+            );
             twice += seen.saturating_sub(1);
         }
     }
@@ -297,7 +380,10 @@ async fn kill_again_and_again(from_ms: u64, to_ms: u64, kills: u64) {
         deliveries.len(),
     );
     assert!(missing.is_empty(), "no receipt for {missing:?}");
-    assert!(again <= in_flight_at_kills as usize, "{again} receipts came again");
+    assert!(
+        again <= in_flight_at_kills as usize,
+        "{again} receipts came again"
+    );
     assert_no_chatter(scene.home.path());
 }
 
@@ -310,7 +396,11 @@ fn assert_no_chatter(dir: &Path) {
         } else {
             let bytes = std::fs::read(&path).unwrap();
             let found = memchr::memmem::find(&bytes, "chuyện phiếm".as_bytes());
-            assert!(found.is_none(), "untagged words stand in {}", path.display());
+            assert!(
+                found.is_none(),
+                "untagged words stand in {}",
+                path.display()
+            );
         }
     }
 }

@@ -67,7 +67,10 @@ pub(super) fn run(options: Options) -> anyhow::Result<ExitCode> {
 
 async fn play(options: Options) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
-    let home = tempfile::Builder::new().prefix("keng-demo-").tempdir().context("making a directory for the store")?;
+    let home = tempfile::Builder::new()
+        .prefix("keng-demo-")
+        .tempdir()
+        .context("making a directory for the store")?;
     let ward = Ward::build().await?;
     let config = crate::config::parse(&ward.config(home.path()), "the demo's config", &|name| {
         (name == "KENG_DEMO_TOKEN").then(|| ward.town.token().to_owned())
@@ -80,15 +83,22 @@ async fn play(options: Options) -> anyhow::Result<ExitCode> {
         ward.town.join_bot(*chat);
         ward.town.promote_bot(*chat);
     }
-    let pace = if options.once { Duration::from_millis(40) } else { Duration::from_millis(900) };
+    let pace = if options.once {
+        Duration::from_millis(40)
+    } else {
+        Duration::from_millis(900)
+    };
     let mut said = Said::default();
     let mut folk = Folk::new(1);
     let acts = async {
         ward.act(&mut folk, &mut said, pace, 36).await?;
         let mut digests = ward.alert_and_digest().await?;
-        while !options.once {
-            ward.act(&mut folk, &mut said, pace, 60).await?;
-            digests += ward.digest().await?;
+        if !options.once {
+            // Goes on until Ctrl-C.
+            loop {
+                ward.act(&mut folk, &mut said, pace, 60).await?;
+                digests += ward.digest().await?;
+            }
         }
         Ok::<usize, anyhow::Error>(digests)
     };
@@ -96,7 +106,9 @@ async fn play(options: Options) -> anyhow::Result<ExitCode> {
         ended = acts => ended?,
         _ = tokio::signal::ctrl_c() => 0,
     };
-    let receipts = ward.receipts(&said, app.store().as_ref(), options.once).await?;
+    let receipts = ward
+        .receipts(&said, app.store().as_ref(), options.once)
+        .await?;
     let incidents = all_incidents(app.store().as_ref()).await?;
     app.stop().await?;
     if let Some(path) = &options.record {
@@ -109,14 +121,28 @@ async fn play(options: Options) -> anyhow::Result<ExitCode> {
         .flat_map(|incident| &incident.reports)
         .map(|report| (report.room.native.to_string(), report.message.to_string()))
         .collect();
-    let wanted: BTreeSet<(String, String)> =
-        said.tagged.iter().map(|(chat, id)| (chat.id.to_string(), id.to_string())).collect();
+    let wanted: BTreeSet<(String, String)> = said
+        .tagged
+        .iter()
+        .map(|(chat, id)| (chat.id.to_string(), id.to_string()))
+        .collect();
     let alerted = ward
         .groups
         .iter()
-        .filter(|(chat, _)| ward.town.sent(*chat).iter().filter(|sent| sent.text.contains(ALERT)).count() == 1)
+        .filter(|(chat, _)| {
+            ward.town
+                .sent(*chat)
+                .iter()
+                .filter(|sent| sent.text.contains(ALERT))
+                .count()
+                == 1
+        })
         .count();
-    let untagged_stored = said.untagged.iter().filter(|text| stored_in(&store_dir, text)).count();
+    let untagged_stored = said
+        .untagged
+        .iter()
+        .filter(|text| stored_in(&store_dir, text))
+        .count();
     let holds = recorded == wanted
         && receipts == said.tagged.len()
         && untagged_stored == 0
@@ -136,25 +162,51 @@ async fn play(options: Options) -> anyhow::Result<ExitCode> {
         transcript.abort();
         println!("\n— Tổng kết, đếm từ những gì máy mô phỏng nhận được và kho lưu đang giữ —");
         println!("tin nhắn trong nhóm      {}", summary["messages"]);
-        println!("  có thẻ, đã ghi nhận    {} / {}", recorded.len(), said.tagged.len());
-        println!("  có biên nhận           {receipts} / {}", said.tagged.len());
+        println!(
+            "  có thẻ, đã ghi nhận    {} / {}",
+            recorded.len(),
+            said.tagged.len()
+        );
+        println!(
+            "  có biên nhận           {receipts} / {}",
+            said.tagged.len()
+        );
         println!("  không thẻ, bị lưu      {untagged_stored}");
         println!("nhóm nhận được cảnh báo  {alerted} / {}", ward.groups.len());
         println!("bản tổng hợp             {digests}");
-        println!("{}", if holds { "Mọi thứ khớp." } else { "KHÔNG KHỚP: xem lại các con số trên." });
+        println!(
+            "{}",
+            if holds {
+                "Mọi thứ khớp."
+            } else {
+                "KHÔNG KHỚP: xem lại các con số trên."
+            }
+        );
     } else {
         println!("{summary}");
     }
-    Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if holds {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 impl Ward {
     async fn build() -> anyhow::Result<Self> {
         let address = ([127, 0, 0, 1], 0).into();
-        let town = Telegram::start(address, Town::default()).await.context("starting the simulated Telegram")?;
+        let town = Telegram::start(address, Town::default())
+            .await
+            .context("starting the simulated Telegram")?;
         let groups = vec![
-            (town.add_supergroup("Thôn Tân Trúc Tùng – bà con mình"), "06862/tan-truc-tung"),
-            (town.add_supergroup("Tổ 3 Tân Trúc Tùng"), "06862/tan-truc-tung"),
+            (
+                town.add_supergroup("Thôn Tân Trúc Tùng – bà con mình"),
+                "06862/tan-truc-tung",
+            ),
+            (
+                town.add_supergroup("Tổ 3 Tân Trúc Tùng"),
+                "06862/tan-truc-tung",
+            ),
             (town.add_group("Hội nhóm thôn Hạ"), "06862/thon-ha"),
         ];
         let mut folk = Folk::new(7);
@@ -186,19 +238,28 @@ impl Ward {
             self.head.0.id
         );
         for (chat, area) in &self.groups {
-            text.push_str(&format!("[[room]]\naccount = \"tg1\"\nnative = \"{}\"\narea = \"{area}\"\n", chat.id));
+            text.push_str(&format!(
+                "[[room]]\naccount = \"tg1\"\nnative = \"{}\"\narea = \"{area}\"\n",
+                chat.id
+            ));
         }
         text
     }
 
     /// Residents write, one message after another: about one in three with a tag.
-    async fn act(&self, folk: &mut Folk, said: &mut Said, pace: Duration, count: usize) -> anyhow::Result<()> {
+    async fn act(
+        &self,
+        folk: &mut Folk,
+        said: &mut Said,
+        pace: Duration,
+        count: usize,
+    ) -> anyhow::Result<()> {
         for turn in 0..count {
             let (chat, _) = self.groups[folk.below(self.groups.len())];
             let person = self.residents[folk.below(self.residents.len())];
             if turn % 3 == 1 {
                 let report = folk.report();
-                let id = self.town.say(person, chat, &report.text);
+                let id = self.town.say(person, chat, report.text);
                 said.tagged.push((chat, id));
             } else {
                 let text = folk.chatter();
@@ -221,18 +282,30 @@ impl Ward {
         let preview = self
             .town
             .wait(PATIENCE, || {
-                self.town.sent(desk).into_iter().skip(before).find(|sent| sent.button("Gửi").is_some())
+                self.town
+                    .sent(desk)
+                    .into_iter()
+                    .skip(before)
+                    .find(|sent| sent.button("Gửi").is_some())
             })
             .await
             .context("the officer saw no preview of the alert")?;
-        let data = preview.button("Gửi").context("the preview has no button to send")?.to_owned();
+        let data = preview
+            .button("Gửi")
+            .context("the preview has no button to send")?
+            .to_owned();
         self.town.press(officer, desk, preview.message_id, &data);
         let all = self
             .town
             .wait(PATIENCE, || {
                 self.groups
                     .iter()
-                    .all(|(chat, _)| self.town.sent(*chat).iter().any(|sent| sent.text.contains(ALERT)))
+                    .all(|(chat, _)| {
+                        self.town
+                            .sent(*chat)
+                            .iter()
+                            .any(|sent| sent.text.contains(ALERT))
+                    })
                     .then_some(())
             })
             .await;
@@ -247,7 +320,11 @@ impl Ward {
         let digest = self
             .town
             .wait(PATIENCE, || {
-                self.town.sent(chat).into_iter().skip(before).find(|sent| sent.text.contains("thôn Tân Trúc Tùng"))
+                self.town
+                    .sent(chat)
+                    .into_iter()
+                    .skip(before)
+                    .find(|sent| sent.text.contains("thôn Tân Trúc Tùng"))
             })
             .await;
         Ok(usize::from(digest.is_some()))
@@ -259,7 +336,11 @@ impl Ward {
         let mut codes = Vec::new();
         for incident in all_incidents(store).await? {
             for report in &incident.reports {
-                codes.push((report.room.native.to_string(), report.message.to_string(), incident.id.to_string()));
+                codes.push((
+                    report.room.native.to_string(),
+                    report.message.to_string(),
+                    incident.id.to_string(),
+                ));
             }
         }
         let told = || {
@@ -276,7 +357,9 @@ impl Ward {
                 .count()
         };
         if wait {
-            self.town.wait(PATIENCE, || (told() == said.tagged.len()).then_some(())).await;
+            self.town
+                .wait(PATIENCE, || (told() == said.tagged.len()).then_some(()))
+                .await;
         }
         Ok(told())
     }
@@ -297,7 +380,8 @@ impl Ward {
 
     /// Every call with its answer, and every update, for judges that nobody here wrote.
     fn record(&self, path: &Path) -> anyhow::Result<()> {
-        let file = std::fs::File::create(path).with_context(|| format!("creating {}", path.display()))?;
+        let file =
+            std::fs::File::create(path).with_context(|| format!("creating {}", path.display()))?;
         let mut out = std::io::BufWriter::new(file);
         for call in self.town.calls() {
             let line = json!({
@@ -338,12 +422,15 @@ async fn all_incidents(store: &dyn Store) -> anyhow::Result<Vec<Incident>> {
 }
 
 fn has_word(text: &str, word: &str) -> bool {
-    text.split(|c: char| !c.is_alphanumeric()).any(|part| part == word)
+    text.split(|c: char| !c.is_alphanumeric())
+        .any(|part| part == word)
 }
 
 /// Whether the words stand anywhere in the files of the store.
 fn stored_in(dir: &Path, words: &str) -> bool {
-    let Ok(entries) = std::fs::read_dir(dir) else { return false };
+    let Ok(entries) = std::fs::read_dir(dir) else {
+        return false;
+    };
     entries.flatten().any(|entry| {
         let path = entry.path();
         if path.is_dir() {

@@ -20,11 +20,24 @@ const MAX_SHEET_ROWS: u32 = 1_048_576;
 /// Where rows go.
 enum Sheet<'a> {
     Lines(Box<dyn Write + 'a>),
-    Csv { out: csv::Writer<Box<dyn Write + 'a>>, columns: Vec<String> },
-    Xlsx { book: Box<rust_xlsxwriter::Workbook>, path: &'a Path, columns: Vec<String>, row: u32 },
+    Csv {
+        out: Box<csv::Writer<Box<dyn Write + 'a>>>,
+        columns: Vec<String>,
+    },
+    Xlsx {
+        book: Box<rust_xlsxwriter::Workbook>,
+        path: &'a Path,
+        columns: Vec<String>,
+        row: u32,
+    },
 }
 
-pub(super) fn run(config: &Path, what: What, format: Format, output: Option<&Path>) -> anyhow::Result<ExitCode> {
+pub(super) fn run(
+    config: &Path,
+    what: What,
+    format: Format,
+    output: Option<&Path>,
+) -> anyhow::Result<ExitCode> {
     let config = crate::config::load(config)?;
     let mut sheet = Sheet::open(format, output)?;
     super::serve::runtime()?.block_on(async {
@@ -40,9 +53,12 @@ pub(super) fn run(config: &Path, what: What, format: Format, output: Option<&Pat
                 Ok(())
             }
             keep::Access::Running(server) => {
-                let mut lines = server.lines(&format!("api/export/{}", what.as_str())).await?;
+                let mut lines = server
+                    .lines(&format!("api/export/{}", what.as_str()))
+                    .await?;
                 while let Some(line) = lines.next().await? {
-                    let row = serde_json::from_str(&line).context("the running server sent a line that is not JSON")?;
+                    let row = serde_json::from_str(&line)
+                        .context("the running server sent a line that is not JSON")?;
                     sheet.row(&row)?;
                 }
                 Ok::<_, anyhow::Error>(())
@@ -56,20 +72,31 @@ pub(super) fn run(config: &Path, what: What, format: Format, output: Option<&Pat
 impl<'a> Sheet<'a> {
     fn open(format: Format, output: Option<&'a Path>) -> anyhow::Result<Self> {
         if format == Format::Xlsx {
-            let Some(path) = output else { bail!("a spreadsheet needs a file: give --output FILE.xlsx") };
+            let Some(path) = output else {
+                bail!("a spreadsheet needs a file: give --output FILE.xlsx")
+            };
             let mut book = Box::new(rust_xlsxwriter::Workbook::new());
             book.add_worksheet();
-            return Ok(Self::Xlsx { book, path, columns: Vec::new(), row: 0 });
+            return Ok(Self::Xlsx {
+                book,
+                path,
+                columns: Vec::new(),
+                row: 0,
+            });
         }
         let out: Box<dyn Write> = match output {
             Some(path) => Box::new(std::io::BufWriter::new(
-                std::fs::File::create(path).with_context(|| format!("creating {}", path.display()))?,
+                std::fs::File::create(path)
+                    .with_context(|| format!("creating {}", path.display()))?,
             )),
             None => Box::new(std::io::BufWriter::new(std::io::stdout().lock())),
         };
         Ok(match format {
             Format::Jsonl => Self::Lines(out),
-            _ => Self::Csv { out: csv::Writer::from_writer(out), columns: Vec::new() },
+            _ => Self::Csv {
+                out: Box::new(csv::Writer::from_writer(out)),
+                columns: Vec::new(),
+            },
         })
     }
 
@@ -83,7 +110,12 @@ impl<'a> Sheet<'a> {
                 }
                 out.write_record(columns.iter().map(|name| cell(&row[name])))?;
             }
-            Self::Xlsx { book, columns, row: number, .. } => {
+            Self::Xlsx {
+                book,
+                columns,
+                row: number,
+                ..
+            } => {
                 let sheet = book.worksheet_from_index(0)?;
                 if columns.is_empty() {
                     *columns = names(row);
@@ -94,7 +126,10 @@ impl<'a> Sheet<'a> {
                 }
                 *number += 1;
                 if *number >= MAX_SHEET_ROWS {
-                    bail!("more than {} rows do not fit a spreadsheet: use --format csv", MAX_SHEET_ROWS - 1);
+                    bail!(
+                        "more than {} rows do not fit a spreadsheet: use --format csv",
+                        MAX_SHEET_ROWS - 1
+                    );
                 }
                 for (column, name) in columns.iter().enumerate() {
                     sheet.write_string(*number, column as u16, clip(&cell(&row[name])))?;
@@ -109,7 +144,8 @@ impl<'a> Sheet<'a> {
             Self::Lines(mut out) => out.flush()?,
             Self::Csv { mut out, .. } => out.flush()?,
             Self::Xlsx { mut book, path, .. } => {
-                book.save(path).with_context(|| format!("writing {}", path.display()))?;
+                book.save(path)
+                    .with_context(|| format!("writing {}", path.display()))?;
             }
         }
         Ok(())
@@ -118,7 +154,9 @@ impl<'a> Sheet<'a> {
 
 /// The columns, in the order in which the first row has them.
 fn names(row: &Value) -> Vec<String> {
-    row.as_object().map(|fields| fields.keys().cloned().collect()).unwrap_or_default()
+    row.as_object()
+        .map(|fields| fields.keys().cloned().collect())
+        .unwrap_or_default()
 }
 
 /// One cell. A text that a spreadsheet would take for a formula gets an apostrophe in front: residents'
@@ -130,7 +168,11 @@ fn cell(value: &Value) -> String {
         other => other.to_string(),
     };
     let number = matches!(value, Value::Number(_)) || text.parse::<f64>().is_ok();
-    if !number && text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text }
+    if !number && text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        format!("'{text}")
+    } else {
+        text
+    }
 }
 
 /// A cell of a spreadsheet holds at most 32,767 characters (Excel's limit).
@@ -144,7 +186,10 @@ mod tests {
 
     #[test]
     fn a_residents_words_never_become_a_formula() {
-        assert_eq!(cell(&Value::from("=HYPERLINK(\"http://x\")")), "'=HYPERLINK(\"http://x\")");
+        assert_eq!(
+            cell(&Value::from("=HYPERLINK(\"http://x\")")),
+            "'=HYPERLINK(\"http://x\")"
+        );
         assert_eq!(cell(&Value::from("-100123")), "-100123");
         assert_eq!(cell(&Value::from("@bot cứu")), "'@bot cứu");
         assert_eq!(cell(&Value::Null), "");

@@ -51,7 +51,10 @@ pub(super) fn directory(config: &Config) -> anyhow::Result<&PathBuf> {
 pub(super) async fn open_or_ask(config: &Config) -> anyhow::Result<Access> {
     let directory = directory(config)?;
     if !directory.exists() {
-        bail!("there is no store in {}: run `keng serve` first, or give the right --config", directory.display());
+        bail!(
+            "there is no store in {}: run `keng serve` first, or give the right --config",
+            directory.display()
+        );
     }
     if let Some(running) = Running::find(config, directory).await? {
         return Ok(Access::Running(running));
@@ -61,16 +64,30 @@ pub(super) async fn open_or_ask(config: &Config) -> anyhow::Result<Access> {
 
 /// As [`open_or_ask`], and makes the store if there is none.
 pub(super) async fn open_or_create(config: &Config) -> anyhow::Result<Access> {
-    if directory(config)?.exists() { open_or_ask(config).await } else { Ok(Access::Store(app::open_store(config).await?)) }
+    if directory(config)?.exists() {
+        open_or_ask(config).await
+    } else {
+        Ok(Access::Store(app::open_store(config).await?))
+    }
 }
 
 impl Running {
     async fn find(config: &Config, directory: &Path) -> anyhow::Result<Option<Self>> {
-        let Ok(token) = std::fs::read_to_string(directory.join(app::ADMIN_TOKEN_FILE)) else { return Ok(None) };
+        let Ok(token) = std::fs::read_to_string(directory.join(app::ADMIN_TOKEN_FILE)) else {
+            return Ok(None);
+        };
         let http = app::http_client()?;
         let base = format!("http://{}", config.web.listen);
-        let answer = http.get(format!("{base}/health")).timeout(Duration::from_secs(3)).send().await;
-        Ok(answer.is_ok().then(|| Self { http, base, token: token.trim().to_owned() }))
+        let answer = http
+            .get(format!("{base}/health"))
+            .timeout(Duration::from_secs(3))
+            .send()
+            .await;
+        Ok(answer.is_ok().then(|| Self {
+            http,
+            base,
+            token: token.trim().to_owned(),
+        }))
     }
 
     async fn get(&self, path: &str) -> anyhow::Result<reqwest::Response> {
@@ -82,14 +99,22 @@ impl Running {
             .await
             .with_context(|| format!("asking the running server at {}", self.base))?;
         if !answer.status().is_success() {
-            bail!("the running server at {} answered {}", self.base, answer.status());
+            bail!(
+                "the running server at {} answered {}",
+                self.base,
+                answer.status()
+            );
         }
         Ok(answer)
     }
 
     /// The lines of an answer.
     pub(super) async fn lines(&self, path: &str) -> anyhow::Result<Lines> {
-        Ok(Lines { answer: self.get(path).await?, buffer: BytesMut::new(), ended: false })
+        Ok(Lines {
+            answer: self.get(path).await?,
+            buffer: BytesMut::new(),
+            ended: false,
+        })
     }
 }
 
@@ -99,13 +124,24 @@ impl Lines {
         loop {
             if let Some(at) = memchr::memchr(b'\n', &self.buffer) {
                 let line = self.buffer.split_to(at + 1);
-                return Ok(Some(String::from_utf8_lossy(line.strip_suffix(b"\n").unwrap_or(&line)).into_owned()));
+                return Ok(Some(
+                    String::from_utf8_lossy(line.strip_suffix(b"\n").unwrap_or(&line)).into_owned(),
+                ));
             }
             if self.ended {
                 // The server ends each line; a rest without an end means that it broke off.
-                if self.buffer.is_empty() { return Ok(None) } else { bail!("the running server broke off") }
+                if self.buffer.is_empty() {
+                    return Ok(None);
+                } else {
+                    bail!("the running server broke off")
+                }
             }
-            match self.answer.chunk().await.context("reading from the running server")? {
+            match self
+                .answer
+                .chunk()
+                .await
+                .context("reading from the running server")?
+            {
                 Some(chunk) => self.buffer.extend_from_slice(&chunk),
                 None => self.ended = true,
             }
@@ -117,13 +153,21 @@ pub(super) fn health(config: &Path) -> anyhow::Result<ExitCode> {
     let config = crate::config::load(config)?;
     super::serve::runtime()?.block_on(async {
         let url = format!("http://{}/health", config.web.listen);
-        let answer = app::http_client()?.get(&url).timeout(Duration::from_secs(3)).send().await;
+        let answer = app::http_client()?
+            .get(&url)
+            .timeout(Duration::from_secs(3))
+            .send()
+            .await;
         match answer {
             Ok(answer) if answer.status().is_success() => {
                 println!("ok");
                 Ok(ExitCode::SUCCESS)
             }
-            Ok(answer) => bail!("{url} answered {}: {}", answer.status(), answer.text().await.unwrap_or_default().trim()),
+            Ok(answer) => bail!(
+                "{url} answered {}: {}",
+                answer.status(),
+                answer.text().await.unwrap_or_default().trim()
+            ),
             Err(error) => bail!("{url} does not answer: {}", error.without_url()),
         }
     })
@@ -137,7 +181,11 @@ pub(super) fn verify(config: &Path) -> anyhow::Result<ExitCode> {
     }
     let report = invariants::verify(directory, app::store_options(&config))?;
     println!("{report}");
-    Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if report.is_clean() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 pub(super) fn backup(config: &Path, file: &Path) -> anyhow::Result<ExitCode> {
@@ -152,15 +200,25 @@ pub(super) fn backup(config: &Path, file: &Path) -> anyhow::Result<ExitCode> {
             Access::Running(server) => {
                 // Written beside its final name and renamed, so that a half copy never looks like a whole one.
                 let part = file.with_extension("part");
-                let mut out = std::fs::File::create(&part).with_context(|| format!("creating {}", part.display()))?;
+                let mut out = std::fs::File::create(&part)
+                    .with_context(|| format!("creating {}", part.display()))?;
                 let mut answer = server.get("api/backup").await?;
-                while let Some(chunk) = answer.chunk().await.context("reading from the running server")? {
+                while let Some(chunk) = answer
+                    .chunk()
+                    .await
+                    .context("reading from the running server")?
+                {
                     std::io::Write::write_all(&mut out, &chunk)?;
                 }
                 out.sync_all()?;
                 let summary = backups::check(&part)?;
                 std::fs::rename(&part, file)?;
-                println!("{}: {} keys, {} bytes", file.display(), summary.lines, summary.bytes);
+                println!(
+                    "{}: {} keys, {} bytes",
+                    file.display(),
+                    summary.lines,
+                    summary.bytes
+                );
             }
         }
         Ok(ExitCode::SUCCESS)
@@ -172,5 +230,9 @@ pub(super) fn restore(config: &Path, file: &Path) -> anyhow::Result<ExitCode> {
     let directory = directory(&config)?;
     let report = backups::restore(file, directory, app::store_options(&config))?;
     println!("{}:\n{report}", directory.display());
-    Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if report.is_clean() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }

@@ -31,8 +31,14 @@ pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 
 /// Logs go to standard error: standard output is for what was asked.
 fn log(config: &Config) {
-    let filter = config.log.level.parse::<EnvFilter>().unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let filter = config
+        .log
+        .level
+        .parse::<EnvFilter>()
+        .unwrap_or_else(|_| EnvFilter::new("info"));
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     match config.log.format {
         LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).init(),
         LogFormat::Json => lines.json().flatten_event(true).init(),
@@ -61,7 +67,10 @@ pub(super) fn serve(path: &Path) -> anyhow::Result<ExitCode> {
 }
 
 pub(super) fn town(listen: SocketAddr) -> anyhow::Result<ExitCode> {
-    runtime()?.block_on(sim::telegram::serve_forever(listen, sim::telegram::Options::default()))?;
+    runtime()?.block_on(sim::telegram::serve_forever(
+        listen,
+        sim::telegram::Options::default(),
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -96,7 +105,12 @@ pub(super) fn check_config(path: &Path) -> anyhow::Result<ExitCode> {
             person.role.as_str(),
             config.areas.title(&person.area),
             person.area,
-            person.identities.iter().map(|(account, _)| account.as_str()).collect::<Vec<_>>().join(", ")
+            person
+                .identities
+                .iter()
+                .map(|(account, _)| account.as_str())
+                .collect::<Vec<_>>()
+                .join(", ")
         );
     }
     let mut bindings: Vec<_> = config.bindings.iter().collect();

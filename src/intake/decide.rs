@@ -62,10 +62,24 @@ fn clip(text: &str) -> (String, bool) {
 }
 
 /// A new case.
-pub(super) fn open(id: IncidentId, area: AreaId, facts: Facts, report: Report, clipped: bool, now: Time, private_kinds: &[Category]) -> Incident {
-    let mut timeline = vec![Event { at: now, what: EventKind::Opened }];
+pub(super) fn open(
+    id: IncidentId,
+    area: AreaId,
+    facts: Facts,
+    report: Report,
+    clipped: bool,
+    now: Time,
+    private_kinds: &[Category],
+) -> Incident {
+    let mut timeline = vec![Event {
+        at: now,
+        what: EventKind::Opened,
+    }];
     if clipped {
-        timeline.push(Event { at: now, what: EventKind::Clipped });
+        timeline.push(Event {
+            at: now,
+            what: EventKind::Clipped,
+        });
     }
     Incident {
         id,
@@ -86,29 +100,61 @@ pub(super) fn open(id: IncidentId, area: AreaId, facts: Facts, report: Report, c
 
 /// Sensitive kinds, and whatever points at a person, go to the private lane.
 pub(super) fn sensitivity(facts: &Facts, private_kinds: &[Category]) -> Sensitivity {
-    let kind = facts.categories.iter().chain([&facts.primary]).any(|kind| private_kinds.contains(kind));
-    let person = !(facts.phones.is_empty() && facts.accounts.is_empty() && facts.handles.is_empty());
-    if kind || person { Sensitivity::Private } else { Sensitivity::Open }
+    let kind = facts
+        .categories
+        .iter()
+        .chain([&facts.primary])
+        .any(|kind| private_kinds.contains(kind));
+    let person =
+        !(facts.phones.is_empty() && facts.accounts.is_empty() && facts.handles.is_empty());
+    if kind || person {
+        Sensitivity::Private
+    } else {
+        Sensitivity::Open
+    }
 }
 
 /// The one thing a report lacks most. Papers and residence questions need neither place nor time.
 pub(super) fn missing(facts: &Facts, attachments: &[Attachment]) -> Option<Missing> {
-    let located = attachments.iter().any(|attachment| matches!(attachment, Attachment::Location { .. }));
-    let placeless = matches!(facts.primary, Category::FraudScam | Category::Residence | Category::CounterfeitSmuggling);
+    let located = attachments
+        .iter()
+        .any(|attachment| matches!(attachment, Attachment::Location { .. }));
+    let placeless = matches!(
+        facts.primary,
+        Category::FraudScam | Category::Residence | Category::CounterfeitSmuggling
+    );
     if facts.place.is_none() && !located && !placeless {
         return Some(Missing::Place);
     }
-    let over = matches!(facts.primary, Category::Theft | Category::Robbery | Category::Traffic | Category::DisorderFight);
+    let over = matches!(
+        facts.primary,
+        Category::Theft | Category::Robbery | Category::Traffic | Category::DisorderFight
+    );
     (facts.time.is_none() && !facts.urgent && over).then_some(Missing::Time)
 }
 
 /// Whether a report tells of a case that is open already. Weak evidence is no evidence.
-pub(super) fn same_event(facts: &Facts, report: &Report, case: &Incident, within: TimeDelta, now: Time) -> bool {
-    if !case.status.is_open() || case.imported || facts.primary != case.facts.primary || now - case.received_at > within {
+pub(super) fn same_event(
+    facts: &Facts,
+    report: &Report,
+    case: &Incident,
+    within: TimeDelta,
+    now: Time,
+) -> bool {
+    if !case.status.is_open()
+        || case.imported
+        || facts.primary != case.facts.primary
+        || now - case.received_at > within
+    {
         return false;
     }
     // The same person tells twice of two things, or corrects by reply; never guess that it is one.
-    if report.reporter.is_some() && case.reports.iter().any(|known| known.reporter == report.reporter) {
+    if report.reporter.is_some()
+        && case
+            .reports
+            .iter()
+            .any(|known| known.reporter == report.reporter)
+    {
         return false;
     }
     if let (Some(a), Some(b)) = (&facts.time, &case.facts.time)
@@ -123,13 +169,21 @@ pub(super) fn same_event(facts: &Facts, report: &Report, case: &Incident, within
     }
     match (&facts.place, &case.facts.place) {
         (Some(a), Some(b)) => alike(a, b) >= SAME_PLACE && same_numbers(a, b),
-        _ => facts.plates.iter().any(|plate| case.facts.plates.contains(plate)),
+        _ => facts
+            .plates
+            .iter()
+            .any(|plate| case.facts.plates.contains(plate)),
     }
 }
 
 /// How many of the words of two places are the same, 0 to 1.
 fn alike(a: &str, b: &str) -> f64 {
-    let words = |text: &str| fold(text).split_whitespace().map(str::to_owned).collect::<HashSet<_>>();
+    let words = |text: &str| {
+        fold(text)
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect::<HashSet<_>>()
+    };
     let (a, b) = (words(a), words(b));
     if a.is_empty() || b.is_empty() {
         return 0.0;
@@ -141,7 +195,10 @@ fn alike(a: &str, b: &str) -> f64 {
 /// `ngõ 12` and `ngõ 14` share a word and are two places.
 fn same_numbers(a: &str, b: &str) -> bool {
     let numbers = |text: &str| {
-        text.split(|c: char| !c.is_ascii_digit()).filter(|part| !part.is_empty()).map(str::to_owned).collect::<HashSet<_>>()
+        text.split(|c: char| !c.is_ascii_digit())
+            .filter(|part| !part.is_empty())
+            .map(str::to_owned)
+            .collect::<HashSet<_>>()
     };
     let (a, b) = (numbers(a), numbers(b));
     a.is_empty() || b.is_empty() || a == b
@@ -156,13 +213,22 @@ pub(super) fn join(case: &mut Incident, facts: &Facts, report: Report, now: Time
 }
 
 /// Puts an answer or addition to a case. `asked` is what the words answer, if they answer a question.
-pub(super) fn detail(case: &mut Incident, facts: Option<&Facts>, report: Report, asked: Option<Missing>, now: Time) {
+pub(super) fn detail(
+    case: &mut Incident,
+    facts: Option<&Facts>,
+    report: Report,
+    asked: Option<Missing>,
+    now: Time,
+) {
     if let Some(facts) = facts {
         fill(&mut case.facts, facts);
     }
     // "Ngay ngã ba ấy" is an answer to "where" even if no grammar of places knows it.
     let words = report.text.trim();
-    if asked == Some(Missing::Place) && case.facts.place.is_none() && (1..=120).contains(&words.chars().count()) {
+    if asked == Some(Missing::Place)
+        && case.facts.place.is_none()
+        && (1..=120).contains(&words.chars().count())
+    {
         case.facts.place = Some(words.to_owned());
     }
     if asked == case.asked {
@@ -174,15 +240,33 @@ pub(super) fn detail(case: &mut Incident, facts: Option<&Facts>, report: Report,
 }
 
 /// The reporter changed the message. Returns whether anything is different.
-pub(super) fn edit(case: &mut Incident, facts: Option<Facts>, report: Report, clipped: bool, now: Time, private_kinds: &[Category]) -> bool {
-    let Some(known) = case.reports.iter_mut().find(|known| known.room == report.room && known.message == report.message) else {
+pub(super) fn edit(
+    case: &mut Incident,
+    facts: Option<Facts>,
+    report: Report,
+    clipped: bool,
+    now: Time,
+    private_kinds: &[Category],
+) -> bool {
+    let Some(known) = case
+        .reports
+        .iter_mut()
+        .find(|known| known.room == report.room && known.message == report.message)
+    else {
         return false;
     };
     if known.text == report.text && known.attachments == report.attachments {
         return false;
     }
-    let first = case.reports.first().is_some_and(|first| first.message == report.message && first.room == report.room);
-    if let Some(known) = case.reports.iter_mut().find(|known| known.room == report.room && known.message == report.message) {
+    let first = case
+        .reports
+        .first()
+        .is_some_and(|first| first.message == report.message && first.room == report.room);
+    if let Some(known) = case
+        .reports
+        .iter_mut()
+        .find(|known| known.room == report.room && known.message == report.message)
+    {
         *known = report;
     }
     if let Some(facts) = facts {
@@ -239,7 +323,10 @@ fn fill(facts: &mut Facts, more: &Facts) {
 /// How many different people told of it; those whom the platform hides count one each.
 pub(super) fn people(case: &Incident) -> usize {
     let mut known = HashSet::new();
-    case.reports.iter().filter(|report| report.reporter.is_none_or(|key| known.insert(key))).count()
+    case.reports
+        .iter()
+        .filter(|report| report.reporter.is_none_or(|key| known.insert(key)))
+        .count()
         + case.more_reports as usize
 }
 
@@ -251,7 +338,8 @@ pub(super) fn village_in(text: &str, areas: &AreaBook) -> Option<AreaId> {
         let name = fold(name);
         // "thôn Hạ" is found by the whole name; "Tân Trúc Tùng" also without its "thôn".
         let bare = name.split_once(' ').map_or(name.as_str(), |(_, bare)| bare);
-        let named = text.contains(&format!(" {name} ")) || (bare.contains(' ') && text.contains(&format!(" {bare} ")));
+        let named = text.contains(&format!(" {name} "))
+            || (bare.contains(' ') && text.contains(&format!(" {bare} ")));
         if named {
             if found.is_some() {
                 return None;

@@ -39,7 +39,9 @@ impl Known {
 
     /// Notes what an act will write.
     pub(super) fn remember(&mut self, act: &Act) {
-        act.writes.iter().for_each(|write| self.remember_write(write));
+        act.writes
+            .iter()
+            .for_each(|write| self.remember_write(write));
     }
 
     pub(super) fn remember_write(&mut self, write: &Write) {
@@ -51,7 +53,8 @@ impl Known {
                 self.incidents.insert(incident.id, (**incident).clone());
             }
             Write::Question(room, person, question) => {
-                self.questions.insert((room.clone(), *person), question.clone());
+                self.questions
+                    .insert((room.clone(), *person), question.clone());
             }
             Write::Room(room) => {
                 self.rooms.insert(room.id.clone(), Some((**room).clone()));
@@ -60,7 +63,10 @@ impl Known {
         }
     }
 
-    pub(super) async fn seen(&self, key: &MessageKey) -> Result<Option<Option<IncidentId>>, StoreError> {
+    pub(super) async fn seen(
+        &self,
+        key: &MessageKey,
+    ) -> Result<Option<Option<IncidentId>>, StoreError> {
         match self.seen.get(key) {
             Some(incident) => Ok(Some(*incident)),
             None => self.store.seen(key).await,
@@ -74,7 +80,11 @@ impl Known {
         }
     }
 
-    pub(super) async fn question(&self, room: &RoomId, person: &PersonKey) -> Result<Option<Question>, StoreError> {
+    pub(super) async fn question(
+        &self,
+        room: &RoomId,
+        person: &PersonKey,
+    ) -> Result<Option<Question>, StoreError> {
         match self.questions.get(&(room.clone(), *person)) {
             Some(question) => Ok(question.clone()),
             None => self.store.question(room, person).await,
@@ -91,14 +101,26 @@ impl Known {
     }
 
     /// The newest open cases of an area, those of this batch first.
-    pub(super) async fn recent_open(&self, area: &AreaId, limit: usize) -> Result<Vec<Incident>, StoreError> {
-        let mut cases: Vec<Incident> =
-            self.incidents.values().filter(|case| case.area == *area && case.status.is_open()).cloned().collect();
+    pub(super) async fn recent_open(
+        &self,
+        area: &AreaId,
+        limit: usize,
+    ) -> Result<Vec<Incident>, StoreError> {
+        let mut cases: Vec<Incident> = self
+            .incidents
+            .values()
+            .filter(|case| case.area == *area && case.status.is_open())
+            .cloned()
+            .collect();
         cases.sort_by_key(|case| std::cmp::Reverse(case.id));
         cases.truncate(limit);
         if cases.len() < limit {
             let stored = self.store.recent_open(area, limit - cases.len()).await?;
-            cases.extend(stored.into_iter().filter(|case| !self.incidents.contains_key(&case.id)));
+            cases.extend(
+                stored
+                    .into_iter()
+                    .filter(|case| !self.incidents.contains_key(&case.id)),
+            );
         }
         Ok(cases)
     }

@@ -46,7 +46,10 @@ pub struct Past {
 #[must_use]
 pub fn read(messages: &[Message], lexicon: &Lexicon, bot_names: &[String]) -> Vec<Past> {
     let mut found = Vec::new();
-    for message in messages.iter().filter(|message| message.sender != Sender::Bot) {
+    for message in messages
+        .iter()
+        .filter(|message| message.sender != Sender::Bot)
+    {
         let addressing = Addressing {
             private: message.room_kind == RoomKind::Private,
             reply_to_bot: false,
@@ -57,7 +60,10 @@ pub fn read(messages: &[Message], lexicon: &Lexicon, bot_names: &[String]) -> Ve
         if reading.outcome == Outcome::Report
             && let Some(facts) = reading.incidents.into_iter().next()
         {
-            found.push(Past { message: message.clone(), facts });
+            found.push(Past {
+                message: message.clone(),
+                facts,
+            });
         }
     }
     found
@@ -86,12 +92,21 @@ pub async fn record(
     Ok(known)
 }
 
-async fn act(store: &Arc<dyn Store>, item: &Past, title: &str, rules: &Rules, now: Time) -> Result<Act, StoreError> {
+async fn act(
+    store: &Arc<dyn Store>,
+    item: &Past,
+    title: &str,
+    rules: &Rules,
+    now: Time,
+) -> Result<Act, StoreError> {
     let Past { message, facts } = item;
     let mut act = Act::default();
     let room = store.room(&message.room).await?;
     let bound = rules.bindings.get(&message.room).cloned();
-    let area = room.as_ref().and_then(|room| room.area.clone()).or(bound.clone());
+    let area = room
+        .as_ref()
+        .and_then(|room| room.area.clone())
+        .or(bound.clone());
     if room.is_none() {
         act.writes.push(Write::Room(Box::new(Room {
             id: message.room.clone(),
@@ -106,8 +121,11 @@ async fn act(store: &Arc<dyn Store>, item: &Past, title: &str, rules: &Rules, no
     let person = match &message.sender {
         Sender::Person { native, name } => {
             let key = PersonKey::of(&store.salt(), &message.room.account, native);
-            let identity =
-                Identity { account: message.room.account.clone(), native: native.clone(), name: name.clone() };
+            let identity = Identity {
+                account: message.room.account.clone(),
+                native: native.clone(),
+                name: name.clone(),
+            };
             act.writes.push(Write::Identity(key, identity));
             Some(key)
         }
@@ -116,7 +134,15 @@ async fn act(store: &Arc<dyn Store>, item: &Past, title: &str, rules: &Rules, no
     let id = IncidentId(store.incident_ids(1).start);
     let area = area.unwrap_or_else(|| rules.default_area.clone());
     let (report, clipped) = decide::report(message, person);
-    let mut case = decide::open(id, area, facts.clone(), report, clipped, message.sent_at, &rules.private_kinds);
+    let mut case = decide::open(
+        id,
+        area,
+        facts.clone(),
+        report,
+        clipped,
+        message.sent_at,
+        &rules.private_kinds,
+    );
     case.imported = true;
     act.expects.push(Expect::Unseen(key_of(message)));
     act.expects.push(Expect::Incident(id, 0));

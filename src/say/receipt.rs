@@ -35,15 +35,26 @@ pub fn recorded(receipt: &Receipt) -> String {
             receipt.case, receipt.people
         )
     } else {
-        format!("✅ Đã ghi nhận tin báo, mã {}. Cảm ơn bà con.", receipt.case)
+        format!(
+            "✅ Đã ghi nhận tin báo, mã {}. Cảm ơn bà con.",
+            receipt.case
+        )
     });
     if receipt.urgent {
-        lines.push(format!("Nếu đang nguy hiểm, bà con gọi ngay {}.", emergency(receipt.category)));
+        lines.push(format!(
+            "Nếu đang nguy hiểm, bà con gọi ngay {}.",
+            emergency(receipt.category)
+        ));
     }
     if receipt.better_private {
-        lines.push("Chuyện này bà con nên nhắn riêng cho tôi, và có thể xoá tin trong nhóm.".to_owned());
+        lines.push(
+            "Chuyện này bà con nên nhắn riêng cho tôi, và có thể xoá tin trong nhóm.".to_owned(),
+        );
     } else if let Some(missing) = receipt.asks {
-        lines.push(format!("{} Bà con trả lời ngay dưới tin này giúp.", question(missing)));
+        lines.push(format!(
+            "{} Bà con trả lời ngay dưới tin này giúp.",
+            question(missing)
+        ));
     } else if is_crime(receipt.category) && !receipt.urgent {
         lines.push("Đây chưa phải biên bản tiếp nhận tố giác.".to_owned());
     }
@@ -53,11 +64,21 @@ pub fn recorded(receipt: &Receipt) -> String {
 /// Several receipts of one room in one message.
 #[must_use]
 pub fn folded(cases: &[(IncidentId, Option<Missing>)]) -> String {
-    let codes = cases.iter().map(|(case, _)| case.to_string()).collect::<Vec<_>>().join(", ");
-    let mut text = format!("✅ Đã ghi nhận {} tin báo, mã {codes}. Cảm ơn bà con.", cases.len());
+    let codes = cases
+        .iter()
+        .map(|(case, _)| case.to_string())
+        .collect::<Vec<_>>()
+        .join(", ");
+    let mut text = format!(
+        "✅ Đã ghi nhận {} tin báo, mã {codes}. Cảm ơn bà con.",
+        cases.len()
+    );
     for missing in [Missing::What, Missing::Place, Missing::Time] {
-        let asked: Vec<_> =
-            cases.iter().filter(|(_, asks)| *asks == Some(missing)).map(|(case, _)| case.to_string()).collect();
+        let asked: Vec<_> = cases
+            .iter()
+            .filter(|(_, asks)| *asks == Some(missing))
+            .map(|(case, _)| case.to_string())
+            .collect();
         if !asked.is_empty() {
             text.push_str(&format!("\nMã {}: {}", asked.join(", "), question(missing)));
         }
@@ -106,7 +127,8 @@ pub fn question(missing: Missing) -> &'static str {
 /// Somebody called the bot and said nothing that can be recorded.
 #[must_use]
 pub fn ask_detail() -> String {
-    "Bà con muốn báo việc gì ạ? Xin nhắn rõ chuyện gì, ở đâu, lúc nào. Việc gấp thì gọi 113.".to_owned()
+    "Bà con muốn báo việc gì ạ? Xin nhắn rõ chuyện gì, ở đâu, lúc nào. Việc gấp thì gọi 113."
+        .to_owned()
 }
 
 /// An answer or addition was put to the case.
@@ -160,7 +182,10 @@ pub fn own_cases(cases: &[(IncidentId, Status)]) -> String {
     if cases.is_empty() {
         return "Tôi không giữ tin nào của bà con trong 90 ngày qua.".to_owned();
     }
-    let mut text = format!("Tôi đang giữ {} tin của bà con trong 90 ngày qua:", cases.len());
+    let mut text = format!(
+        "Tôi đang giữ {} tin của bà con trong 90 ngày qua:",
+        cases.len()
+    );
     for (case, status) in cases {
         text.push_str(&format!("\nMã {case}: {}", status_words(status)));
     }
@@ -234,7 +259,11 @@ mod tests {
 
     #[test]
     fn folded_receipts_list_every_code_and_each_question_once() {
-        let cases = [(IncidentId(7), None), (IncidentId(8), Some(Missing::Place)), (IncidentId(9), Some(Missing::Place))];
+        let cases = [
+            (IncidentId(7), None),
+            (IncidentId(8), Some(Missing::Place)),
+            (IncidentId(9), Some(Missing::Place)),
+        ];
         insta::assert_snapshot!(folded(&cases), @r"
         ✅ Đã ghi nhận 3 tin báo, mã 7, 8, 9. Cảm ơn bà con.
         Mã 8, 9: Chuyện xảy ra ở đâu ạ?

@@ -228,8 +228,14 @@ pub fn check(path: &Path) -> Result<Backup, StoreError> {
         lines += 1;
         Ok(())
     })?;
-    let bytes = fs::metadata(path).map_err(|error| engine("reading the backup", error))?.len();
-    Ok(Backup { path: path.to_owned(), lines, bytes })
+    let bytes = fs::metadata(path)
+        .map_err(|error| engine("reading the backup", error))?
+        .len();
+    Ok(Backup {
+        path: path.to_owned(),
+        lines,
+        bytes,
+    })
 }
 
 /// Makes a new store of a backup, and checks it.

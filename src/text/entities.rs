@@ -455,7 +455,8 @@ fn phone(number: &str, plus: bool) -> Option<String> {
 }
 
 fn account_word(page: &Page<'_>, at: usize) -> bool {
-    page.hits_near(at).iter().any(|hit| { hit.what == What::AccountWord
+    page.hits_near(at).iter().any(|hit| {
+        hit.what == What::AccountWord
             && hit.to <= at
             && at - hit.to <= 3
             && close_by(page, hit.to, at)
@@ -464,7 +465,9 @@ fn account_word(page: &Page<'_>, at: usize) -> bool {
 
 fn nearest_is_phone(page: &Page<'_>, at: usize) -> bool {
     let nearest = |what: What| {
-        page.hits_near(at).iter().filter(|hit| hit.what == what && hit.to <= at && at - hit.to <= 3)
+        page.hits_near(at)
+            .iter()
+            .filter(|hit| hit.what == what && hit.to <= at && at - hit.to <= 3)
             .map(|hit| hit.to)
             .max()
     };
@@ -495,7 +498,10 @@ fn bank_near(page: &Page<'_>, from: usize, to: usize, until: usize) -> Option<St
             None
         }
     };
-    page.hits_near(to).iter().filter_map(|hit| match hit.what { What::Bank(number) => {
+    page.hits_near(to)
+        .iter()
+        .filter_map(|hit| match hit.what {
+            What::Bank(number) => {
                 distance(hit).map(|distance| (distance, usize::MAX - (hit.to - hit.from), number))
             }
             _ => None,

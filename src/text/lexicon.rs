@@ -487,7 +487,14 @@ impl Lexicon {
         } else {
             None
         };
-        self.tags.entry(fold(phrase).replace(' ', "")).or_default().push(Tag { category, incident, marks });
+        self.tags
+            .entry(fold(phrase).replace(' ', ""))
+            .or_default()
+            .push(Tag {
+                category,
+                incident,
+                marks,
+            });
         Ok(())
     }
 
@@ -513,7 +520,9 @@ impl Lexicon {
             _ => true,
         };
         let exact = all.iter().find(|tag| marks.is_some() && tag.marks == marks);
-        exact.or_else(|| all.iter().filter(fits).max_by_key(|tag| tag.incident)).copied()
+        exact
+            .or_else(|| all.iter().filter(fits).max_by_key(|tag| tag.incident))
+            .copied()
     }
 
     /// A word that may follow a tag's stem: `xe` in `#tromxe`.
@@ -558,7 +567,11 @@ impl Lexicon {
             && path.first().is_some_and(|words| words.len() > 1)
         {
             let body = fold(phrase.trim_end_matches('!')).replace(' ', "");
-            let tag = Tag { category: Some(category), incident: true, marks: None };
+            let tag = Tag {
+                category: Some(category),
+                incident: true,
+                marks: None,
+            };
             self.tags.entry(body).or_insert_with(|| vec![tag]);
         }
         Ok(())
@@ -648,15 +661,27 @@ impl Lexicon {
             }
             let node = self.root.get(token.word as usize).copied().unwrap_or(0);
             if node != 0 {
-                let mut path = Trail { at: [0; LONGEST], length: 0 };
+                let mut path = Trail {
+                    at: [0; LONGEST],
+                    length: 0,
+                };
                 path.push(from);
                 self.walk(tokens, node, &mut path, loose, hits);
             }
         }
     }
 
-    fn walk(&self, tokens: &[Token], node: u32, path: &mut Trail, loose: bool, hits: &mut Vec<Hit>) {
-        let Some(node) = self.nodes.get(node as usize) else { return };
+    fn walk(
+        &self,
+        tokens: &[Token],
+        node: u32,
+        path: &mut Trail,
+        loose: bool,
+        hits: &mut Vec<Hit>,
+    ) {
+        let Some(node) = self.nodes.get(node as usize) else {
+            return;
+        };
         if !node.found.is_empty() {
             self.accept(tokens, node, path, loose, hits);
         }
@@ -665,7 +690,9 @@ impl Lexicon {
         }
         let next = path.end();
         self.follow(tokens, node, next, path, loose, hits);
-        let Some(after_gap) = self.nodes.get(node.gap as usize).filter(|_| node.gap != 0) else { return };
+        let Some(after_gap) = self.nodes.get(node.gap as usize).filter(|_| node.gap != 0) else {
+            return;
+        };
         for skip in 0..=GAP {
             if tokens.get(next + skip).is_none_or(Token::breaks) {
                 break;
@@ -674,9 +701,24 @@ impl Lexicon {
         }
     }
 
-    fn follow(&self, tokens: &[Token], node: &Node, at: usize, path: &mut Trail, loose: bool, hits: &mut Vec<Hit>) {
-        let Some(token) = tokens.get(at).filter(|token| token.word != 0 && !token.breaks()) else { return };
-        if let Ok(found) = node.next.binary_search_by_key(&token.word, |(word, _)| *word)
+    fn follow(
+        &self,
+        tokens: &[Token],
+        node: &Node,
+        at: usize,
+        path: &mut Trail,
+        loose: bool,
+        hits: &mut Vec<Hit>,
+    ) {
+        let Some(token) = tokens
+            .get(at)
+            .filter(|token| token.word != 0 && !token.breaks())
+        else {
+            return;
+        };
+        if let Ok(found) = node
+            .next
+            .binary_search_by_key(&token.word, |(word, _)| *word)
             && let Some((_, child)) = node.next.get(found)
             && path.push(at)
         {
@@ -685,19 +727,36 @@ impl Lexicon {
         }
     }
 
-    fn accept(&self, tokens: &[Token], node: &Node, path: &Trail, loose: bool, hits: &mut Vec<Hit>) {
+    fn accept(
+        &self,
+        tokens: &[Token],
+        node: &Node,
+        path: &Trail,
+        loose: bool,
+        hits: &mut Vec<Hit>,
+    ) {
         let (from, to) = (path.start(), path.end());
         let first = hits.len();
         let mut best = Fit::Within;
-        for pattern in node.found.iter().filter_map(|number| self.patterns.get(*number as usize)) {
-            let Some(fit) = pattern.fit(tokens, path, loose) else { continue };
+        for pattern in node
+            .found
+            .iter()
+            .filter_map(|number| self.patterns.get(*number as usize))
+        {
+            let Some(fit) = pattern.fit(tokens, path, loose) else {
+                continue;
+            };
             // Without marks "bao" may be any word, whoever has a phrase without marks.
             if fit > best && !loose {
                 hits.truncate(first);
                 best = fit;
             }
             if fit == best || loose {
-                hits.push(Hit { from, to, what: pattern.what });
+                hits.push(Hit {
+                    from,
+                    to,
+                    what: pattern.what,
+                });
             }
         }
     }
@@ -731,7 +790,9 @@ impl Trail {
     }
 
     fn end(&self) -> usize {
-        self.at.get(self.length.wrapping_sub(1)).map_or(0, |last| last + 1)
+        self.at
+            .get(self.length.wrapping_sub(1))
+            .map_or(0, |last| last + 1)
     }
 
     fn tokens(&self) -> impl Iterator<Item = &usize> {
@@ -748,7 +809,11 @@ enum Fit {
 impl Pattern {
     fn fit(&self, tokens: &[Token], path: &Trail, loose: bool) -> Option<Fit> {
         let mut fit = Fit::Exact;
-        for (token, full) in path.tokens().filter_map(|at| tokens.get(*at)).zip(&self.marks) {
+        for (token, full) in path
+            .tokens()
+            .filter_map(|at| tokens.get(*at))
+            .zip(&self.marks)
+        {
             if token.marks != *full {
                 if !token.marks.within(*full) {
                     return None;
@@ -757,7 +822,11 @@ impl Pattern {
             }
         }
         let vague = self.exact || (!loose && self.marks.len() < 2);
-        if fit == Fit::Within && vague { None } else { Some(fit) }
+        if fit == Fit::Within && vague {
+            None
+        } else {
+            Some(fit)
+        }
     }
 }
 

@@ -296,7 +296,10 @@ impl Reader<'_> {
             {
                 open = false;
             }
-            if !self.page.has_time(at) && self.number(at).is_none() && self.page.counting_word(at).is_none() {
+            if !self.page.has_time(at)
+                && self.number(at).is_none()
+                && self.page.counting_word(at).is_none()
+            {
                 idle += 2;
                 if idle > 2 {
                     (starts, ends) = (false, false);
@@ -402,7 +405,10 @@ impl Reader<'_> {
     }
 
     fn atom(&self, at: usize) -> Option<(Atom, usize)> {
-        if !self.page.has_time(at) && self.number(at).is_none() && self.page.counting_word(at).is_none() {
+        if !self.page.has_time(at)
+            && self.number(at).is_none()
+            && self.page.counting_word(at).is_none()
+        {
             return None;
         }
         self.relative(at)

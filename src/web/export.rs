@@ -196,7 +196,9 @@ fn delivery(row: &Delivery) -> Value {
         DeliveryState::Waiting { due } => (*due, None, None),
         DeliveryState::Sending { since } => (*since, None, None),
         DeliveryState::Sent { at, message } => (*at, None, message.as_ref()),
-        DeliveryState::Unknown { at, why } | DeliveryState::Failed { at, why } => (*at, Some(why.as_str()), None),
+        DeliveryState::Unknown { at, why } | DeliveryState::Failed { at, why } => {
+            (*at, Some(why.as_str()), None)
+        }
     };
     json!({
         "id": row.id.0,

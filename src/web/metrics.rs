@@ -38,7 +38,9 @@ pub struct Metrics {
 
 impl fmt::Debug for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Metrics").field("series", &self.series.len()).finish_non_exhaustive()
+        f.debug_struct("Metrics")
+            .field("series", &self.series.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -46,10 +48,16 @@ impl Default for Metrics {
     fn default() -> Self {
         let unreadable_hooks = Arc::new(AtomicU64::new(0));
         let read = Arc::clone(&unreadable_hooks);
-        let mut metrics = Self { series: Vec::new(), unreadable_hooks };
-        metrics.counter("hooks_unreadable", "Webhook calls that could not be read", None, move || {
-            read.load(Ordering::Relaxed)
-        });
+        let mut metrics = Self {
+            series: Vec::new(),
+            unreadable_hooks,
+        };
+        metrics.counter(
+            "hooks_unreadable",
+            "Webhook calls that could not be read",
+            None,
+            move || read.load(Ordering::Relaxed),
+        );
         metrics
     }
 }
@@ -63,7 +71,13 @@ impl Metrics {
         account: Option<&str>,
         read: impl Fn() -> u64 + Send + Sync + 'static,
     ) {
-        self.series.push(Series { name, help, account: account.map(str::to_owned), counter: true, read: Box::new(read) });
+        self.series.push(Series {
+            name,
+            help,
+            account: account.map(str::to_owned),
+            counter: true,
+            read: Box::new(read),
+        });
     }
 
     /// Adds something that goes up and down.
@@ -74,7 +88,13 @@ impl Metrics {
         account: Option<&str>,
         read: impl Fn() -> u64 + Send + Sync + 'static,
     ) {
-        self.series.push(Series { name, help, account: account.map(str::to_owned), counter: false, read: Box::new(read) });
+        self.series.push(Series {
+            name,
+            help,
+            account: account.map(str::to_owned),
+            counter: false,
+            read: Box::new(read),
+        });
     }
 
     /// Counts a webhook call that was put aside.
@@ -86,7 +106,10 @@ impl Metrics {
     #[must_use]
     pub fn encode(self: &Arc<Self>, backlog: &Backlog) -> String {
         let mut registry = Registry::with_prefix("keng");
-        registry.register_collector(Box::new(Scrape { metrics: Arc::clone(self), backlog: *backlog }));
+        registry.register_collector(Box::new(Scrape {
+            metrics: Arc::clone(self),
+            backlog: *backlog,
+        }));
         let mut text = String::new();
         match encode(&mut text, &registry) {
             Ok(()) => text,
@@ -116,7 +139,9 @@ impl Series {
 impl Collector for Scrape {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         for family in self.metrics.series.chunk_by(|a, b| a.name == b.name) {
-            let Some(first) = family.first() else { continue };
+            let Some(first) = family.first() else {
+                continue;
+            };
             let kind = if first.counter {
                 MetricType::Counter
             } else {
@@ -138,7 +163,11 @@ impl Collector for Scrape {
             None,
             MetricType::Gauge,
         )?;
-        let lanes = [("urgent", self.backlog.urgent), ("reply", self.backlog.reply), ("bulk", self.backlog.bulk)];
+        let lanes = [
+            ("urgent", self.backlog.urgent),
+            ("reply", self.backlog.reply),
+            ("bulk", self.backlog.bulk),
+        ];
         for (lane, count) in lanes {
             let labels = [("lane", lane)];
             ConstGauge::new(count as i64).encode(waiting.encode_family(&labels)?)?;
@@ -156,7 +185,11 @@ mod tests {
         let mut metrics = Metrics::default();
         metrics.counter("sent", "Messages that platforms took", Some("tg1"), || 3);
         metrics.counter("sent", "Messages that platforms took", Some("tg2"), || 4);
-        let text = Arc::new(metrics).encode(&Backlog { urgent: 1, reply: 2, bulk: 0 });
+        let text = Arc::new(metrics).encode(&Backlog {
+            urgent: 1,
+            reply: 2,
+            bulk: 0,
+        });
         insta::assert_snapshot!(text, @r#"
         # HELP keng_hooks_unreadable Webhook calls that could not be read.
         # TYPE keng_hooks_unreadable counter

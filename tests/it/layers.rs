@@ -15,22 +15,38 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("desk", &["domain", "text", "say", "store", "channel"]),
     ("digest", &["domain", "text", "say", "store", "channel"]),
     ("outbox", &["domain", "text", "say", "store", "channel"]),
-    ("web", &["domain", "text", "say", "store", "channel", "intake", "desk", "digest", "outbox"]),
+    (
+        "web",
+        &[
+            "domain", "text", "say", "store", "channel", "intake", "desk", "digest", "outbox",
+        ],
+    ),
     ("config", &["domain"]),
     ("sim", &[]),
-    ("app", &["domain", "text", "say", "store", "channel", "intake", "desk", "digest", "outbox", "web", "config"]),
+    (
+        "app",
+        &[
+            "domain", "text", "say", "store", "channel", "intake", "desk", "digest", "outbox",
+            "web", "config",
+        ],
+    ),
     (
         "cli",
         &[
-            "domain", "text", "say", "store", "channel", "intake", "desk", "digest", "outbox", "web", "config", "app",
-            "sim",
+            "domain", "text", "say", "store", "channel", "intake", "desk", "digest", "outbox",
+            "web", "config", "app", "sim",
         ],
     ),
 ];
 
 /// Drivers behind the two traits: only the composition root and the command line name them.
 const DRIVERS: &[(&str, &[&str])] = &[
-    ("store", &["sled", "memory", "postgres", "journal", "kv", "rows", "acts", "backup", "verify"]),
+    (
+        "store",
+        &[
+            "sled", "memory", "postgres", "journal", "kv", "rows", "acts", "backup", "verify",
+        ],
+    ),
     ("channel", &["telegram", "zalo_bot", "zalo_oa", "facebook"]),
 ];
 
@@ -78,13 +94,19 @@ fn arrows_point_one_way() {
     assert!(files.len() > 20, "the sources were not found");
     let mut faults = Vec::new();
     for file in files {
-        let inside = file.strip_prefix(&root).unwrap().to_string_lossy().replace(".rs", "");
+        let inside = file
+            .strip_prefix(&root)
+            .unwrap()
+            .to_string_lossy()
+            .replace(".rs", "");
         let room = inside.split('/').next().unwrap();
         if matches!(room, "lib" | "main") {
             continue;
         }
         let Some((_, allowed)) = MAY_KNOW.iter().find(|(name, _)| *name == room) else {
-            faults.push(format!("src/{inside}.rs: the room `{room}` is not in the plan of the house"));
+            faults.push(format!(
+                "src/{inside}.rs: the room `{room}` is not in the plan of the house"
+            ));
             continue;
         };
         let text = std::fs::read_to_string(&file).unwrap();
@@ -92,12 +114,17 @@ fn arrows_point_one_way() {
             if known != room && !allowed.contains(&known.as_str()) {
                 faults.push(format!("src/{inside}.rs: `{room}` must not know `{known}`"));
             }
-            let driver = DRIVERS.iter().any(|(owner, drivers)| *owner == known && drivers.contains(&inner.as_str()));
+            let driver = DRIVERS
+                .iter()
+                .any(|(owner, drivers)| *owner == known && drivers.contains(&inner.as_str()));
             let tests_only = text.find("#[cfg(test)]").is_some_and(|at| {
-                text.get(..at).is_some_and(|code| !code.contains(&format!("crate::{known}::{inner}")))
+                text.get(..at)
+                    .is_some_and(|code| !code.contains(&format!("crate::{known}::{inner}")))
             });
             if driver && known != room && !matches!(room, "app" | "cli") && !tests_only {
-                faults.push(format!("src/{inside}.rs: only `app` and `cli` may name the driver `{known}::{inner}`"));
+                faults.push(format!(
+                    "src/{inside}.rs: only `app` and `cli` may name the driver `{known}::{inner}`"
+                ));
             }
         }
         for (krate, owners) in CRATES {
@@ -106,7 +133,9 @@ fn arrows_point_one_way() {
                 line.starts_with(&format!("use {krate}::")) || line.contains(&format!(" {krate}::"))
             });
             if used && !owners.contains(&room) {
-                faults.push(format!("src/{inside}.rs: the crate `{krate}` belongs to {owners:?}"));
+                faults.push(format!(
+                    "src/{inside}.rs: the crate `{krate}` belongs to {owners:?}"
+                ));
             }
         }
     }
@@ -115,12 +144,24 @@ fn arrows_point_one_way() {
 
 #[test]
 fn the_top_level_holds_only_what_the_plan_lists() {
-    let allowed = ["Cargo.toml", "Cargo.lock", "Dockerfile", "LICENSE", "README.md", "src", "config", "tests", "benches"];
+    let allowed = [
+        "Cargo.toml",
+        "Cargo.lock",
+        "Dockerfile",
+        "LICENSE",
+        "README.md",
+        "src",
+        "config",
+        "tests",
+        "benches",
+    ];
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let extra: Vec<_> = std::fs::read_dir(root)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
-        .filter(|name| !name.starts_with('.') && !["target", "data", "node_modules"].contains(&name.as_str()))
+        .filter(|name| {
+            !name.starts_with('.') && !["target", "data", "node_modules"].contains(&name.as_str())
+        })
         .filter(|name| !allowed.contains(&name.as_str()))
         .collect();
     assert!(extra.is_empty(), "at the top level: {extra:?}");
@@ -136,11 +177,17 @@ fn texts_and_data_are_in_nfc() {
     while let Some(dir) = config.pop() {
         for entry in std::fs::read_dir(dir).unwrap() {
             let path = entry.unwrap().path();
-            if path.is_dir() { config.push(path) } else { files.push(path) }
+            if path.is_dir() {
+                config.push(path)
+            } else {
+                files.push(path)
+            }
         }
     }
     for file in files {
-        let Ok(text) = std::fs::read_to_string(&file) else { continue };
+        let Ok(text) = std::fs::read_to_string(&file) else {
+            continue;
+        };
         assert!(is_nfc(&text), "{} is not in NFC", file.display());
     }
 }
