@@ -568,3 +568,112 @@ async fn killed_while_it_starts_it_starts_again() {
 async fn killed_while_its_store_is_made_it_starts_again() {
     kill_while_it_is_made(cycles()).await;
 }
+
+/// A killed program with some hundred records, for tests of what happens to the store afterwards.
+async fn killed_with_records() -> Scene {
+    let mut scene = Scene::new().await;
+    let mut child = scene.serve();
+    for _ in 0..60 {
+        for _ in 0..5 {
+            scene.happen();
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(scene.town.wait_confirmed(Duration::from_secs(30)).await);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    scene
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_damaged_sled_is_rebuilt_and_a_damaged_journal_is_named() {
+    let mut scene = killed_with_records().await;
+    let (data, copy) = (
+        scene.home.path().join("data"),
+        scene.home.path().join("copy"),
+    );
+    let (mut rebuilt, mut refused) = (0, 0);
+    for round in 0..16 {
+        copy_all(&data, &copy);
+        let in_sled = round < 12;
+        if round == 0 {
+            std::fs::remove_dir_all(copy.join("sled")).unwrap();
+        } else {
+            let folder = copy.join(if in_sled { "sled" } else { "journal" });
+            let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+                .unwrap()
+                .map(|entry| entry.unwrap().path())
+                .filter(|path| path.is_file())
+                .collect();
+            files.sort();
+            let path = &files[scene.dice.below(files.len())];
+            let mut bytes = std::fs::read(path).unwrap();
+            let used = bytes
+                .iter()
+                .rposition(|&byte| byte != 0)
+                .map_or(1, |at| at + 1);
+            let bit = scene.dice.below(8 * used);
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            std::fs::write(path, bytes).unwrap();
+        }
+        let done = scene
+            .keng()
+            .args(["export", "incidents", "--config", "copy.toml"])
+            .output()
+            .unwrap();
+        let error = String::from_utf8_lossy(&done.stderr);
+        if done.status.success() {
+            let recorded = scene.check_records("copy.toml");
+            assert_eq!(recorded.len(), scene.tagged.len(), "silently lost: {error}");
+            rebuilt += usize::from(copy.join("sled.damaged-1").exists());
+        } else {
+            // The journal is the truth: when it is damaged itself, nothing is guessed.
+            assert!(!in_sled, "a damaged sled was not rebuilt: {error}");
+            assert_eq!(done.status.code(), Some(1), "{error}");
+            assert!(
+                error.contains("journal segment") && error.contains("nothing was changed"),
+                "{error}"
+            );
+            refused += 1;
+        }
+        std::fs::remove_dir_all(&copy).unwrap();
+    }
+    println!(
+        "12 damages to sled: {rebuilt} rebuilt, the others without effect; 4 to the journal: {refused} refused"
+    );
+    assert!(rebuilt > 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_server_says_who_holds_the_store_and_harms_nothing() {
+    let scene = Scene::new().await;
+    let mut first = scene.serve();
+    let token = scene.home.path().join("data/admin.token");
+    let serves = scene
+        .town
+        .wait(Duration::from_secs(10), || {
+            std::fs::read(&token).ok().filter(|token| token.len() == 64)
+        })
+        .await;
+    for command in ["serve", "verify"] {
+        let second = scene
+            .keng()
+            .args([command, "--config", "ward.toml"])
+            .output()
+            .unwrap();
+        let error = String::from_utf8_lossy(&second.stderr);
+        assert_eq!(second.status.code(), Some(1), "{error}");
+        assert!(
+            error.contains("another process holds it: stop that one first")
+                && error.contains("data"),
+            "{error}"
+        );
+    }
+    assert_eq!(
+        std::fs::read(&token).ok(),
+        serves,
+        "the second one took its token"
+    );
+    assert!(first.try_wait().unwrap().is_none(), "the first one ended");
+    stop(&mut first);
+}
