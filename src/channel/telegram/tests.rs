@@ -133,7 +133,8 @@ fn words(text: &str) -> Post {
 
 fn update(id: impl Into<Value>, text: &str) -> Value {
     json!({"update_id": id.into(), "message": {"message_id": 1, "date": 1_790_000_000,
-        "chat": {"id": -5, "type": "group"}, "from": {"id": 1, "first_name": "Lan"}, "text": text}})
+        "chat": {"id": -5, "type": "group"}, "from": {"id": 1, "is_bot": false, "first_name": "Lan"},
+        "text": text}})
 }
 
 fn texts(news: &[Inbound]) -> Vec<&str> {
