@@ -355,7 +355,6 @@ impl World {
         let json = match sort {
             Sort::Private => String::new(),
             Sort::Group => json!({
-                "id": id, "title": title, "type": "group", "all_members_are_administrators": false,
             })
             .to_string(),
             Sort::Supergroup if forum => {
