@@ -355,6 +355,7 @@ impl World {
         let json = match sort {
             Sort::Private => String::new(),
             Sort::Group => json!({
+                "id": id, "title": title, "type": "group",
             })
             .to_string(),
             Sort::Supergroup if forum => {
