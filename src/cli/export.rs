@@ -38,7 +38,7 @@ pub(super) fn run(
     format: Format,
     output: Option<&Path>,
 ) -> anyhow::Result<ExitCode> {
-    let config = crate::config::load(config)?;
+    let config = crate::config::load_without_secrets(config)?;
     let mut sheet = Sheet::open(format, output)?;
     super::serve::runtime()?.block_on(async {
         match keep::open_or_ask(&config).await? {
