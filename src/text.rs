@@ -726,7 +726,7 @@ impl Message<'_> {
         let mut entities = entities::read(page, from, to, self.addressing.bot_names);
         let planned = primary == Category::Residence;
         let discovered = matches!(primary, Category::Theft | Category::MissingPerson);
-        let time = when::read(page, from, to, planned, discovered);
+        let time = when::read(page, from, to, &entities.busy, planned, discovered);
         if let Some(time) = &time {
             evidence.push(Evidence {
                 field: "time",

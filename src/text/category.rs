@@ -8,6 +8,7 @@
 use crate::domain::reading::Category;
 use crate::text::Page;
 use crate::text::lexicon::{Hit, State, What};
+use crate::text::place::PlaceWord;
 use crate::text::token::Case;
 
 /// Below this a text tells of nothing.
@@ -88,6 +89,8 @@ fn covered(page: &Page<'_>, hit: Hit) -> bool {
         let covers = other.from <= hit.from && other.to >= hit.to;
         match other.what {
             What::Mask => covers,
+            // "Bãi Cháy" is a town.
+            What::Place(PlaceWord::Known) => covers && (page.is_capital(other.from) || !page.cased),
             // The weapon of a fight is told by the fight's own words.
             What::Cue(..) if matches!(hit.what, What::Cue(Category::IllegalExplosivesWeapons, _)) => false,
             What::Cue(..) => covers && other.to - other.from > hit.to - hit.from,

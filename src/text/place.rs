@@ -173,6 +173,8 @@ impl Reader<'_> {
                 score,
             });
         }
+        // Without marks "cho", "ga", "cau" alone are hardly ever places.
+        let bare = at - start == 1 && first == P::Site;
         let mut score = match first {
             P::Area | P::House => 4,
             _ => 3,
@@ -197,6 +199,12 @@ impl Reader<'_> {
         if named {
             score += 5;
         } else if first == P::Area && areas < 2 {
+            score -= 3;
+        }
+        if !named && bare {
+            if self.page.loose {
+                return None;
+            }
             score -= 3;
         }
         score += i32::try_from(areas.min(3)).unwrap_or(0);
@@ -329,7 +337,7 @@ impl Reader<'_> {
                 at = end;
                 break;
             }
-            if self.is_stop(at) {
+            if self.is_stop(at) || self.page.tokens.get(at.wrapping_sub(1)).is_some_and(|last| at > start && last.is_number()) {
                 break;
             }
             if cased {

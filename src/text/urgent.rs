@@ -105,9 +105,8 @@ pub fn judge(
             )
         }
         C::Traffic => {
-            let accident = page.hits.iter().any(|hit| {
-                matches!(hit.what, What::Cue(C::Traffic, 8..)) && hit.from >= from && hit.to <= to
-            }) && scores.of(C::UrbanOrder) < 8;
+            let crash = state(State::Accident).is_some();
+            let accident = crash || scores.of(C::Traffic) >= 8 && scores.of(C::UrbanOrder) < 8;
             if strong_still && accident || danger.is_some() && !past && habit.is_none() {
                 return is(over.is_none() || strong_still, ongoing.or(danger));
             }

@@ -22,6 +22,7 @@ use crate::domain::reading::When;
 use crate::text::Page;
 use crate::text::lexicon::What;
 use crate::text::lunar::to_solar;
+use crate::text::place::PlaceWord as P;
 
 macro_rules! words {
     ($($variant:ident = $name:literal,)+) => {
@@ -131,6 +132,8 @@ struct Reader<'a> {
     now: NaiveDateTime,
     planned: bool,
     until: usize,
+    /// Tokens of plates, telephones and accounts.
+    busy: &'a [(usize, usize)],
 }
 
 /// The time told by tokens `from..to`, and the words it was read from.
@@ -140,6 +143,7 @@ pub fn read(
     page: &Page<'_>,
     from: usize,
     to: usize,
+    busy: &[(usize, usize)],
     planned: bool,
     discovered: bool,
 ) -> Option<Found> {
@@ -149,6 +153,7 @@ pub fn read(
         now,
         planned,
         until: to,
+        busy,
     };
     let groups = reader.groups(from);
     let zone = *page.now.offset();
@@ -272,7 +277,7 @@ impl Reader<'_> {
 
     fn number(&self, at: usize) -> Option<u32> {
         let token = self.page.tokens.get(at).filter(|_| at < self.until)?;
-        (token.is_number() && token.digits <= 4).then_some(token.value)
+        (token.is_number() && token.digits <= 4 && !self.busy.iter().any(|(from, to)| (*from..*to).contains(&at))).then_some(token.value)
     }
 
     fn before(&self, at: usize) -> char {
@@ -560,6 +565,13 @@ impl Reader<'_> {
         {
             return Some((Atom::Clocks((hour, 0), (second, 0)), end));
         }
+        // "tầm 9 rưỡi"
+        if let Some(end) = self.word(at + 1, T::Half)
+            && hour <= 12
+            && self.page.hits_near(at).iter().any(|hit| hit.to == at && hit.what == What::Time(T::Filler))
+        {
+            return Some((Atom::Clock(hour, 30), end));
+        }
         let mut end = self.word(at + 1, T::Clock)?;
         let letter = self.page.tokens.get(at + 1)?;
         let spelled = letter.length > 1;
@@ -684,6 +696,10 @@ impl Reader<'_> {
             _ => (false, at),
         };
         if let Some(day) = self.number(start).filter(|day| (1..=31).contains(day)) {
+            // "đường 25/4", "quảng trường 30/10" are names.
+            if !named && self.page.hits_near(start).iter().any(|hit| hit.to == start && matches!(hit.what, What::Place(P::Area | P::Site))) {
+                return None;
+            }
             let separator = self.before(start + 1);
             let second = self.page.tokens.get(start + 1);
             if let Some(month) = self
