@@ -168,8 +168,16 @@ impl<'a> Page<'a> {
     /// The phrases that start in the sixteen tokens before a token, at it, or shortly after it.
     pub fn hits_near(&self, at: usize) -> &[Hit] {
         let last = self.starts.len().saturating_sub(1);
-        let from = self.starts.get(at.saturating_sub(REACH).min(last)).copied().unwrap_or(0);
-        let to = self.starts.get((at + 6).min(last)).copied().unwrap_or(self.hits.len());
+        let from = self
+            .starts
+            .get(at.saturating_sub(REACH).min(last))
+            .copied()
+            .unwrap_or(0);
+        let to = self
+            .starts
+            .get((at + 6).min(last))
+            .copied()
+            .unwrap_or(self.hits.len());
         self.hits.get(from..to).unwrap_or(&[])
     }
 
@@ -246,7 +254,9 @@ impl<'a> Page<'a> {
 
     /// The word before says that a number plate follows.
     pub fn word_before_is_plate(&self, at: usize) -> bool {
-        self.hits_near(at).iter().any(|hit| hit.to == at && hit.what == What::PlateWord)
+        self.hits_near(at)
+            .iter()
+            .any(|hit| hit.to == at && hit.what == What::PlateWord)
     }
 
     fn state(&self, state: State) -> Option<Hit> {
@@ -772,5 +782,95 @@ impl Message<'_> {
             handles: entities.handles,
             accounts: entities.accounts,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(text: &str, private: bool, reply_to_bot: bool) -> Outcome {
+        let lexicon = Lexicon::builtin().unwrap_or_else(|error| panic!("{error}"));
+        let names = ["anttbot".to_owned(), "Bot ANTT".to_owned()];
+        let addressing = Addressing {
+            private,
+            reply_to_bot,
+            mentioned: false,
+            bot_names: &names,
+        };
+        let now = DateTime::parse_from_rfc3339("2026-11-24T09:00:00+07:00").expect("a time");
+        read(text, &addressing, &lexicon, now).outcome
+    }
+
+    #[test]
+    fn what_is_tagged_is_read_and_the_rest_is_not() {
+        for text in [
+            "#Trộm_Cắp xóm 5",
+            "＃tromcap ao cá",
+            "#danh bac ở cuối ngõ",
+            "#tromcho3 xóm trên",
+            "tố giác quán nước ghi lô đề",
+            "Bot ơi @Bot ANTT có trộm vào nhà",
+            "/Báo@anttbot\ncháy nhà",
+            "báo - mất xe ở chợ",
+            "#nổ to lắm",
+            "#bảokê chợ đêm",
+        ] {
+            assert_eq!(outcome(text, false, false), Outcome::Report, "{text}");
+        }
+        for text in [
+            "#trộm vía bé ngoan",
+            "#chạybộ 5km",
+            "báo giá cửa nhôm",
+            "bao so 15 vao roi",
+            "bảo vệ bị đánh",
+            "@anttbotxyz cướp",
+            "https://x.vn/#tromcap",
+            "C# hay Java",
+            "@anttbot chào buổi sáng",
+            "/baocao tuần này",
+            "hôm qua mất xe rồi",
+            "/bao@otherbot mất xe",
+        ] {
+            assert_eq!(outcome(text, false, false), Outcome::Ignore, "{text}");
+        }
+        assert_eq!(outcome("/bao", false, false), Outcome::AskDetail);
+        assert_eq!(outcome("#antt", false, false), Outcome::AskDetail);
+    }
+
+    #[test]
+    fn in_private_everything_is_addressed() {
+        assert_eq!(
+            outcome("nhà em vừa bị trộm vào lấy mất ví", true, false),
+            Outcome::Report
+        );
+        assert_eq!(outcome("xin chào", true, false), Outcome::AskDetail);
+        assert_eq!(
+            outcome("ở cổng chợ Cột 5 ạ", true, false),
+            Outcome::Update(UpdateKind::Detail)
+        );
+        assert!(
+            matches!(outcome("xong 1204 đã bắt", true, false), Outcome::Command(command) if command.rest == "1204 đã bắt")
+        );
+    }
+
+    #[test]
+    fn an_answer_to_the_bot_is_an_update() {
+        assert_eq!(
+            outcome("lúc 3h sáng ạ", false, true),
+            Outcome::Update(UpdateKind::Detail)
+        );
+        assert_eq!(
+            outcome("nhầm rồi ạ, tìm thấy xe rồi", false, true),
+            Outcome::Update(UpdateKind::Withdrawal)
+        );
+        assert_eq!(
+            outcome("đính chính biển là 14B1-12345", false, true),
+            Outcome::Update(UpdateKind::Correction)
+        );
+        assert_eq!(
+            outcome("không phải #tromcap đâu mọi người", false, false),
+            Outcome::Ignore
+        );
     }
 }

@@ -90,8 +90,7 @@ fn to_json(id: &str, reading: &Reading, link: Option<&Link>, explain: bool) -> V
         Outcome::Command(_) => "command",
     };
     let incidents: Vec<Value> = reading.incidents.iter().map(facts).collect();
-    let mut answer =
-        json!({"id": id, "outcome": outcome, "incidents": incidents, "linked_to": link.map(|link| &link.id)});
+    let mut answer = json!({"id": id, "outcome": outcome, "incidents": incidents, "linked_to": link.map(|link| &link.id)});
     if let Outcome::Command(command) = &reading.outcome {
         debug_assert!(
             command.name != CommandName::Bao,

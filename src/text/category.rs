@@ -75,12 +75,19 @@ pub fn score(page: &Page<'_>, from: usize, to: usize) -> Scores {
 
 /// A single word with a capital inside a sentence is a name: `dốc Ba Dao`.
 fn named(page: &Page<'_>, hit: Hit) -> bool {
-    let title = |at: usize| page.tokens.get(at).is_some_and(|token| token.case == Case::Title);
+    let title = |at: usize| {
+        page.tokens
+            .get(at)
+            .is_some_and(|token| token.case == Case::Title)
+    };
     page.cased
         && hit.to - hit.from == 1
         && hit.from > 0
         && title(hit.from)
-        && page.tokens.get(hit.from).is_some_and(|token| matches!(token.before, ' ' | '-'))
+        && page
+            .tokens
+            .get(hit.from)
+            .is_some_and(|token| matches!(token.before, ' ' | '-'))
         && (title(hit.from - 1) || title(hit.to))
 }
 
@@ -92,7 +99,11 @@ fn covered(page: &Page<'_>, hit: Hit) -> bool {
             // "Bãi Cháy" is a town.
             What::Place(PlaceWord::Known) => covers && (page.is_capital(other.from) || !page.cased),
             // The weapon of a fight is told by the fight's own words.
-            What::Cue(..) if matches!(hit.what, What::Cue(Category::IllegalExplosivesWeapons, _)) => false,
+            What::Cue(..)
+                if matches!(hit.what, What::Cue(Category::IllegalExplosivesWeapons, _)) =>
+            {
+                false
+            }
             What::Cue(..) => covers && other.to - other.from > hit.to - hit.from,
             _ => false,
         }
@@ -183,9 +194,13 @@ fn beside(primary: Category, other: Category, weight: u16, main: u16) -> bool {
     // Words that belong to the telling of the first are no second incident.
     let tells = matches!(
         (primary, other),
-        (C::Theft, C::SuspiciousPerson | C::Animal | C::Robbery | C::MissingPerson | C::Other)
-            | (C::Drugs, C::SuspiciousPerson | C::Fire | C::EnvironmentNoise)
-            | (C::Gambling | C::Prostitution, C::SuspiciousPerson)
+        (
+            C::Theft,
+            C::SuspiciousPerson | C::Animal | C::Robbery | C::MissingPerson | C::Other
+        ) | (
+            C::Drugs,
+            C::SuspiciousPerson | C::Fire | C::EnvironmentNoise
+        ) | (C::Gambling | C::Prostitution, C::SuspiciousPerson)
             | (C::IllegalExplosivesWeapons, C::FraudScam | C::Traffic)
             | (
                 C::Robbery,

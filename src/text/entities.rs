@@ -365,7 +365,11 @@ fn digits(page: &Page<'_>, at: usize, to: usize, found: &mut Entities) -> Option
             .collect();
         let bank = bank_near(page, at, last, to);
         let phone_before = nearest_is_phone(page, at);
-        let named = page.hits_at(last).iter().any(|hit| matches!(hit.what, What::Bank(_))) && page.tokens.get(last).is_some_and(|token| !token.breaks());
+        let named = page
+            .hits_at(last)
+            .iter()
+            .any(|hit| matches!(hit.what, What::Bank(_)))
+            && page.tokens.get(last).is_some_and(|token| !token.breaks());
         if (account_before || named) && !phone_before && bank.as_deref() != Some("MoMo") && !plus {
             // A bank account may look like a telephone; a wallet is both.
             let wallet = matches!(bank.as_deref(), Some("ZaloPay" | "Viettel Money"));
@@ -456,7 +460,8 @@ fn phone(number: &str, plus: bool) -> Option<String> {
 }
 
 fn account_word(page: &Page<'_>, at: usize) -> bool {
-    page.hits_near(at).iter().any(|hit| { hit.what == What::AccountWord
+    page.hits_near(at).iter().any(|hit| {
+        hit.what == What::AccountWord
             && hit.to <= at
             && at - hit.to <= 3
             && close_by(page, hit.to, at)
@@ -465,7 +470,9 @@ fn account_word(page: &Page<'_>, at: usize) -> bool {
 
 fn nearest_is_phone(page: &Page<'_>, at: usize) -> bool {
     let nearest = |what: What| {
-        page.hits_near(at).iter().filter(|hit| hit.what == what && hit.to <= at && at - hit.to <= 3)
+        page.hits_near(at)
+            .iter()
+            .filter(|hit| hit.what == what && hit.to <= at && at - hit.to <= 3)
             .map(|hit| hit.to)
             .max()
     };
@@ -496,7 +503,10 @@ fn bank_near(page: &Page<'_>, from: usize, to: usize, until: usize) -> Option<St
             None
         }
     };
-    page.hits_near(to).iter().filter_map(|hit| match hit.what { What::Bank(number) => {
+    page.hits_near(to)
+        .iter()
+        .filter_map(|hit| match hit.what {
+            What::Bank(number) => {
                 distance(hit).map(|distance| (distance, usize::MAX - (hit.to - hit.from), number))
             }
             _ => None,

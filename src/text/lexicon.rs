@@ -490,7 +490,14 @@ impl Lexicon {
         } else {
             None
         };
-        self.tags.entry(fold(phrase).replace(' ', "")).or_default().push(Tag { category, incident, marks });
+        self.tags
+            .entry(fold(phrase).replace(' ', ""))
+            .or_default()
+            .push(Tag {
+                category,
+                incident,
+                marks,
+            });
         Ok(())
     }
 
@@ -516,7 +523,9 @@ impl Lexicon {
             _ => true,
         };
         let exact = all.iter().find(|tag| marks.is_some() && tag.marks == marks);
-        exact.or_else(|| all.iter().filter(fits).max_by_key(|tag| tag.incident)).copied()
+        exact
+            .or_else(|| all.iter().filter(fits).max_by_key(|tag| tag.incident))
+            .copied()
     }
 
     /// A word that may follow a tag's stem: `xe` in `#tromxe`.
@@ -561,7 +570,11 @@ impl Lexicon {
             && path.first().is_some_and(|words| words.len() > 1)
         {
             let body = fold(phrase.trim_end_matches('!')).replace(' ', "");
-            let tag = Tag { category: Some(category), incident: true, marks: None };
+            let tag = Tag {
+                category: Some(category),
+                incident: true,
+                marks: None,
+            };
             self.tags.entry(body).or_insert_with(|| vec![tag]);
         }
         Ok(())
@@ -651,15 +664,27 @@ impl Lexicon {
             }
             let node = self.root.get(token.word as usize).copied().unwrap_or(0);
             if node != 0 {
-                let mut path = Trail { at: [0; LONGEST], length: 0 };
+                let mut path = Trail {
+                    at: [0; LONGEST],
+                    length: 0,
+                };
                 path.push(from);
                 self.walk(tokens, node, &mut path, loose, hits);
             }
         }
     }
 
-    fn walk(&self, tokens: &[Token], node: u32, path: &mut Trail, loose: bool, hits: &mut Vec<Hit>) {
-        let Some(node) = self.nodes.get(node as usize) else { return };
+    fn walk(
+        &self,
+        tokens: &[Token],
+        node: u32,
+        path: &mut Trail,
+        loose: bool,
+        hits: &mut Vec<Hit>,
+    ) {
+        let Some(node) = self.nodes.get(node as usize) else {
+            return;
+        };
         if !node.found.is_empty() {
             self.accept(tokens, node, path, loose, hits);
         }
@@ -668,7 +693,9 @@ impl Lexicon {
         }
         let next = path.end();
         self.follow(tokens, node, next, path, loose, hits);
-        let Some(after_gap) = self.nodes.get(node.gap as usize).filter(|_| node.gap != 0) else { return };
+        let Some(after_gap) = self.nodes.get(node.gap as usize).filter(|_| node.gap != 0) else {
+            return;
+        };
         for skip in 0..=GAP {
             if tokens.get(next + skip).is_none_or(Token::breaks) {
                 break;
@@ -677,9 +704,24 @@ impl Lexicon {
         }
     }
 
-    fn follow(&self, tokens: &[Token], node: &Node, at: usize, path: &mut Trail, loose: bool, hits: &mut Vec<Hit>) {
-        let Some(token) = tokens.get(at).filter(|token| token.word != 0 && !token.breaks()) else { return };
-        if let Ok(found) = node.next.binary_search_by_key(&token.word, |(word, _)| *word)
+    fn follow(
+        &self,
+        tokens: &[Token],
+        node: &Node,
+        at: usize,
+        path: &mut Trail,
+        loose: bool,
+        hits: &mut Vec<Hit>,
+    ) {
+        let Some(token) = tokens
+            .get(at)
+            .filter(|token| token.word != 0 && !token.breaks())
+        else {
+            return;
+        };
+        if let Ok(found) = node
+            .next
+            .binary_search_by_key(&token.word, |(word, _)| *word)
             && let Some((_, child)) = node.next.get(found)
             && path.push(at)
         {
@@ -688,19 +730,36 @@ impl Lexicon {
         }
     }
 
-    fn accept(&self, tokens: &[Token], node: &Node, path: &Trail, loose: bool, hits: &mut Vec<Hit>) {
+    fn accept(
+        &self,
+        tokens: &[Token],
+        node: &Node,
+        path: &Trail,
+        loose: bool,
+        hits: &mut Vec<Hit>,
+    ) {
         let (from, to) = (path.start(), path.end());
         let first = hits.len();
         let mut best = Fit::Within;
-        for pattern in node.found.iter().filter_map(|number| self.patterns.get(*number as usize)) {
-            let Some(fit) = pattern.fit(tokens, path, loose) else { continue };
+        for pattern in node
+            .found
+            .iter()
+            .filter_map(|number| self.patterns.get(*number as usize))
+        {
+            let Some(fit) = pattern.fit(tokens, path, loose) else {
+                continue;
+            };
             // Without marks "bao" may be any word, whoever has a phrase without marks.
             if fit > best && !loose {
                 hits.truncate(first);
                 best = fit;
             }
             if fit == best || loose {
-                hits.push(Hit { from, to, what: pattern.what });
+                hits.push(Hit {
+                    from,
+                    to,
+                    what: pattern.what,
+                });
             }
         }
     }
@@ -734,7 +793,9 @@ impl Trail {
     }
 
     fn end(&self) -> usize {
-        self.at.get(self.length.wrapping_sub(1)).map_or(0, |last| last + 1)
+        self.at
+            .get(self.length.wrapping_sub(1))
+            .map_or(0, |last| last + 1)
     }
 
     fn tokens(&self) -> impl Iterator<Item = &usize> {
@@ -752,7 +813,11 @@ impl Pattern {
     fn fit(&self, tokens: &[Token], path: &Trail, loose: bool) -> Option<Fit> {
         let mut bare = 0;
         let mut marked = false;
-        for (token, full) in path.tokens().filter_map(|at| tokens.get(*at)).zip(&self.marks) {
+        for (token, full) in path
+            .tokens()
+            .filter_map(|at| tokens.get(*at))
+            .zip(&self.marks)
+        {
             if token.marks == *full {
                 marked |= !full.none();
             } else if token.marks.within(*full) {
@@ -764,7 +829,11 @@ impl Pattern {
         let fit = if bare == 0 { Fit::Exact } else { Fit::Within };
         // Among marked words one may lack its marks when another of the phrase has them.
         let vague = self.exact || (!loose && (bare > 1 || !marked));
-        if fit == Fit::Within && vague { None } else { Some(fit) }
+        if fit == Fit::Within && vague {
+            None
+        } else {
+            Some(fit)
+        }
     }
 }
 

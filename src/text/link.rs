@@ -49,7 +49,13 @@ pub struct Link {
 
 impl Memory {
     /// Finds the earlier message a new one is about, and remembers the new one.
-    pub fn link(&mut self, id: &str, text: &str, sent_at: DateTime<FixedOffset>, reading: &Reading) -> Option<Link> {
+    pub fn link(
+        &mut self,
+        id: &str,
+        text: &str,
+        sent_at: DateTime<FixedOffset>,
+        reading: &Reading,
+    ) -> Option<Link> {
         let facts = reading.incidents.first()?;
         let update = match &reading.outcome {
             Outcome::Update(kind) => Some(*kind),
@@ -60,19 +66,32 @@ impl Memory {
             id: id.to_owned(),
             sent_at,
             facts: facts.clone(),
-            place: words(facts.place.as_deref().unwrap_or("")).filter(|word| !COMMON_PLACE.contains(&word.as_str())).collect(),
+            place: words(facts.place.as_deref().unwrap_or(""))
+                .filter(|word| !COMMON_PLACE.contains(&word.as_str()))
+                .collect(),
             words: words(text).collect(),
         };
-        let enough = if update.is_some() { ENOUGH_FOR_UPDATE } else { ENOUGH };
+        let enough = if update.is_some() {
+            ENOUGH_FOR_UPDATE
+        } else {
+            ENOUGH
+        };
         let best = self
             .told
             .iter()
             .rev()
-            .filter(|earlier| (sent_at - earlier.sent_at).abs() <= Duration::hours(AGE) && earlier.sent_at <= sent_at)
+            .filter(|earlier| {
+                (sent_at - earlier.sent_at).abs() <= Duration::hours(AGE)
+                    && earlier.sent_at <= sent_at
+            })
             .map(|earlier| (compare(earlier, &told, update), earlier))
             .filter(|((points, _), _)| *points >= enough)
             .max_by_key(|((points, _), _)| *points)
-            .map(|((points, why), earlier)| Link { id: earlier.id.clone(), points, why });
+            .map(|((points, why), earlier)| Link {
+                id: earlier.id.clone(),
+                points,
+                why,
+            });
         if self.told.len() == KEPT {
             self.told.pop_front();
         }
@@ -83,8 +102,9 @@ impl Memory {
 
 /// Folded words of places that say nothing about which one.
 const COMMON_PLACE: &[&str] = &[
-    "thon", "xom", "ban", "to", "khu", "pho", "duong", "ngo", "ngach", "hem", "cong", "cho", "cau", "truong", "nha", "so", "dau",
-    "cuoi", "phuong", "xa", "ben", "xe", "quan", "o", "gan", "nga", "tu", "ba", "hang", "cua", "dan", "vao",
+    "thon", "xom", "ban", "to", "khu", "pho", "duong", "ngo", "ngach", "hem", "cong", "cho", "cau",
+    "truong", "nha", "so", "dau", "cuoi", "phuong", "xa", "ben", "xe", "quan", "o", "gan", "nga",
+    "tu", "ba", "hang", "cua", "dan", "vao",
 ];
 
 fn words(text: &str) -> impl Iterator<Item = String> {
@@ -115,9 +135,16 @@ fn compare(earlier: &Told, later: &Told, update: Option<UpdateKind>) -> (i32, St
     add(7 * shared(&a.plates, &b.plates).min(1), "plate");
     add(5 * shared(&a.phones, &b.phones).min(1), "phone");
     add(6 * shared(&a.urls, &b.urls).min(1), "link");
-    let accounts = a.accounts.iter().any(|account| b.accounts.iter().any(|other| other.number == account.number));
+    let accounts = a.accounts.iter().any(|account| {
+        b.accounts
+            .iter()
+            .any(|other| other.number == account.number)
+    });
     add(7 * i32::from(accounts), "account");
-    let same_kind = a.categories.iter().any(|category| b.categories.contains(category));
+    let same_kind = a
+        .categories
+        .iter()
+        .any(|category| b.categories.contains(category));
     let unknown = |facts: &Facts| facts.primary == Category::Other;
     if same_kind {
         add(3, "kind");
@@ -134,13 +161,31 @@ fn compare(earlier: &Told, later: &Told, update: Option<UpdateKind>) -> (i32, St
         add(-4, "another place");
     }
     if let (Some(first), Some(second)) = (&a.time, &b.time) {
-        let apart = first.start() - second.end() > Duration::hours(2) || second.start() - first.end() > Duration::hours(2);
-        add(if apart { -5 } else { 2 }, if apart { "another time" } else { "time" });
+        let apart = first.start() - second.end() > Duration::hours(2)
+            || second.start() - first.end() > Duration::hours(2);
+        add(
+            if apart { -5 } else { 2 },
+            if apart { "another time" } else { "time" },
+        );
     }
     let age = later.sent_at - earlier.sent_at;
-    add(if age <= Duration::hours(2) { 2 } else { i32::from(age <= Duration::hours(24)) }, "soon after");
+    add(
+        if age <= Duration::hours(2) {
+            2
+        } else {
+            i32::from(age <= Duration::hours(24))
+        },
+        "soon after",
+    );
     let common = earlier.words.intersection(&later.words).count();
     let all = earlier.words.len().min(later.words.len()).max(1);
-    add(if common * 10 >= all * 6 { 3 } else { i32::from(common * 10 >= all * 4) }, "words");
+    add(
+        if common * 10 >= all * 6 {
+            3
+        } else {
+            i32::from(common * 10 >= all * 4)
+        },
+        "words",
+    );
     (points, why.join(", "))
 }

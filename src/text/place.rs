@@ -33,7 +33,7 @@ macro_rules! words {
 
 words! {
     Area = "area", Site = "site", Part = "part", House = "house", Known = "known", Prep = "prep", Link = "link",
-    Stop = "stop", Detail = "detail", Authority = "authority", Away = "away", Title = "title",
+    Stop = "stop", Detail = "detail", Numbered = "numbered", Authority = "authority", Away = "away", Title = "title",
 }
 
 /// A place phrase: tokens `from..to`.
@@ -112,7 +112,7 @@ impl Reader<'_> {
         if !self.page.has_place(at) || self.is_busy(at) {
             return None;
         }
-        let heads = [P::Area, P::Site, P::House, P::Part, P::Known];
+        let heads = [P::Area, P::Site, P::House, P::Part, P::Known, P::Numbered];
         let (end, word) = heads
             .iter()
             .filter_map(|word| self.word(at, *word).map(|end| (end, *word)))
@@ -127,22 +127,33 @@ impl Reader<'_> {
         let next_is_number =
             next.is_some_and(|token| token.is_number() && !self.is_busy(end) && !token.breaks());
         let title = self.word(end, P::Title).is_some();
-        let next_is_name = next_is_number || next.is_some_and(|token| !token.breaks()) && self.page.is_capital(end) && !self.is_busy(end);
+        let next_is_name = next_is_number
+            || next.is_some_and(|token| !token.breaks())
+                && self.page.is_capital(end)
+                && !self.is_busy(end);
         let unsure = self.page.loose && self.page.cased && end - at == 1;
         let ok = match word {
             // "nhà" alone is the writer's own; "số" alone is any number.
             P::House if end - at == 1 => {
                 let long = next.is_some_and(|token| token.digits > 4);
-                (next_is_number && !long) || (title && self.page.is_capital(end + 1) && self.page.key_is(at, "nha"))
+                (next_is_number && !long)
+                    || (title && self.page.is_capital(end + 1) && self.page.key_is(at, "nha"))
             }
             // "đầu đường" before "vào thôn" is the part "đầu" of "đường vào thôn".
             P::Part if end - at > 1 => {
-                if self.head_within(end - 1, depth).is_some_and(|(longer, _)| longer > end) {
+                if self
+                    .head_within(end - 1, depth)
+                    .is_some_and(|(longer, _)| longer > end)
+                {
                     return Some((end - 1, word));
                 }
                 next_is_name || self.head_within(end, depth).is_some()
             }
             P::Part => self.head_within(end, depth).is_some(),
+            P::Numbered if self.page.loose => next_is_name,
+            P::Numbered => {
+                next_is_name || !self.page.cased && self.head_within(end, depth).is_some()
+            }
             // Without marks "ban" is rarely "bản", and "lang" rarely "làng".
             P::Area if unsure => next_is_name || self.head_within(end, depth).is_some(),
             _ => true,
@@ -184,6 +195,9 @@ impl Reader<'_> {
         let mut head = first;
         loop {
             let (end, got) = self.name(at, head);
+            if bare && self.page.loose && !got && at - start == 1 && !self.has_place_next(end) {
+                return None;
+            }
             named |= got;
             at = end;
             if let Some((end, next)) = self.next_head(at)
@@ -216,9 +230,17 @@ impl Reader<'_> {
         })
     }
 
+    /// A further place follows without a word between.
+    fn has_place_next(&self, at: usize) -> bool {
+        self.head(at).is_some()
+    }
+
     /// After a name a further head needs a name of its own, or more than one syllable.
     fn has_more(&self, at: usize, end: usize, head: PlaceWord) -> bool {
-        head == P::Known || self.name(end, head).1 || self.next_head(end).is_some() || (head == P::Site && end - at > 1)
+        head == P::Known
+            || self.name(end, head).1
+            || self.next_head(end).is_some()
+            || (head == P::Site && end - at > 1)
     }
 
     /// A known place's name may be followed by more of the same phrase.
@@ -237,11 +259,13 @@ impl Reader<'_> {
     fn next_head_within(&self, at: usize, depth: u8) -> Option<(usize, PlaceWord)> {
         let depth = depth.checked_sub(1)?;
         let token = self.page.tokens.get(at).filter(|_| at < self.until)?;
-        if matches!(token.before, ' ' | ',' | '-' | '(' | '"' | '\0' | '_' | '/' | '+') {
+        if matches!(
+            token.before,
+            ' ' | ',' | '-' | '(' | '"' | '\0' | '_' | '/' | '+'
+        ) {
             let after_comma = token.before == ',';
             if let Some((end, word)) = self.head(at)
-                && (!after_comma || matches!(word, P::Area | P::Known | P::House))
-                
+                && (!after_comma || matches!(word, P::Area | P::Known | P::House | P::Numbered))
             {
                 return Some((end, word));
             }
@@ -258,7 +282,8 @@ impl Reader<'_> {
         // The second place must have a name of its own.
         let (_, named) = self.name(end, word);
         let described = word == P::Site && end - link > 1 && self.word(end, P::Detail).is_some();
-        (named || described || word == P::Known || self.next_head_within(end, depth).is_some()).then_some((end, word))
+        (named || described || word == P::Known || self.next_head_within(end, depth).is_some())
+            .then_some((end, word))
     }
 
     /// The name after a head: its end, and whether there is one.
@@ -298,7 +323,13 @@ impl Reader<'_> {
                 at += 1;
                 continue;
             }
-            let name_goes_on = cased && token.case == Case::Title && at > start && self.page.is_capital(at - 1) && self.head(at).is_some_and(|(end, word)| end == at + 1 && word != P::Known);
+            let name_goes_on = cased
+                && token.case == Case::Title
+                && at > start
+                && self.page.is_capital(at - 1)
+                && self
+                    .head(at)
+                    .is_some_and(|(end, word)| end == at + 1 && word != P::Known);
             if named && at > start && !name_goes_on && self.head(at).is_some() {
                 break;
             }
@@ -337,19 +368,39 @@ impl Reader<'_> {
                 at = end;
                 break;
             }
-            if self.is_stop(at) || self.page.tokens.get(at.wrapping_sub(1)).is_some_and(|last| at > start && last.is_number()) {
+            if self.is_stop(at)
+                || self
+                    .page
+                    .tokens
+                    .get(at.wrapping_sub(1))
+                    .is_some_and(|last| at > start && last.is_number())
+            {
                 break;
             }
             if cased {
                 // Small words belong to the name when a capital or a number follows soon.
                 let reach = (1..=2).find(|step| {
                     let next = at + step;
-                    let open = |at: usize| !self.is_stop(at) && self.page.tokens.get(at).is_some_and(|token| !token.breaks());
-                    self.page.tokens.get(next).filter(|_| next < self.until).is_some_and(|token| {
-                        !token.breaks()
-                            && !self.is_busy(next)
-                            && (self.page.is_capital(next) || token.is_number() || self.head(next).is_some())
-                    }) && (0..*step).all(|back| open(at + back))
+                    let open = |at: usize| {
+                        !self.is_stop(at)
+                            && self
+                                .page
+                                .tokens
+                                .get(at)
+                                .is_some_and(|token| !token.breaks())
+                    };
+                    self.page
+                        .tokens
+                        .get(next)
+                        .filter(|_| next < self.until)
+                        .is_some_and(|token| {
+                            !token.breaks()
+                                && !self.is_busy(next)
+                                && (self.page.is_capital(next)
+                                    || token.is_number()
+                                    || self.head(next).is_some())
+                        })
+                        && (0..*step).all(|back| open(at + back))
                 });
                 match reach {
                     Some(step) if !named => at += step,
@@ -387,7 +438,11 @@ impl Reader<'_> {
                 .tokens
                 .get(start)
                 .is_some_and(|token| !token.starts_sentence())
-                && self.page.hits_near(start).iter().any(|hit| hit.to == start && hit.what == What::Place(word))
+                && self
+                    .page
+                    .hits_near(start)
+                    .iter()
+                    .any(|hit| hit.to == start && hit.what == What::Place(word))
         };
         if ends_here(P::Prep) {
             score += 2;
@@ -396,7 +451,8 @@ impl Reader<'_> {
             score -= 3;
         }
         if ends_here(P::Authority)
-            || self.page.hits_near(start).iter().any(|hit| { hit.what == What::Place(P::Authority) && hit.from < start && hit.to >= start
+            || self.page.hits_near(start).iter().any(|hit| {
+                hit.what == What::Place(P::Authority) && hit.from < start && hit.to >= start
             })
         {
             score -= 6;

@@ -37,14 +37,19 @@ pub fn tags(text: &str, lexicon: &Lexicon) -> Vec<TagHit> {
     let mut in_url = text.starts_with("www.");
     for (at, c) in text.char_indices() {
         if c.is_whitespace() {
-            in_url = text.get(at + c.len_utf8()..).is_some_and(|rest| rest.starts_with("www."));
+            in_url = text
+                .get(at + c.len_utf8()..)
+                .is_some_and(|rest| rest.starts_with("www."));
         } else if c == '/' && previous == '/' {
             in_url = true;
-        } else if at >= url_until && sign(c) == Sign::Punct('#') {
-            if !in_url && previous != '/' && let Some(tag) = tag_at(text, at, at + c.len_utf8(), lexicon) {
-                url_until = tag.end;
-                found.push(tag);
-            }
+        } else if at >= url_until
+            && sign(c) == Sign::Punct('#')
+            && !in_url
+            && previous != '/'
+            && let Some(tag) = tag_at(text, at, at + c.len_utf8(), lexicon)
+        {
+            url_until = tag.end;
+            found.push(tag);
         }
         previous = c;
     }

@@ -87,7 +87,10 @@ pub fn judge(
         }
         C::Gambling | C::Drugs => {
             let begun = time.is_some_and(|time| now - time.end() <= Duration::hours(6));
-            if (past && !(strong_still && begun)) || over.is_some() || habit.is_some() && !strong_still {
+            if (past && !(strong_still && begun))
+                || over.is_some()
+                || habit.is_some() && !strong_still
+            {
                 return is(false, habit.or(over));
             }
             is(
@@ -114,7 +117,7 @@ pub fn judge(
                 return is(false, over.or(habit));
             }
             is(
-                (help.is_some() || still && accident || fresh) && accident,
+                crash || accident && (help.is_some() || fresh),
                 ongoing.or(help),
             )
         }

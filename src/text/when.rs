@@ -277,7 +277,13 @@ impl Reader<'_> {
 
     fn number(&self, at: usize) -> Option<u32> {
         let token = self.page.tokens.get(at).filter(|_| at < self.until)?;
-        (token.is_number() && token.digits <= 4 && !self.busy.iter().any(|(from, to)| (*from..*to).contains(&at))).then_some(token.value)
+        (token.is_number()
+            && token.digits <= 4
+            && !self
+                .busy
+                .iter()
+                .any(|(from, to)| (*from..*to).contains(&at)))
+        .then_some(token.value)
     }
 
     fn before(&self, at: usize) -> char {
@@ -301,7 +307,10 @@ impl Reader<'_> {
             {
                 open = false;
             }
-            if !self.page.has_time(at) && self.number(at).is_none() && self.page.counting_word(at).is_none() {
+            if !self.page.has_time(at)
+                && self.number(at).is_none()
+                && self.page.counting_word(at).is_none()
+            {
                 idle += 2;
                 if idle > 2 {
                     (starts, ends) = (false, false);
@@ -407,7 +416,10 @@ impl Reader<'_> {
     }
 
     fn atom(&self, at: usize) -> Option<(Atom, usize)> {
-        if !self.page.has_time(at) && self.number(at).is_none() && self.page.counting_word(at).is_none() {
+        if !self.page.has_time(at)
+            && self.number(at).is_none()
+            && self.page.counting_word(at).is_none()
+        {
             return None;
         }
         self.relative(at)
@@ -568,7 +580,11 @@ impl Reader<'_> {
         // "tầm 9 rưỡi"
         if let Some(end) = self.word(at + 1, T::Half)
             && hour <= 12
-            && self.page.hits_near(at).iter().any(|hit| hit.to == at && hit.what == What::Time(T::Filler))
+            && self
+                .page
+                .hits_near(at)
+                .iter()
+                .any(|hit| hit.to == at && hit.what == What::Time(T::Filler))
         {
             return Some((Atom::Clock(hour, 30), end));
         }
@@ -697,7 +713,11 @@ impl Reader<'_> {
         };
         if let Some(day) = self.number(start).filter(|day| (1..=31).contains(day)) {
             // "đường 25/4", "quảng trường 30/10" are names.
-            if !named && self.page.hits_near(start).iter().any(|hit| hit.to == start && matches!(hit.what, What::Place(P::Area | P::Site))) {
+            if !named
+                && self.page.hits_near(start).iter().any(|hit| {
+                    hit.to == start && matches!(hit.what, What::Place(P::Area | P::Site))
+                })
+            {
                 return None;
             }
             let separator = self.before(start + 1);
