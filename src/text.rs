@@ -314,7 +314,14 @@ fn keyword(page: &Page<'_>) -> Option<Hit> {
     if matches!(first.before, '#' | '@' | '/') {
         return None;
     }
-    let hits = page.hits_at(0);
+    // At the head of a message the keyword may lack its marks, whatever the rest has.
+    let mut hits = Vec::new();
+    page.lexicon.find(
+        page.tokens.get(..page.tokens.len().min(6))?,
+        true,
+        &mut hits,
+    );
+    hits.retain(|hit| hit.from == 0);
     let word = hits
         .iter()
         .rev()
@@ -744,6 +751,7 @@ impl Message<'_> {
                 why: "time expression".to_owned(),
             });
             entities.busy.push((time.from, time.to));
+            entities.busy.extend(time.second);
         }
         for tag in &self.tags {
             page.tokens_in(tag.start, tag.end, &mut entities.busy);

@@ -140,6 +140,8 @@ const GRAVER: &[(Category, Category)] = &[
     (C::Drugs, C::SuspiciousPerson),
     (C::Gambling, C::SuspiciousPerson),
     (C::Fire, C::EnvironmentNoise),
+    (C::Fire, C::Other),
+    (C::Animal, C::Traffic),
     (C::FraudScam, C::SuspiciousPerson),
 ];
 
@@ -209,7 +211,8 @@ fn beside(primary: Category, other: Category, weight: u16, main: u16) -> bool {
             | (C::DomesticViolence, C::DisorderFight | C::HouseholdDispute)
             | (C::DisorderFight, C::HouseholdDispute | C::DomesticViolence)
             | (C::Fire, C::EnvironmentNoise | C::Other | C::Traffic)
-            | (C::Traffic, C::Other | C::UrbanOrder)
+            | (C::Traffic, C::Other | C::UrbanOrder | C::Fire)
+            | (C::Animal, C::Traffic | C::Fire)
             | (C::Prostitution, C::EnvironmentNoise | C::Residence)
             | (C::FraudScam, C::SuspiciousPerson | C::CounterfeitSmuggling)
             | (C::MissingPerson, C::SuspiciousPerson | C::Other)

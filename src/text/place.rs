@@ -136,7 +136,10 @@ impl Reader<'_> {
             // "nhà" alone is the writer's own; "số" alone is any number.
             P::House if end - at == 1 => {
                 let long = next.is_some_and(|token| token.digits > 4);
-                (next_is_number && !long)
+                let storeys = self
+                    .word(end + 1, P::Numbered)
+                    .is_some_and(|after| self.number_less(after));
+                (next_is_number && !long && !storeys)
                     || (title && self.page.is_capital(end + 1) && self.page.key_is(at, "nha"))
             }
             // "đầu đường" before "vào thôn" is the part "đầu" of "đường vào thôn".
@@ -159,6 +162,14 @@ impl Reader<'_> {
             _ => true,
         };
         ok.then_some((end, word))
+    }
+
+    /// No number stands here: "nhà 3 tầng" is no address.
+    fn number_less(&self, at: usize) -> bool {
+        self.page
+            .tokens
+            .get(at)
+            .is_none_or(|token| !token.is_number() || token.breaks())
     }
 
     fn is_stop(&self, at: usize) -> bool {
@@ -213,7 +224,7 @@ impl Reader<'_> {
         if named {
             score += 5;
         } else if first == P::Area && areas < 2 {
-            score -= 3;
+            score -= 7;
         }
         if !named && bare {
             if self.page.loose {
@@ -295,8 +306,9 @@ impl Reader<'_> {
         let mut at = start;
         let mut named = false;
         let mut loose_words = 0;
-        if head == P::House
-            && let Some(end) = self.word(at, P::Title)
+        let mut by_capital = false;
+        if let Some(end) = self.word(at, P::Title)
+            && (head == P::House || head == P::Site && self.page.is_capital(end))
         {
             at = end;
         }
@@ -334,7 +346,7 @@ impl Reader<'_> {
                 break;
             }
             let capital = token.case != Case::Lower;
-            if cased && capital && !self.page.all_upper {
+            if capital && !self.page.all_upper && (cased || token.case == Case::Title) {
                 if at > start && token.starts_sentence() {
                     break;
                 }
@@ -350,8 +362,25 @@ impl Reader<'_> {
                     break;
                 }
                 named = true;
+                by_capital = true;
                 at += 1;
                 continue;
+            }
+            // One small word between capitals belongs to the name: "Du học Ánh Dương".
+            if by_capital {
+                let between = !self.is_stop(at)
+                    && self.head(at).is_none()
+                    && self.page.is_capital(at + 1)
+                    && at + 1 < self.until
+                    && self
+                        .page
+                        .tokens
+                        .get(at + 1)
+                        .is_some_and(|next| next.before == ' ');
+                if between && self.head(at + 1).is_none_or(|(_, word)| word == P::Known) {
+                    at += 2;
+                    continue;
+                }
             }
             if token.length == 1 && token.glued() && named {
                 at += 1;
@@ -407,7 +436,7 @@ impl Reader<'_> {
                     _ => break,
                 }
             } else {
-                if loose_words == 2 {
+                if loose_words == 2 || by_capital {
                     break;
                 }
                 loose_words += 1;

@@ -64,6 +64,8 @@ pub struct Found {
     pub from: usize,
     /// The token after the last.
     pub to: usize,
+    /// The words of the second time, when it is told by two.
+    pub second: Option<(usize, usize)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -180,17 +182,20 @@ pub fn read(
                     when,
                     from: group.from,
                     to: group.to,
+                    second: None,
                 },
             ));
         }
     }
-    if discovered && let [(start, _, from, _), (_, end, _, to)] = spans.as_slice() {
+    if discovered && let [(start, _, from, to), (_, end, from_second, to_second)] = spans.as_slice()
+    {
         let long = *end - *start;
         if start < end && long <= Duration::days(3) && *end <= now && long > Duration::hours(1) {
             return Some(Found {
                 when: When::Between(at(*start), at(*end)),
                 from: *from,
                 to: *to,
+                second: Some((*from_second, *to_second)),
             });
         }
     }
