@@ -68,8 +68,10 @@ pub struct StoreConfig {
     pub cache_bytes: u64,
     /// Free space that must be there at start, in bytes.
     pub min_free_bytes: u64,
-    /// Applied journal segments are kept.
+    /// The journal is kept back to the last backup of the store's own.
     pub keep_journal: bool,
+    /// How often the store makes a backup of its own; `None`: never.
+    pub backup_every: Option<Duration>,
 }
 
 /// `[web]`
@@ -317,7 +319,14 @@ fn parse_in(
                 &raw.store.min_free_mib,
                 0..=1 << 20,
             )? << 20,
-            keep_journal: raw.store.keep_journal.unwrap_or(false),
+            keep_journal: raw.store.keep_journal.unwrap_or(true),
+            backup_every: Some(own.number(
+                "store.backup_hours",
+                &raw.store.backup_hours,
+                0..=8760,
+            )?)
+            .filter(|&hours| hours > 0)
+            .map(|hours| Duration::from_secs(3600 * hours)),
         },
         web: WebConfig { listen, public_url },
         log: LogConfig {
