@@ -12,6 +12,8 @@
 //! Short by default; `KENG_KILLS=200` makes it long: so many kills 50 to 500 ms after the start, as many
 //! within its first 30 ms, and as many while a new store is being made.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::path::PathBuf;
