@@ -18,6 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
+sys.dont_write_bytecode = True
 from powercut import ROOT, Disk, Skip, Town, Ward
 
 BALLAST = "ballast"
