@@ -70,7 +70,7 @@ impl Scene {
             .await
             .unwrap();
         let home = tempfile::tempdir().unwrap();
-        let groups: Vec<Chat> = (0..3)
+        let groups: Vec<Chat> = (0..8)
             .map(|n| town.add_supergroup(&format!("Tổ {n}")))
             .collect();
         let residents = (0..5)
@@ -382,7 +382,7 @@ async fn kill_again_and_again(from_ms: usize, to_ms: usize, respite: Option<u64>
             Some(every) if cycle % every == every - 1 => 400,
             _ => from_ms + scene.dice.below(to_ms - from_ms),
         };
-        if cycle % 4 == 0 {
+        if cycle % 2 == 0 {
             scene.draft();
         }
         if respite.is_some() && cycle % 2 == 1 {

@@ -77,7 +77,7 @@ def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--rounds", type=int, default=3)
     options = options.parse_args()
-    keng = os.environ.get("KENG_BIN") or str(ROOT / "target/release/keng")
+    keng = os.path.abspath(os.environ.get("KENG_BIN") or ROOT / "target/release/keng")
     if os.geteuid() != 0:
         print("skipped: a small disk needs root, for a loop device")
         return 0

@@ -283,7 +283,7 @@ def main():
     options.add_argument("--seed", type=int, default=42)
     options.add_argument("--keep", action="store_true", help="keep the image after a failure")
     options = options.parse_args()
-    keng = os.environ.get("KENG_BIN") or str(ROOT / "target/release/keng")
+    keng = os.path.abspath(os.environ.get("KENG_BIN") or ROOT / "target/release/keng")
     if os.geteuid() != 0:
         print("skipped: power cuts need root, for a loop device and EXT4_IOC_SHUTDOWN")
         return 0
