@@ -51,12 +51,16 @@ def one_round(number, disk, town, ward, dice):
         ward.end()
     elif code <= 0:
         problems.append(f"it ended with {code}")
-    if "No space left" not in said and "MiB free" not in said:
+    if "the disk is full: make room" not in said:
         problems.append("it does not say that the disk is full")
     refused = ward.call("serve")
     if refused.returncode <= 0:
         problems.append(f"on the full disk it started, or died with {refused.returncode}: {refused.stderr[-300:]}")
+    elif "make room" not in refused.stderr:
+        problems.append(f"started again on the full disk it does not say so: {refused.stderr[-300:]}")
     (disk.mount / BALLAST).unlink()
+    if ward.rebuilt():
+        problems.append("it took a full disk for a damaged sled")
     verified = ward.call("verify")
     if verified.returncode != 0 or not verified.stdout.rstrip().endswith("clean"):
         problems.append(f"not clean: {verified.stdout[-1000:]}{verified.stderr[-1000:]}")

@@ -59,8 +59,10 @@ pub(super) fn serve(path: &Path) -> anyhow::Result<ExitCode> {
             _ = interrupt.recv() => { info!("SIGINT: stopping"); Ok(()) }
             failed = app.failed() => Err(failed),
         };
-        app.stop().await?;
+        let stopped = app.stop().await;
+        // Why it had to end comes first: that it then did not end cleanly follows from it.
         ended?;
+        stopped?;
         info!("stopped cleanly");
         Ok(ExitCode::SUCCESS)
     })

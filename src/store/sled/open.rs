@@ -20,6 +20,7 @@ use super::journal::Journal;
 use super::journal::JournalError;
 use super::state::State;
 use super::state::engine;
+use super::state::refused;
 use crate::store::StoreError;
 use crate::store::acts::Running;
 use crate::store::acts::read;
@@ -85,6 +86,15 @@ enum Failure {
     Sled(String),
     /// Nothing that a rebuild would mend.
     Other(StoreError),
+}
+
+/// An error of sled. A machine that refuses has damaged nothing: a rebuild would only need more room.
+fn sled_failed(error: StoreError) -> Failure {
+    if refused(&error).is_some() {
+        Failure::Other(error)
+    } else {
+        Failure::Sled(text(&error))
+    }
 }
 
 impl From<StoreError> for Failure {
@@ -218,7 +228,7 @@ fn guarded<T: Send + 'static>(
     }
     match result.recv_timeout(OPEN_LIMIT) {
         Ok(Ok(Ok(value))) => Ok(value),
-        Ok(Ok(Err(error))) => Err(Failure::Sled(text(&error))),
+        Ok(Ok(Err(error))) => Err(sled_failed(error)),
         Ok(Err(_)) => Err(Failure::Sled("sled panicked while it opened".to_owned())),
         // The thread still holds sled's files: a rebuild beside it would not be safe.
         Err(_) => Err(Failure::Other(engine(
@@ -260,8 +270,7 @@ fn follow(
     options: &Options,
     clean: bool,
 ) -> Result<(Journal, Position), Failure> {
-    let sled = |error: StoreError| Failure::Sled(text(&error));
-    let watermark = state.watermark().map_err(sled)?;
+    let watermark = state.watermark().map_err(sled_failed)?;
     let mut applied = watermark;
     let mut failed = None;
     let recovered = Journal::recover(
@@ -283,7 +292,7 @@ fn follow(
         },
     );
     if let Some(error) = failed {
-        return Err(sled(error));
+        return Err(sled_failed(error));
     }
     let journal = match recovered {
         Ok(journal) => journal,
@@ -302,8 +311,8 @@ fn follow(
     }
     if state.has_active() || applied > watermark {
         state.freeze();
-        state.apply_all(applied).map_err(sled)?;
-        state.flush().map_err(sled)?;
+        state.apply_all(applied).map_err(sled_failed)?;
+        state.flush().map_err(sled_failed)?;
     }
     Ok((journal, applied))
 }

@@ -45,9 +45,37 @@ pub(crate) fn engine(
     doing: impl Into<String>,
     source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
 ) -> StoreError {
-    StoreError::Engine {
-        doing: doing.into(),
-        source: source.into(),
+    let (mut doing, source) = (doing.into(), source.into());
+    if let Some(advice) = refused(&*source)
+        && !doing.ends_with(advice)
+    {
+        doing.push_str(": ");
+        doing.push_str(advice);
+    }
+    StoreError::Engine { doing, source }
+}
+
+/// What to do when it is the machine that refuses, and nothing is damaged.
+pub(crate) fn refused(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    use std::io::ErrorKind;
+    let io = error.downcast_ref::<std::io::Error>().or_else(|| {
+        match error.downcast_ref::<::sled::Error>() {
+            // sled does not tell its source by the usual way.
+            Some(::sled::Error::Io(error)) => Some(error),
+            _ => None,
+        }
+    });
+    match io.map(std::io::Error::kind) {
+        Some(ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
+            Some("the disk is full: make room and start again")
+        }
+        Some(ErrorKind::ReadOnlyFilesystem) => {
+            Some("the disk is read-only: make it writable and start again")
+        }
+        Some(ErrorKind::PermissionDenied) => {
+            Some("this user may not: give the directory to the user that runs the program")
+        }
+        _ => error.source().and_then(refused),
     }
 }
 
@@ -245,5 +273,30 @@ impl Kv for View<'_> {
             ],
             order,
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_no_damage_and_says_what_to_do() {
+        let full = || io::Error::from(io::ErrorKind::StorageFull);
+        for error in [
+            engine("flushing sled", full()),
+            engine("flushing sled", ::sled::Error::Io(full())),
+        ] {
+            assert_eq!(
+                error.to_string(),
+                "flushing sled: the disk is full: make room and start again"
+            );
+            assert!(refused(&error).is_some());
+        }
+        let rot = ::sled::Error::Corruption { at: None, bt: () };
+        assert!(refused(&engine("reading sled", rot)).is_none());
+        assert!(refused(&engine("reading", io::Error::other("EIO"))).is_none());
     }
 }
