@@ -408,10 +408,7 @@ impl Task {
             if message.album.is_some() && !message.attachments.is_empty() {
                 return self.album_item(known, message).await;
             }
-            self.deps
-                .metrics
-                .dropped_untagged
-                .fetch_add(1, Ordering::Relaxed);
+            self.dropped();
             return Ok(None);
         }
         let key = key_of(message);
@@ -461,19 +458,40 @@ impl Task {
             {
                 doing.detail(known, target, None).await
             }
+            // The answered message leads to no case, such as our notice or "what do you want to report?":
+            // then the words stand for themselves, and chatter is still chatter.
+            (Outcome::Update(UpdateKind::Detail), None) if !private => {
+                let alone = Addressing {
+                    reply_to_bot: false,
+                    mentioned: true,
+                    ..addressing
+                };
+                let lexicon = &self.deps.lexicon;
+                let reading = read(&message.text, &alone, lexicon, message.sent_at);
+                if reading.outcome == Outcome::Report {
+                    return doing.report(known, &reading.incidents).await;
+                }
+                self.dropped();
+                Ok(None)
+            }
             (Outcome::AskDetail | Outcome::Update(_), None)
                 if private || matches!(reading.outcome, Outcome::AskDetail) =>
             {
                 Ok(Some(doing.ask_detail()))
             }
             _ => {
-                self.deps
-                    .metrics
-                    .dropped_untagged
-                    .fetch_add(1, Ordering::Relaxed);
+                self.dropped();
                 Ok(None)
             }
         }
+    }
+
+    /// Counts a message that was not for us.
+    fn dropped(&self) {
+        self.deps
+            .metrics
+            .dropped_untagged
+            .fetch_add(1, Ordering::Relaxed);
     }
 
     /// A photo without words that was sent together with a recorded one.
@@ -486,10 +504,7 @@ impl Task {
             return Ok(None);
         };
         let Some(Some(id)) = known.seen(&key).await? else {
-            self.deps
-                .metrics
-                .dropped_untagged
-                .fetch_add(1, Ordering::Relaxed);
+            self.dropped();
             return Ok(None);
         };
         let Some(mut case) = known.incident(id).await? else {
@@ -631,9 +646,10 @@ impl Task {
             return Ok(None);
         }
         let before = known.room(id).await?;
+        // A room whose rights were never told is one we were not let into before our eyes.
         let greet = before
             .as_ref()
-            .is_none_or(|room| room.state == RoomState::Removed);
+            .is_none_or(|room| room.state == RoomState::Removed || room.sees_all.is_none());
         let room = Room {
             id: id.clone(),
             kind,
@@ -1266,6 +1282,10 @@ fn without_key(mut plan: Planned) -> Planned {
     plan.act
         .expects
         .retain(|expect| !matches!(expect, Expect::Unseen(_)));
+    // Nor may the edit untie the message from its case.
+    plan.act
+        .writes
+        .retain(|write| !matches!(write, Write::Seen(_, None)));
     plan
 }
 

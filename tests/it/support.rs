@@ -11,7 +11,6 @@
 //! a ward that is dropped without it fails its test.
 
 use std::collections::HashSet;
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
@@ -30,7 +29,6 @@ use keng::domain::ids::AccountName;
 use keng::domain::ids::RoomId;
 use keng::domain::incident::Incident;
 use keng::domain::room::Room;
-use keng::domain::room::RoomKind;
 use keng::sim::telegram::Chat;
 use keng::sim::telegram::Options;
 use keng::sim::telegram::Person;
@@ -380,7 +378,10 @@ impl Ward {
 
     /// Waits until every update is confirmed and no row waits or is on its way.
     pub(crate) async fn settles(&self) {
-        assert!(self.town.wait_confirmed(PATIENCE).await, "not confirmed");
+        self.until("updates are not confirmed", async || {
+            self.town.stats().pending == 0
+        })
+        .await;
         let store = self.store();
         self.until("rows are still waiting or on their way", async || {
             let backlog = store.backlog().await.unwrap();
@@ -556,6 +557,3 @@ fn capture_logs() {
 pub(crate) fn logged(words: &str) -> bool {
     memchr::memmem::find(&LOGS.lock().unwrap(), words.as_bytes()).is_some()
 }
-
-/// The kind of a room, for rooms that tests make by hand.
-pub(crate) const GROUP: RoomKind = RoomKind::Group;
