@@ -77,6 +77,13 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// Everything that is claimed or on the way must be settled within this time of a stop.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 
+/// Of that time, sources and web callers get this much: somebody who never finishes a request must not
+/// take it from the sends that are under way.
+const STOP_TAKING: Duration = Duration::from_secs(2);
+
+/// And the sends this much; the rest is for the disk.
+const STOP_SENDING: Duration = Duration::from_secs(6);
+
 /// A running program.
 #[derive(Debug)]
 pub struct App {
@@ -87,6 +94,7 @@ pub struct App {
     stop_sending: watch::Sender<bool>,
     stop_web: watch::Sender<bool>,
     sources: Vec<JoinHandle<()>>,
+    door: Intake,
     intake: JoinHandle<()>,
     sending: Vec<JoinHandle<()>>,
     web: JoinHandle<()>,
@@ -480,6 +488,7 @@ impl App {
             };
             let mut settings = outbox::Settings::new(rates, Arc::clone(&areas));
             settings.in_flight = config.outbox.in_flight;
+            settings.drain = STOP_SENDING;
             settings.policy.unknown = match config.outbox.unknown {
                 UnknownPolicy::Resend => outbox::OnUnknown::Resend,
                 UnknownPolicy::Hold => outbox::OnUnknown::Hold,
@@ -543,6 +552,7 @@ impl App {
             }));
         }
 
+        let door = intake.clone();
         let routes = web::router(web::Web {
             store: Arc::clone(&store),
             intake,
@@ -571,6 +581,7 @@ impl App {
             stop_sending,
             stop_web,
             sources,
+            door,
             intake: intake_task,
             sending,
             web,
@@ -607,9 +618,11 @@ impl App {
         let deadline = tokio::time::Instant::now() + STOP_LIMIT;
         let _ = self.stop_sources.send(true);
         let _ = self.stop_web.send(true);
-        end("sources", self.sources, deadline).await;
-        end("web", vec![self.web], deadline).await;
-        // Every clone of the intake has gone with those two: its task ends when what waits is recorded.
+        let taken = tokio::time::Instant::now() + STOP_TAKING;
+        end("sources", self.sources, taken).await;
+        end("web", vec![self.web], taken).await;
+        // Ends when what waits is recorded; a caller that was cut off may still hold the door.
+        self.door.close();
         end("intake", vec![self.intake], deadline).await;
         let _ = self.stop_sending.send(true);
         end("outbox", self.sending, deadline).await;

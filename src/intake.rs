@@ -232,23 +232,28 @@ struct Job {
 
 /// The way in. Clones lead to the same task.
 #[derive(Debug, Clone)]
-pub struct Intake(mpsc::Sender<Job>);
+pub struct Intake {
+    jobs: mpsc::Sender<Job>,
+    closing: Arc<Notify>,
+}
 
 impl Intake {
-    /// Starts the task; it ends when every clone is gone and what waits is recorded.
+    /// Starts the task; it ends when it is closed or every clone is gone, and what waits is recorded.
     #[must_use]
     pub fn start(deps: Deps) -> (Self, JoinHandle<()>) {
         let (jobs, waiting) = mpsc::channel(WAITING);
-        (
-            Self(jobs),
-            tokio::spawn(
-                Task {
-                    deps,
-                    people: HashSet::new(),
-                }
-                .run(waiting),
-            ),
-        )
+        let closing = Arc::new(Notify::new());
+        let task = Task {
+            deps,
+            people: HashSet::new(),
+        };
+        let task = tokio::spawn(task.run(waiting, Arc::clone(&closing)));
+        (Self { jobs, closing }, task)
+    }
+
+    /// Takes nothing more: who comes later is told to come again.
+    pub fn close(&self) {
+        self.closing.notify_one();
     }
 
     /// Hands over what a platform told. Returns when all of it is durable, or was nothing for us.
@@ -261,7 +266,7 @@ impl Intake {
         }
         let stopped = || StoreError::Stopped("the intake has ended".to_owned());
         let (done, answer) = oneshot::channel();
-        self.0
+        self.jobs
             .send(Job { inbound, done })
             .await
             .map_err(|_| stopped())?;
@@ -286,8 +291,16 @@ struct Planned {
 }
 
 impl Task {
-    async fn run(mut self, mut waiting: mpsc::Receiver<Job>) {
-        while let Some(first) = waiting.recv().await {
+    async fn run(mut self, mut waiting: mpsc::Receiver<Job>, closing: Arc<Notify>) {
+        loop {
+            let first = tokio::select! {
+                first = waiting.recv() => first,
+                () = closing.notified() => {
+                    waiting.close();
+                    continue;
+                }
+            };
+            let Some(first) = first else { return };
             let mut count = first.inbound.len();
             let mut jobs = vec![first];
             while count < GROUP

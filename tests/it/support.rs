@@ -362,6 +362,13 @@ impl Ward {
         assert!(unheard.is_empty(), "{:#?}", texts(&unheard));
     }
 
+    /// Everything unheard there as it stands now.
+    pub(crate) fn hears_all(&self, chat: Chat) -> Vec<Sent> {
+        let all = self.unheard(chat);
+        all.iter().for_each(|sent| self.mark(sent));
+        all
+    }
+
     fn mark(&self, sent: &Sent) {
         self.heard
             .lock()
@@ -419,11 +426,13 @@ impl Ward {
 
     /// Rows of alerts.
     pub(crate) async fn deliveries(&self) -> Vec<Delivery> {
-        let (rows, _) = self
-            .store()
-            .scan_deliveries(&Cursor::default(), 10_000)
-            .await
-            .unwrap();
+        let mut rows = Vec::new();
+        let mut from = Some(Cursor::default());
+        while let Some(cursor) = from {
+            let (page, next) = self.store().scan_deliveries(&cursor, 500).await.unwrap();
+            rows.extend(page);
+            from = next;
+        }
         rows
     }
 
@@ -447,6 +456,25 @@ impl Ward {
         self.officer.tells(&format!("/canhbao {text}"));
         self.hears_where(self.officer.home, |sent| sent.text.starts_with("CHƯA GỬI"))
             .await
+    }
+
+    /// The command line, with this ward's config: what it printed, or its error.
+    pub(crate) fn keng(&self, args: &[&str]) -> Result<String, String> {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_keng"))
+            .args(args)
+            .arg("--config")
+            .arg(self.config_file())
+            .env("KENG_TEST_TOKEN", &self.token)
+            .env("KENG_HOOK_SECRET", HOOK_SECRET)
+            .stdin(std::process::Stdio::null())
+            .output()
+            .unwrap();
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        if output.status.success() {
+            Ok(text(&output.stdout))
+        } else {
+            Err(text(&output.stderr) + &text(&output.stdout))
+        }
     }
 
     /// Checks that nothing was left over, and stops.
