@@ -53,7 +53,13 @@ async fn a_button_sends_the_alert_to_every_group_exactly_as_previewed() {
         sent.text.starts_with("ĐÃ XÁC NHẬN") && sent.buttons.is_empty()
     })
     .await;
-    assert!(ward.town.callback_answer(&press).is_some());
+    let answer = ward
+        .town
+        .wait(crate::support::PATIENCE, || {
+            ward.town.callback_answer(&press)
+        })
+        .await;
+    assert!(answer.is_some());
     ward.ends().await;
 }
 
@@ -67,7 +73,6 @@ async fn ok_in_private_and_by_reply_and_duyet_confirm_too() {
             "reply" => ward.officer.replies(&preview, "đồng ý"),
             _ => ward.officer.tells(how),
         };
-        println!("{how}");
         both_groups_hear(&ward, how).await;
         report_ends(&ward, "cả 2 nhóm đã nhận").await;
         ward.settles().await;
