@@ -74,6 +74,12 @@ pub const ADMIN_TOKEN_FILE: &str = "admin.token";
 /// The longest wait between two tries to reach a platform.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
+/// How often it is looked whether the store's own backup is due.
+const BACKUP_LOOK: Duration = Duration::from_secs(600);
+
+/// A journal of this many bytes makes a backup due at once.
+const BACKUP_JOURNAL: u64 = 256 << 20;
+
 /// Everything that is claimed or on the way must be settled within this time of a stop.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 
@@ -526,6 +532,17 @@ impl App {
                     .await;
             }
         }));
+        if let (StoreKind::Sled(directory), Some(every)) =
+            (&config.store.kind, config.store.backup_every)
+        {
+            let (store, directory) = (Arc::clone(&store), directory.clone());
+            sending.push(tokio::spawn(own_backups(
+                store,
+                directory,
+                every,
+                sending_stop.clone(),
+            )));
+        }
         sending.push(tokio::spawn(tidy(
             Arc::clone(&desk),
             Arc::clone(&store),
@@ -668,6 +685,58 @@ async fn tidy(
             return;
         }
     }
+}
+
+/// Keeps the store's own backup fresh, so that the journal behind it stays short.
+async fn own_backups(
+    store: Arc<dyn Store>,
+    directory: PathBuf,
+    every: Duration,
+    mut stop: watch::Receiver<bool>,
+) {
+    let folder = directory.join("backups");
+    let file = folder.join(format!("own.{}", crate::store::backup::SUFFIX));
+    let age = |file: &Path| {
+        std::fs::metadata(file)
+            .ok()?
+            .modified()
+            .ok()?
+            .elapsed()
+            .ok()
+    };
+    loop {
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return,
+            () = tokio::time::sleep(BACKUP_LOOK) => {}
+        }
+        let due = age(&file).is_none_or(|age| age >= every);
+        if !due && size_of(&directory.join("journal")) < BACKUP_JOURNAL {
+            continue;
+        }
+        let written = async {
+            std::fs::create_dir_all(&folder).context("making the directory of backups")?;
+            Ok::<_, anyhow::Error>(store.backup(&file).await?)
+        };
+        match written.await {
+            Ok(summary) => info!(summary, "the store has made its own backup"),
+            Err(error) => error!(
+                error = format!("{error:#}"),
+                "the store's own backup failed; is the disk full?"
+            ),
+        }
+    }
+}
+
+/// Bytes in the files of a directory.
+fn size_of(directory: &Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(directory) else {
+        return 0;
+    };
+    entries
+        .flatten()
+        .filter_map(|entry| entry.metadata().ok())
+        .map(|data| data.len())
+        .sum()
 }
 
 fn count_intake(metrics: &mut Metrics, intake: &Arc<crate::intake::Metrics>) {

@@ -77,7 +77,7 @@ enum Command {
         /// In which form.
         #[arg(long, value_enum, default_value = "jsonl")]
         format: Format,
-        /// Where to; the screen when not given (not for xlsx).
+        /// Where to; standard output when not given.
         #[arg(long, short)]
         output: Option<PathBuf>,
         #[command(flatten)]

@@ -68,8 +68,10 @@ pub struct StoreConfig {
     pub cache_bytes: u64,
     /// Free space that must be there at start, in bytes.
     pub min_free_bytes: u64,
-    /// Applied journal segments are kept.
+    /// The journal is kept back to the last backup of the store's own.
     pub keep_journal: bool,
+    /// How often the store makes a backup of its own; `None`: never.
+    pub backup_every: Option<Duration>,
 }
 
 /// `[web]`
@@ -173,13 +175,32 @@ pub struct Config {
 /// # Errors
 /// When the file cannot be read, is not TOML, holds an unknown key or a value that cannot be.
 pub fn load(path: &Path) -> Result<Config, ConfigError> {
+    load_with(path, Secrets::Needed)
+}
+
+fn load_with(path: &Path, secrets: Secrets) -> Result<Config, ConfigError> {
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| ConfigError {
         place: name.clone(),
         message: format!("cannot be read: {error}. Give its path with --config"),
     })?;
     let base = path.parent().unwrap_or(Path::new(""));
-    parse_in(&text, &name, base, &|key| std::env::var(key).ok())
+    parse_in(&text, &name, base, &|key| std::env::var(key).ok(), secrets)
+}
+
+/// As [`load`], for commands that talk to no platform: a secret that is not at hand is no mistake.
+///
+/// # Errors
+/// As [`load`], but for missing secrets.
+pub fn load_without_secrets(path: &Path) -> Result<Config, ConfigError> {
+    load_with(path, Secrets::NotNeeded)
+}
+
+/// Whether the secrets of accounts must be at hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Secrets {
+    Needed,
+    NotNeeded,
 }
 
 /// Checks a config given as text; `env` stands for the environment.
@@ -191,7 +212,7 @@ pub fn parse(
     name: &str,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Config, ConfigError> {
-    parse_in(text, name, Path::new(""), env)
+    parse_in(text, name, Path::new(""), env, Secrets::Needed)
 }
 
 /// The defaults alone: no account, nobody on duty.
@@ -208,6 +229,7 @@ fn parse_in(
     name: &str,
     base: &Path,
     env: &dyn Fn(&str) -> Option<String>,
+    secrets: Secrets,
 ) -> Result<Config, ConfigError> {
     let own = Document { text, name };
     let raw: RawConfig = own.read()?;
@@ -218,7 +240,7 @@ fn parse_in(
     let raw = raw.over(manual.read()?);
 
     let areas = people::areas(&own, &raw.area)?;
-    let accounts = account::accounts(&own, &raw, base, env)?;
+    let accounts = account::accounts(&own, &raw, &account::Vault { base, env, secrets })?;
     let names: HashSet<_> = accounts
         .iter()
         .map(|account| account.name.clone())
@@ -297,7 +319,14 @@ fn parse_in(
                 &raw.store.min_free_mib,
                 0..=1 << 20,
             )? << 20,
-            keep_journal: raw.store.keep_journal.unwrap_or(false),
+            keep_journal: raw.store.keep_journal.unwrap_or(true),
+            backup_every: Some(own.number(
+                "store.backup_hours",
+                &raw.store.backup_hours,
+                0..=8760,
+            )?)
+            .filter(|&hours| hours > 0)
+            .map(|hours| Duration::from_secs(3600 * hours)),
         },
         web: WebConfig { listen, public_url },
         log: LogConfig {

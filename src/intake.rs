@@ -11,6 +11,7 @@ mod decide;
 mod known;
 pub mod past;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
+use chrono::Datelike as _;
 use chrono::TimeDelta;
 use tokio::sync::Notify;
 use tokio::sync::mpsc;
@@ -377,8 +379,8 @@ impl Task {
         inbound: &Inbound,
     ) -> Result<Option<Planned>, StoreError> {
         match inbound {
-            Inbound::Said(message) => self.said(known, message).await,
-            Inbound::Edited(message) => self.edited(known, message).await,
+            Inbound::Said(message) => self.said(known, &self.dated(message)).await,
+            Inbound::Edited(message) => self.edited(known, &self.dated(message)).await,
             Inbound::Pressed(press) => self.pressed(press).await,
             Inbound::Joined {
                 room,
@@ -397,6 +399,20 @@ impl Task {
                 debug!(why, "something that is not for us");
                 Ok(None)
             }
+        }
+    }
+
+    /// A platform that gives no date, or an absurd one, has it told just now.
+    fn dated<'m>(&self, message: &'m Message) -> Cow<'m, Message> {
+        let now = self.deps.clock.now();
+        let absurd = message.sent_at.year() < 2000 || message.sent_at - now > TimeDelta::days(1);
+        if absurd {
+            Cow::Owned(Message {
+                sent_at: now,
+                ..message.clone()
+            })
+        } else {
+            Cow::Borrowed(message)
         }
     }
 
@@ -451,7 +467,10 @@ impl Task {
         {
             return Ok(Some(doing.planned(act, Kind::Command)));
         }
-        let target = doing.target(known).await?;
+        let mut target = doing.target(known).await?;
+        if target.is_none() && !to_bot && matches!(reading.outcome, Outcome::Update(_)) {
+            target = doing.own_newest(known).await?;
+        }
         match (&reading.outcome, target) {
             (Outcome::Update(UpdateKind::Withdrawal), Some(target)) => {
                 doing.withdraw(known, target.case).await
@@ -491,6 +510,10 @@ impl Task {
                 if private || matches!(reading.outcome, Outcome::AskDetail) =>
             {
                 Ok(Some(doing.ask_detail()))
+            }
+            // Words that correct something nobody told us of are told for the first time.
+            (Outcome::Update(_), None) if !to_bot && !reading.incidents.is_empty() => {
+                doing.report(known, &reading.incidents).await
             }
             _ => {
                 self.dropped();
@@ -950,6 +973,29 @@ impl Doing<'_> {
                 question: Some(question.missing),
                 by_reply: false,
             }))
+    }
+
+    /// The newest open case of this person in this room: what "found it again" most likely means.
+    async fn own_newest(&self, known: &mut Known) -> Result<Option<Target>, StoreError> {
+        let Some(person) = self.person else {
+            return Ok(None);
+        };
+        let area = known
+            .room(&self.message.room)
+            .await?
+            .and_then(|room| room.area);
+        let area = area.unwrap_or_else(|| self.task.deps.rules.default_area.clone());
+        let cases = known.recent_open(&area, NEAR).await?;
+        let own = cases.into_iter().find(|case| {
+            case.reports
+                .iter()
+                .any(|report| report.reporter == Some(person) && report.room == self.message.room)
+        });
+        Ok(own.map(|case| Target {
+            question: case.asked,
+            case,
+            by_reply: true,
+        }))
     }
 
     async fn report(

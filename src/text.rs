@@ -314,7 +314,14 @@ fn keyword(page: &Page<'_>) -> Option<Hit> {
     if matches!(first.before, '#' | '@' | '/') {
         return None;
     }
-    let hits = page.hits_at(0);
+    // At the head of a message the keyword may lack its marks, whatever the rest has.
+    let mut hits = Vec::new();
+    page.lexicon.find(
+        page.tokens.get(..page.tokens.len().min(6))?,
+        true,
+        &mut hits,
+    );
+    hits.retain(|hit| hit.from == 0);
     let word = hits
         .iter()
         .rev()
@@ -736,7 +743,7 @@ impl Message<'_> {
         let mut entities = entities::read(page, from, to, self.addressing.bot_names);
         let planned = primary == Category::Residence;
         let discovered = matches!(primary, Category::Theft | Category::MissingPerson);
-        let time = when::read(page, from, to, planned, discovered);
+        let time = when::read(page, from, to, &entities.busy, planned, discovered);
         if let Some(time) = &time {
             evidence.push(Evidence {
                 field: "time",
@@ -744,6 +751,7 @@ impl Message<'_> {
                 why: "time expression".to_owned(),
             });
             entities.busy.push((time.from, time.to));
+            entities.busy.extend(time.second);
         }
         for tag in &self.tags {
             page.tokens_in(tag.start, tag.end, &mut entities.busy);
@@ -782,5 +790,95 @@ impl Message<'_> {
             handles: entities.handles,
             accounts: entities.accounts,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(text: &str, private: bool, reply_to_bot: bool) -> Outcome {
+        let lexicon = Lexicon::builtin().unwrap_or_else(|error| panic!("{error}"));
+        let names = ["anttbot".to_owned(), "Bot ANTT".to_owned()];
+        let addressing = Addressing {
+            private,
+            reply_to_bot,
+            mentioned: false,
+            bot_names: &names,
+        };
+        let now = DateTime::parse_from_rfc3339("2026-11-24T09:00:00+07:00").expect("a time");
+        read(text, &addressing, &lexicon, now).outcome
+    }
+
+    #[test]
+    fn what_is_tagged_is_read_and_the_rest_is_not() {
+        for text in [
+            "#Trộm_Cắp xóm 5",
+            "＃tromcap ao cá",
+            "#danh bac ở cuối ngõ",
+            "#tromcho3 xóm trên",
+            "tố giác quán nước ghi lô đề",
+            "Bot ơi @Bot ANTT có trộm vào nhà",
+            "/Báo@anttbot\ncháy nhà",
+            "báo - mất xe ở chợ",
+            "#nổ to lắm",
+            "#bảokê chợ đêm",
+        ] {
+            assert_eq!(outcome(text, false, false), Outcome::Report, "{text}");
+        }
+        for text in [
+            "#trộm vía bé ngoan",
+            "#chạybộ 5km",
+            "báo giá cửa nhôm",
+            "bao so 15 vao roi",
+            "bảo vệ bị đánh",
+            "@anttbotxyz cướp",
+            "https://x.vn/#tromcap",
+            "C# hay Java",
+            "@anttbot chào buổi sáng",
+            "/baocao tuần này",
+            "hôm qua mất xe rồi",
+            "/bao@otherbot mất xe",
+        ] {
+            assert_eq!(outcome(text, false, false), Outcome::Ignore, "{text}");
+        }
+        assert_eq!(outcome("/bao", false, false), Outcome::AskDetail);
+        assert_eq!(outcome("#antt", false, false), Outcome::AskDetail);
+    }
+
+    #[test]
+    fn in_private_everything_is_addressed() {
+        assert_eq!(
+            outcome("nhà em vừa bị trộm vào lấy mất ví", true, false),
+            Outcome::Report
+        );
+        assert_eq!(outcome("xin chào", true, false), Outcome::AskDetail);
+        assert_eq!(
+            outcome("ở cổng chợ Cột 5 ạ", true, false),
+            Outcome::Update(UpdateKind::Detail)
+        );
+        assert!(
+            matches!(outcome("xong 1204 đã bắt", true, false), Outcome::Command(command) if command.rest == "1204 đã bắt")
+        );
+    }
+
+    #[test]
+    fn an_answer_to_the_bot_is_an_update() {
+        assert_eq!(
+            outcome("lúc 3h sáng ạ", false, true),
+            Outcome::Update(UpdateKind::Detail)
+        );
+        assert_eq!(
+            outcome("nhầm rồi ạ, tìm thấy xe rồi", false, true),
+            Outcome::Update(UpdateKind::Withdrawal)
+        );
+        assert_eq!(
+            outcome("đính chính biển là 14B1-12345", false, true),
+            Outcome::Update(UpdateKind::Correction)
+        );
+        assert_eq!(
+            outcome("không phải #tromcap đâu mọi người", false, false),
+            Outcome::Ignore
+        );
     }
 }

@@ -8,6 +8,8 @@
 //! Short by default; `KENG_KILLS=200` makes it long: so many kills 50 to 500 ms after the start, and as
 //! many within its first 30 ms.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::path::PathBuf;

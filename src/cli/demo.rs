@@ -4,6 +4,7 @@
 //! a directory of its own. What is claimed at the end is counted from what the simulator saw and from what
 //! the store holds, never from what the script meant to happen.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::Path;
@@ -90,22 +91,25 @@ async fn play(options: Options) -> anyhow::Result<ExitCode> {
     };
     let mut said = Said::default();
     let mut folk = Folk::new(1);
+    let digests = Cell::new(0);
     let acts = async {
         ward.act(&mut folk, &mut said, pace, 36).await?;
-        let mut digests = ward.alert_and_digest().await?;
-        if !options.once {
-            // Goes on until Ctrl-C.
-            loop {
-                ward.act(&mut folk, &mut said, pace, 60).await?;
-                digests += ward.digest().await?;
-            }
+        ward.answer(&mut folk, &mut said).await?;
+        digests.set(ward.alert_and_digest().await?);
+        if options.once {
+            return Ok(());
         }
-        Ok::<usize, anyhow::Error>(digests)
+        // Goes on until Ctrl-C.
+        loop {
+            ward.act(&mut folk, &mut said, pace, 60).await?;
+            digests.set(digests.get() + ward.digest().await?);
+        }
     };
-    let digests = tokio::select! {
-        ended = acts => ended?,
-        _ = tokio::signal::ctrl_c() => 0,
-    };
+    tokio::select! {
+        ended = acts => ended.map_err(|error: anyhow::Error| error)?,
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    let digests = digests.get();
     let receipts = ward
         .receipts(&said, app.store().as_ref(), options.once)
         .await?;
@@ -274,6 +278,31 @@ impl Ward {
         Ok(())
     }
 
+    /// Somebody who was asked where it happened answers under the bot's question.
+    async fn answer(&self, folk: &mut Folk, said: &mut Said) -> anyhow::Result<()> {
+        let asked = said.tagged.iter().find_map(|(chat, message)| {
+            let question =
+                self.town.sent(*chat).into_iter().find(|sent| {
+                    sent.reply_to == Some(*message) && sent.text.contains("ở đâu ạ?")
+                })?;
+            Some((*chat, question.message_id))
+        });
+        let Some((chat, question)) = asked else {
+            return Ok(());
+        };
+        let person = self.residents[folk.below(self.residents.len())];
+        let id = self
+            .town
+            .reply(person, chat, question, &format!("ở {}", folk.place()));
+        said.tagged.push((chat, id));
+        let added = self
+            .town
+            .wait_for(chat, |sent| sent.reply_to == Some(id), PATIENCE)
+            .await;
+        added.context("the answer to the bot's question was not taken")?;
+        Ok(())
+    }
+
     /// The officer warns every group, the head asks for the day.
     async fn alert_and_digest(&self) -> anyhow::Result<usize> {
         let (officer, desk) = self.officer;
@@ -368,9 +397,10 @@ impl Ward {
     fn transcript(&self) -> tokio::task::JoinHandle<()> {
         let mut scenes = self.town.watch();
         tokio::spawn(async move {
+            let mut room = String::new();
             loop {
                 match scenes.recv().await {
-                    Ok(scene) => print_scene(&scene),
+                    Ok(scene) => print_scene(&scene, &mut room),
                     Err(RecvError::Lagged(missed)) => println!("… ({missed} dòng trôi qua)"),
                     Err(RecvError::Closed) => return,
                 }
@@ -397,7 +427,11 @@ impl Ward {
     }
 }
 
-fn print_scene(scene: &Scene) {
+fn print_scene(scene: &Scene, room: &mut String) {
+    // Joining and promoting have no words.
+    if scene.text.is_empty() {
+        return;
+    }
     let who = scene.who.as_deref().unwrap_or("🔔 Kẻng");
     let verb = match scene.what {
         What::Wrote => "",
@@ -407,7 +441,11 @@ fn print_scene(scene: &Scene) {
     };
     let indent = if scene.by_bot { "      " } else { "  " };
     let text = scene.text.replace('\n', &format!("\n{indent}  "));
-    println!("[{}]\n{indent}{who}{verb}: {text}", scene.title);
+    if *room != scene.title {
+        println!("\n── {} ──", scene.title);
+        room.clone_from(&scene.title);
+    }
+    println!("{indent}{who}{verb}: {text}");
 }
 
 async fn all_incidents(store: &dyn Store) -> anyhow::Result<Vec<Incident>> {

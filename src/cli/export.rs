@@ -1,5 +1,6 @@
 //! `keng export`: the rows as JSON lines, CSV or a spreadsheet.
 
+use std::io::IsTerminal as _;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
@@ -26,7 +27,7 @@ enum Sheet<'a> {
     },
     Xlsx {
         book: Box<rust_xlsxwriter::Workbook>,
-        path: &'a Path,
+        path: Option<&'a Path>,
         columns: Vec<String>,
         row: u32,
     },
@@ -38,7 +39,7 @@ pub(super) fn run(
     format: Format,
     output: Option<&Path>,
 ) -> anyhow::Result<ExitCode> {
-    let config = crate::config::load(config)?;
+    let config = crate::config::load_without_secrets(config)?;
     let mut sheet = Sheet::open(format, output)?;
     super::serve::runtime()?.block_on(async {
         match keep::open_or_ask(&config).await? {
@@ -72,14 +73,14 @@ pub(super) fn run(
 impl<'a> Sheet<'a> {
     fn open(format: Format, output: Option<&'a Path>) -> anyhow::Result<Self> {
         if format == Format::Xlsx {
-            let Some(path) = output else {
-                bail!("a spreadsheet needs a file: give --output FILE.xlsx")
-            };
+            if output.is_none() && std::io::stdout().is_terminal() {
+                bail!("a spreadsheet is no text for the screen: give --output FILE.xlsx");
+            }
             let mut book = Box::new(rust_xlsxwriter::Workbook::new());
             book.add_worksheet();
             return Ok(Self::Xlsx {
                 book,
-                path,
+                path: output,
                 columns: Vec::new(),
                 row: 0,
             });
@@ -144,8 +145,14 @@ impl<'a> Sheet<'a> {
             Self::Lines(mut out) => out.flush()?,
             Self::Csv { mut out, .. } => out.flush()?,
             Self::Xlsx { mut book, path, .. } => {
-                book.save(path)
-                    .with_context(|| format!("writing {}", path.display()))?;
+                let bytes = book.save_to_buffer()?;
+                match path {
+                    Some(path) => {
+                        std::fs::write(path, bytes)
+                            .with_context(|| format!("writing {}", path.display()))?;
+                    }
+                    None => std::io::stdout().lock().write_all(&bytes)?,
+                }
             }
         }
         Ok(())

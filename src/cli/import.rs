@@ -26,7 +26,7 @@ pub(super) fn run(
     write: bool,
     file: &Path,
 ) -> anyhow::Result<ExitCode> {
-    let config = crate::config::load(config)?;
+    let config = crate::config::load_without_secrets(config)?;
     let account = AccountName::parse(account)?;
     if !config.accounts.iter().any(|known| known.name == account) {
         bail!("no [[account]] of the config is called `{account}`");

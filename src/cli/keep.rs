@@ -150,7 +150,7 @@ impl Lines {
 }
 
 pub(super) fn health(config: &Path) -> anyhow::Result<ExitCode> {
-    let config = crate::config::load(config)?;
+    let config = crate::config::load_without_secrets(config)?;
     super::serve::runtime()?.block_on(async {
         let url = format!("http://{}/health", config.web.listen);
         let answer = app::http_client()?
@@ -174,7 +174,7 @@ pub(super) fn health(config: &Path) -> anyhow::Result<ExitCode> {
 }
 
 pub(super) fn verify(config: &Path) -> anyhow::Result<ExitCode> {
-    let config = crate::config::load(config)?;
+    let config = crate::config::load_without_secrets(config)?;
     let directory = directory(&config)?;
     if !directory.exists() {
         bail!("there is no store in {}", directory.display());
@@ -189,7 +189,7 @@ pub(super) fn verify(config: &Path) -> anyhow::Result<ExitCode> {
 }
 
 pub(super) fn backup(config: &Path, file: &Path) -> anyhow::Result<ExitCode> {
-    let config = crate::config::load(config)?;
+    let config = crate::config::load_without_secrets(config)?;
     super::serve::runtime()?.block_on(async {
         match open_or_ask(&config).await? {
             Access::Store(store) => {
@@ -226,7 +226,7 @@ pub(super) fn backup(config: &Path, file: &Path) -> anyhow::Result<ExitCode> {
 }
 
 pub(super) fn restore(config: &Path, file: &Path) -> anyhow::Result<ExitCode> {
-    let config = crate::config::load(config)?;
+    let config = crate::config::load_without_secrets(config)?;
     let directory = directory(&config)?;
     let report = backups::restore(file, directory, app::store_options(&config))?;
     println!("{}:\n{report}", directory.display());

@@ -6,6 +6,7 @@ use toml::Spanned;
 use url::Url;
 
 use super::ConfigError;
+use super::Secrets;
 use super::file::Document;
 use super::file::RawAccount;
 use super::file::RawConfig;
@@ -50,15 +51,22 @@ pub struct AccountConfig {
     pub limits: Limits,
 }
 
+/// Where secrets are fetched.
+pub(super) struct Vault<'a> {
+    /// Files are named relative to this directory.
+    pub(super) base: &'a Path,
+    pub(super) env: &'a dyn Fn(&str) -> Option<String>,
+    pub(super) secrets: Secrets,
+}
+
 pub(super) fn accounts(
     file: &Document<'_>,
     raw: &RawConfig,
-    base: &Path,
-    env: &dyn Fn(&str) -> Option<String>,
+    vault: &Vault<'_>,
 ) -> Result<Vec<AccountConfig>, ConfigError> {
     let mut accounts: Vec<AccountConfig> = Vec::new();
     for account in &raw.account {
-        let read = one(file, account, raw, base, env)?;
+        let read = one(file, account, raw, vault)?;
         if accounts.iter().any(|other| other.name == read.name) {
             return Err(file.error(
                 Some(account.name.span().start),
@@ -74,8 +82,7 @@ fn one(
     file: &Document<'_>,
     raw: &RawAccount,
     config: &RawConfig,
-    base: &Path,
-    env: &dyn Fn(&str) -> Option<String>,
+    vault: &Vault<'_>,
 ) -> Result<AccountConfig, ConfigError> {
     let at = raw.name.span().start;
     let name = AccountName::parse(raw.name.get_ref())
@@ -98,7 +105,7 @@ fn one(
                 format!("`account.api_url` is {:?}, but should be a URL such as https://api.telegram.org", raw.api_url.get_ref()),
             )
         })?;
-    let token = secret(file, "account.token", &raw.token, base, env)?;
+    let token = secret(file, "account.token", &raw.token, vault)?;
     let receive = match raw
         .receive
         .as_ref()
@@ -114,13 +121,7 @@ fn one(
                     ),
                 ));
             };
-            Receive::Webhook(secret(
-                file,
-                "account.webhook_secret",
-                raw_secret,
-                base,
-                env,
-            )?)
+            Receive::Webhook(secret(file, "account.webhook_secret", raw_secret, vault)?)
         }
         Some((other, at)) => {
             return Err(file.error(
@@ -166,17 +167,19 @@ fn secret(
     file: &Document<'_>,
     key: &str,
     raw: &Spanned<RawSecret>,
-    base: &Path,
-    env: &dyn Fn(&str) -> Option<String>,
+    vault: &Vault<'_>,
 ) -> Result<Secret, ConfigError> {
     let fail = |message: String| file.error(Some(raw.span().start), message);
+    if vault.secrets == Secrets::NotNeeded && !matches!(raw.get_ref(), RawSecret::Inline(_)) {
+        return Ok(Secret::new(""));
+    }
     let value = match raw.get_ref() {
-        RawSecret::Env { env: name } => env(name).ok_or_else(|| {
+        RawSecret::Env { env: name } => (vault.env)(name).ok_or_else(|| {
             fail(format!(
                 "`{key}`: the environment variable {name} is not set"
             ))
         })?,
-        RawSecret::File { file: path } => std::fs::read_to_string(base.join(path))
+        RawSecret::File { file: path } => std::fs::read_to_string(vault.base.join(path))
             .map_err(|error| fail(format!("`{key}`: the file {path} cannot be read: {error}")))?,
         RawSecret::Inline(_) => {
             return Err(fail(format!(

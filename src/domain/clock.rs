@@ -16,15 +16,14 @@ pub fn vietnam() -> FixedOffset {
     FixedOffset::east_opt(7 * 3600).expect("seven hours is a legal offset")
 }
 
-/// A moment from Unix milliseconds; what lies outside the calendar becomes the nearest legal moment.
+/// The last millisecond that is taken: the end of the year 9999. Later ones are somebody's nonsense.
+const LAST_MS: i64 = 253_402_300_799_999;
+
+/// A moment from Unix milliseconds; what lies before 1970 or after 9999 becomes the nearest of the two.
 #[must_use]
 pub fn from_unix_ms(ms: i64) -> Time {
-    DateTime::from_timestamp_millis(ms)
-        .unwrap_or(if ms < 0 {
-            DateTime::UNIX_EPOCH
-        } else {
-            DateTime::<chrono::Utc>::MAX_UTC
-        })
+    DateTime::from_timestamp_millis(ms.clamp(0, LAST_MS))
+        .unwrap_or(DateTime::UNIX_EPOCH)
         .with_timezone(&vietnam())
 }
 

@@ -8,6 +8,7 @@
 use crate::domain::reading::Category;
 use crate::text::Page;
 use crate::text::lexicon::{Hit, State, What};
+use crate::text::place::PlaceWord;
 use crate::text::token::Case;
 
 /// Below this a text tells of nothing.
@@ -95,6 +96,8 @@ fn covered(page: &Page<'_>, hit: Hit) -> bool {
         let covers = other.from <= hit.from && other.to >= hit.to;
         match other.what {
             What::Mask => covers,
+            // "Bãi Cháy" is a town.
+            What::Place(PlaceWord::Known) => covers && (page.is_capital(other.from) || !page.cased),
             // The weapon of a fight is told by the fight's own words.
             What::Cue(..)
                 if matches!(hit.what, What::Cue(Category::IllegalExplosivesWeapons, _)) =>
@@ -137,6 +140,8 @@ const GRAVER: &[(Category, Category)] = &[
     (C::Drugs, C::SuspiciousPerson),
     (C::Gambling, C::SuspiciousPerson),
     (C::Fire, C::EnvironmentNoise),
+    (C::Fire, C::Other),
+    (C::Animal, C::Traffic),
     (C::FraudScam, C::SuspiciousPerson),
 ];
 
@@ -206,7 +211,8 @@ fn beside(primary: Category, other: Category, weight: u16, main: u16) -> bool {
             | (C::DomesticViolence, C::DisorderFight | C::HouseholdDispute)
             | (C::DisorderFight, C::HouseholdDispute | C::DomesticViolence)
             | (C::Fire, C::EnvironmentNoise | C::Other | C::Traffic)
-            | (C::Traffic, C::Other | C::UrbanOrder)
+            | (C::Traffic, C::Other | C::UrbanOrder | C::Fire)
+            | (C::Animal, C::Traffic | C::Fire)
             | (C::Prostitution, C::EnvironmentNoise | C::Residence)
             | (C::FraudScam, C::SuspiciousPerson | C::CounterfeitSmuggling)
             | (C::MissingPerson, C::SuspiciousPerson | C::Other)

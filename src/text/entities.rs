@@ -365,7 +365,12 @@ fn digits(page: &Page<'_>, at: usize, to: usize, found: &mut Entities) -> Option
             .collect();
         let bank = bank_near(page, at, last, to);
         let phone_before = nearest_is_phone(page, at);
-        if account_before && !phone_before && bank.as_deref() != Some("MoMo") && !plus {
+        let named = page
+            .hits_at(last)
+            .iter()
+            .any(|hit| matches!(hit.what, What::Bank(_)))
+            && page.tokens.get(last).is_some_and(|token| !token.breaks());
+        if (account_before || named) && !phone_before && bank.as_deref() != Some("MoMo") && !plus {
             // A bank account may look like a telephone; a wallet is both.
             let wallet = matches!(bank.as_deref(), Some("ZaloPay" | "Viettel Money"));
             add_account(found, number.clone(), bank);

@@ -171,6 +171,9 @@ fn classify(c: char) -> Sign {
             upper,
         };
     }
+    if first != c {
+        return classify(first);
+    }
     if let Some(digit) = first.to_digit(10) {
         return Sign::Digit(u8::try_from(digit).unwrap_or(0));
     }
@@ -186,20 +189,28 @@ fn classify(c: char) -> Sign {
 /// The text as it is compared: plain small letters, no marks, nothing invisible.
 pub fn fold(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
-    for c in text.chars() {
-        match sign(c) {
-            Sign::Letter { base, .. } => folded.push(char::from(base)),
-            Sign::Digit(value) => folded.push(char::from(b'0' + value)),
-            Sign::Space => folded.push(' '),
-            Sign::Line => folded.push('\n'),
-            Sign::Mark { .. } | Sign::Invisible => {}
-            Sign::Punct(c) => folded.push(c),
-            Sign::Other(c) => {
-                folded.extend(c.to_lowercase().nfkd().filter(|c| !is_combining_mark(*c)))
+    text.chars().for_each(|c| push(&mut folded, c));
+    folded
+}
+
+fn push(folded: &mut String, c: char) {
+    match sign(c) {
+        Sign::Letter { base, .. } => folded.push(char::from(base)),
+        Sign::Digit(value) => folded.push(char::from(b'0' + value)),
+        Sign::Space => folded.push(' '),
+        Sign::Line => folded.push('\n'),
+        Sign::Mark { .. } | Sign::Invisible => {}
+        Sign::Punct(c) => folded.push(c),
+        Sign::Other(c) => {
+            for part in c.to_lowercase().nfkd() {
+                if part == c {
+                    folded.push(c)
+                } else {
+                    push(folded, part)
+                }
             }
         }
     }
-    folded
 }
 
 #[cfg(test)]

@@ -121,6 +121,8 @@ pub enum State {
     Family,
     /// Hitting, whoever is hit.
     Violence,
+    /// A road accident, not a jam.
+    Accident,
     /// Somebody hurt or in tears.
     Victim,
 }
@@ -143,6 +145,7 @@ impl State {
             "greeting" => Self::Greeting,
             "another" => Self::Another,
             "trade" => Self::Trade,
+            "accident" => Self::Accident,
             "family" => Self::Family,
             "violence" => Self::Violence,
             "victim" => Self::Victim,
@@ -808,20 +811,24 @@ enum Fit {
 
 impl Pattern {
     fn fit(&self, tokens: &[Token], path: &Trail, loose: bool) -> Option<Fit> {
-        let mut fit = Fit::Exact;
+        let mut bare = 0;
+        let mut marked = false;
         for (token, full) in path
             .tokens()
             .filter_map(|at| tokens.get(*at))
             .zip(&self.marks)
         {
-            if token.marks != *full {
-                if !token.marks.within(*full) {
-                    return None;
-                }
-                fit = Fit::Within;
+            if token.marks == *full {
+                marked |= !full.none();
+            } else if token.marks.within(*full) {
+                bare += 1;
+            } else {
+                return None;
             }
         }
-        let vague = self.exact || (!loose && self.marks.len() < 2);
+        let fit = if bare == 0 { Fit::Exact } else { Fit::Within };
+        // Among marked words one may lack its marks when another of the phrase has them.
+        let vague = self.exact || (!loose && (bare > 1 || !marked));
         if fit == Fit::Within && vague {
             None
         } else {

@@ -33,7 +33,7 @@ macro_rules! words {
 
 words! {
     Area = "area", Site = "site", Part = "part", House = "house", Known = "known", Prep = "prep", Link = "link",
-    Stop = "stop", Detail = "detail", Authority = "authority", Away = "away", Title = "title",
+    Stop = "stop", Detail = "detail", Numbered = "numbered", Authority = "authority", Away = "away", Title = "title",
 }
 
 /// A place phrase: tokens `from..to`.
@@ -112,7 +112,7 @@ impl Reader<'_> {
         if !self.page.has_place(at) || self.is_busy(at) {
             return None;
         }
-        let heads = [P::Area, P::Site, P::House, P::Part, P::Known];
+        let heads = [P::Area, P::Site, P::House, P::Part, P::Known, P::Numbered];
         let (end, word) = heads
             .iter()
             .filter_map(|word| self.word(at, *word).map(|end| (end, *word)))
@@ -136,7 +136,10 @@ impl Reader<'_> {
             // "nhà" alone is the writer's own; "số" alone is any number.
             P::House if end - at == 1 => {
                 let long = next.is_some_and(|token| token.digits > 4);
-                (next_is_number && !long)
+                let storeys = self
+                    .word(end + 1, P::Numbered)
+                    .is_some_and(|after| self.number_less(after));
+                (next_is_number && !long && !storeys)
                     || (title && self.page.is_capital(end + 1) && self.page.key_is(at, "nha"))
             }
             // "đầu đường" before "vào thôn" is the part "đầu" of "đường vào thôn".
@@ -150,11 +153,23 @@ impl Reader<'_> {
                 next_is_name || self.head_within(end, depth).is_some()
             }
             P::Part => self.head_within(end, depth).is_some(),
+            P::Numbered if self.page.loose => next_is_name,
+            P::Numbered => {
+                next_is_name || !self.page.cased && self.head_within(end, depth).is_some()
+            }
             // Without marks "ban" is rarely "bản", and "lang" rarely "làng".
             P::Area if unsure => next_is_name || self.head_within(end, depth).is_some(),
             _ => true,
         };
         ok.then_some((end, word))
+    }
+
+    /// No number stands here: "nhà 3 tầng" is no address.
+    fn number_less(&self, at: usize) -> bool {
+        self.page
+            .tokens
+            .get(at)
+            .is_none_or(|token| !token.is_number() || token.breaks())
     }
 
     fn is_stop(&self, at: usize) -> bool {
@@ -180,6 +195,8 @@ impl Reader<'_> {
                 score,
             });
         }
+        // Without marks "cho", "ga", "cau" alone are hardly ever places.
+        let bare = at - start == 1 && first == P::Site;
         let mut score = match first {
             P::Area | P::House => 4,
             _ => 3,
@@ -189,6 +206,9 @@ impl Reader<'_> {
         let mut head = first;
         loop {
             let (end, got) = self.name(at, head);
+            if bare && self.page.loose && !got && at - start == 1 && !self.has_place_next(end) {
+                return None;
+            }
             named |= got;
             at = end;
             if let Some((end, next)) = self.next_head(at)
@@ -204,6 +224,12 @@ impl Reader<'_> {
         if named {
             score += 5;
         } else if first == P::Area && areas < 2 {
+            score -= 7;
+        }
+        if !named && bare {
+            if self.page.loose {
+                return None;
+            }
             score -= 3;
         }
         score += i32::try_from(areas.min(3)).unwrap_or(0);
@@ -213,6 +239,11 @@ impl Reader<'_> {
             to,
             score,
         })
+    }
+
+    /// A further place follows without a word between.
+    fn has_place_next(&self, at: usize) -> bool {
+        self.head(at).is_some()
     }
 
     /// After a name a further head needs a name of its own, or more than one syllable.
@@ -245,7 +276,7 @@ impl Reader<'_> {
         ) {
             let after_comma = token.before == ',';
             if let Some((end, word)) = self.head(at)
-                && (!after_comma || matches!(word, P::Area | P::Known | P::House))
+                && (!after_comma || matches!(word, P::Area | P::Known | P::House | P::Numbered))
             {
                 return Some((end, word));
             }
@@ -275,8 +306,9 @@ impl Reader<'_> {
         let mut at = start;
         let mut named = false;
         let mut loose_words = 0;
-        if head == P::House
-            && let Some(end) = self.word(at, P::Title)
+        let mut by_capital = false;
+        if let Some(end) = self.word(at, P::Title)
+            && (head == P::House || head == P::Site && self.page.is_capital(end))
         {
             at = end;
         }
@@ -314,7 +346,7 @@ impl Reader<'_> {
                 break;
             }
             let capital = token.case != Case::Lower;
-            if cased && capital && !self.page.all_upper {
+            if capital && !self.page.all_upper && (cased || token.case == Case::Title) {
                 if at > start && token.starts_sentence() {
                     break;
                 }
@@ -330,8 +362,25 @@ impl Reader<'_> {
                     break;
                 }
                 named = true;
+                by_capital = true;
                 at += 1;
                 continue;
+            }
+            // One small word between capitals belongs to the name: "Du học Ánh Dương".
+            if by_capital {
+                let between = !self.is_stop(at)
+                    && self.head(at).is_none()
+                    && self.page.is_capital(at + 1)
+                    && at + 1 < self.until
+                    && self
+                        .page
+                        .tokens
+                        .get(at + 1)
+                        .is_some_and(|next| next.before == ' ');
+                if between && self.head(at + 1).is_none_or(|(_, word)| word == P::Known) {
+                    at += 2;
+                    continue;
+                }
             }
             if token.length == 1 && token.glued() && named {
                 at += 1;
@@ -348,7 +397,13 @@ impl Reader<'_> {
                 at = end;
                 break;
             }
-            if self.is_stop(at) {
+            if self.is_stop(at)
+                || self
+                    .page
+                    .tokens
+                    .get(at.wrapping_sub(1))
+                    .is_some_and(|last| at > start && last.is_number())
+            {
                 break;
             }
             if cased {
@@ -381,7 +436,7 @@ impl Reader<'_> {
                     _ => break,
                 }
             } else {
-                if loose_words == 2 {
+                if loose_words == 2 || by_capital {
                     break;
                 }
                 loose_words += 1;

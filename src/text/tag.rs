@@ -42,14 +42,14 @@ pub fn tags(text: &str, lexicon: &Lexicon) -> Vec<TagHit> {
                 .is_some_and(|rest| rest.starts_with("www."));
         } else if c == '/' && previous == '/' {
             in_url = true;
-        } else if at >= url_until && sign(c) == Sign::Punct('#') {
-            if !in_url
-                && previous != '/'
-                && let Some(tag) = tag_at(text, at, at + c.len_utf8(), lexicon)
-            {
-                url_until = tag.end;
-                found.push(tag);
-            }
+        } else if at >= url_until
+            && sign(c) == Sign::Punct('#')
+            && !in_url
+            && previous != '/'
+            && let Some(tag) = tag_at(text, at, at + c.len_utf8(), lexicon)
+        {
+            url_until = tag.end;
+            found.push(tag);
         }
         previous = c;
     }

@@ -108,9 +108,8 @@ pub fn judge(
             )
         }
         C::Traffic => {
-            let accident = page.hits.iter().any(|hit| {
-                matches!(hit.what, What::Cue(C::Traffic, 8..)) && hit.from >= from && hit.to <= to
-            }) && scores.of(C::UrbanOrder) < 8;
+            let crash = state(State::Accident).is_some();
+            let accident = crash || scores.of(C::Traffic) >= 8 && scores.of(C::UrbanOrder) < 8;
             if strong_still && accident || danger.is_some() && !past && habit.is_none() {
                 return is(over.is_none() || strong_still, ongoing.or(danger));
             }
@@ -118,7 +117,7 @@ pub fn judge(
                 return is(false, over.or(habit));
             }
             is(
-                (help.is_some() || still && accident || fresh) && accident,
+                crash || accident && (help.is_some() || fresh),
                 ongoing.or(help),
             )
         }

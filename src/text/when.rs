@@ -22,6 +22,7 @@ use crate::domain::reading::When;
 use crate::text::Page;
 use crate::text::lexicon::What;
 use crate::text::lunar::to_solar;
+use crate::text::place::PlaceWord as P;
 
 macro_rules! words {
     ($($variant:ident = $name:literal,)+) => {
@@ -63,6 +64,8 @@ pub struct Found {
     pub from: usize,
     /// The token after the last.
     pub to: usize,
+    /// The words of the second time, when it is told by two.
+    pub second: Option<(usize, usize)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,6 +134,8 @@ struct Reader<'a> {
     now: NaiveDateTime,
     planned: bool,
     until: usize,
+    /// Tokens of plates, telephones and accounts.
+    busy: &'a [(usize, usize)],
 }
 
 /// The time told by tokens `from..to`, and the words it was read from.
@@ -140,6 +145,7 @@ pub fn read(
     page: &Page<'_>,
     from: usize,
     to: usize,
+    busy: &[(usize, usize)],
     planned: bool,
     discovered: bool,
 ) -> Option<Found> {
@@ -149,6 +155,7 @@ pub fn read(
         now,
         planned,
         until: to,
+        busy,
     };
     let groups = reader.groups(from);
     let zone = *page.now.offset();
@@ -175,17 +182,20 @@ pub fn read(
                     when,
                     from: group.from,
                     to: group.to,
+                    second: None,
                 },
             ));
         }
     }
-    if discovered && let [(start, _, from, _), (_, end, _, to)] = spans.as_slice() {
+    if discovered && let [(start, _, from, to), (_, end, from_second, to_second)] = spans.as_slice()
+    {
         let long = *end - *start;
         if start < end && long <= Duration::days(3) && *end <= now && long > Duration::hours(1) {
             return Some(Found {
                 when: When::Between(at(*start), at(*end)),
                 from: *from,
                 to: *to,
+                second: Some((*from_second, *to_second)),
             });
         }
     }
@@ -272,7 +282,13 @@ impl Reader<'_> {
 
     fn number(&self, at: usize) -> Option<u32> {
         let token = self.page.tokens.get(at).filter(|_| at < self.until)?;
-        (token.is_number() && token.digits <= 4).then_some(token.value)
+        (token.is_number()
+            && token.digits <= 4
+            && !self
+                .busy
+                .iter()
+                .any(|(from, to)| (*from..*to).contains(&at)))
+        .then_some(token.value)
     }
 
     fn before(&self, at: usize) -> char {
@@ -566,6 +582,17 @@ impl Reader<'_> {
         {
             return Some((Atom::Clocks((hour, 0), (second, 0)), end));
         }
+        // "tầm 9 rưỡi"
+        if let Some(end) = self.word(at + 1, T::Half)
+            && hour <= 12
+            && self
+                .page
+                .hits_near(at)
+                .iter()
+                .any(|hit| hit.to == at && hit.what == What::Time(T::Filler))
+        {
+            return Some((Atom::Clock(hour, 30), end));
+        }
         let mut end = self.word(at + 1, T::Clock)?;
         let letter = self.page.tokens.get(at + 1)?;
         let spelled = letter.length > 1;
@@ -690,6 +717,14 @@ impl Reader<'_> {
             _ => (false, at),
         };
         if let Some(day) = self.number(start).filter(|day| (1..=31).contains(day)) {
+            // "đường 25/4", "quảng trường 30/10" are names.
+            if !named
+                && self.page.hits_near(start).iter().any(|hit| {
+                    hit.to == start && matches!(hit.what, What::Place(P::Area | P::Site))
+                })
+            {
+                return None;
+            }
             let separator = self.before(start + 1);
             let second = self.page.tokens.get(start + 1);
             if let Some(month) = self

@@ -191,14 +191,14 @@ mod tests {
             bulk: 0,
         });
         insta::assert_snapshot!(text, @r#"
-        # HELP keng_hooks_unreadable Webhook calls that could not be read.
+        # HELP keng_hooks_unreadable Webhook calls that could not be read
         # TYPE keng_hooks_unreadable counter
         keng_hooks_unreadable_total 0
-        # HELP keng_sent Messages that platforms took.
+        # HELP keng_sent Messages that platforms took
         # TYPE keng_sent counter
         keng_sent_total{account="tg1"} 3
         keng_sent_total{account="tg2"} 4
-        # HELP keng_outbox_waiting Rows of the outbox that wait or are on the way.
+        # HELP keng_outbox_waiting Rows of the outbox that wait or are on the way
         # TYPE keng_outbox_waiting gauge
         keng_outbox_waiting{lane="urgent"} 1
         keng_outbox_waiting{lane="reply"} 2

@@ -1,5 +1,7 @@
 //! The program through its front door, and rules the sources must keep.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 mod layers;
 
 mod support;

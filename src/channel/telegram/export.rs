@@ -1,6 +1,6 @@
 //! The `result.json` that Telegram Desktop exports, of one chat or of a whole account.
 //!
-//! The file is read as a stream and mended on the way ([`super::repair`]); only one message is held at
+//! The file is read as a stream and mended on the way (`repair`); only one message is held at
 //! a time. What cannot be understood is put aside with the reason, without its words, and the reading
 //! goes on; a file that breaks off is read as far as it goes. The chats get the ids that the Bot API
 //! gives them, so that what is imported and what is received later belong together.

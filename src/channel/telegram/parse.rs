@@ -1,7 +1,7 @@
 //! From an update to what happened in a room. Pure; never panics; never loses a text.
 //!
-//! An update is first read the quick way ([`wire`]); if any part of it is not as it should be, the
-//! patient way ([`loose`]) reads it again field by field. What neither understands becomes
+//! An update is first read the quick way (`wire`); if any part of it is not as it should be, the
+//! patient way (`loose`) reads it again field by field. What neither understands becomes
 //! [`Inbound::NotUnderstood`], without its contents. Channel posts, service messages without words and
 //! kinds that we never asked for say nothing to us and become nothing.
 

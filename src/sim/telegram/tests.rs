@@ -229,7 +229,7 @@ async fn wrong_tokens_methods_and_chats_are_refused_in_the_servers_words() {
         (status, body.as_str()),
         (
             401,
-            r#"{"description":"Unauthorized","error_code":401,"ok":false}"#
+            r#"{"ok":false,"error_code":401,"description":"Unauthorized"}"#
         )
     );
     let answer = call(&telegram, "getTea", json!({})).await;

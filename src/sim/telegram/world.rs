@@ -355,7 +355,7 @@ impl World {
         let json = match sort {
             Sort::Private => String::new(),
             Sort::Group => json!({
-                "id": id, "title": title, "type": "group", "all_members_are_administrators": false,
+                "id": id, "title": title, "type": "group",
             })
             .to_string(),
             Sort::Supergroup if forum => {
@@ -669,12 +669,9 @@ impl World {
         let mut extra = Map::new();
         let bot_value: Value = serde_json::from_str(&bot).unwrap_or_default();
         if joined {
-            extra.insert("new_chat_participant".into(), bot_value.clone());
-            extra.insert("new_chat_member".into(), bot_value.clone());
             extra.insert("new_chat_members".into(), json!([bot_value]));
             self.notice(chat, by, &extra);
         } else if old.is_in() && !new.is_in() {
-            extra.insert("left_chat_participant".into(), bot_value.clone());
             extra.insert("left_chat_member".into(), bot_value);
             // The leave notice still reaches the bot.
             if let Some(room) = self.rooms.get_mut(&chat) {
@@ -874,7 +871,7 @@ pub(super) fn write_member(out: &mut Vec<u8>, standing: Standing, user: &str) {
     );
     match standing {
         Standing::Administrator => out.extend_from_slice(
-            br#","can_be_edited":false,"can_manage_chat":true,"can_change_info":true,"can_delete_messages":true,"can_invite_users":true,"can_restrict_members":true,"can_pin_messages":true,"can_manage_topics":true,"can_promote_members":false,"can_manage_video_chats":false,"can_post_stories":false,"can_edit_stories":false,"can_delete_stories":false,"is_anonymous":false"#,
+            br#","can_be_edited":false,"can_manage_chat":true,"can_change_info":true,"can_delete_messages":true,"can_invite_users":true,"can_restrict_members":true,"can_pin_messages":true,"can_manage_topics":true,"can_send_welcome_messages":false,"can_promote_members":false,"can_manage_video_chats":false,"can_post_stories":false,"can_edit_stories":false,"can_delete_stories":false,"is_anonymous":false"#,
         ),
         Standing::Kicked => out.extend_from_slice(b",\"until_date\":0"),
         _ => {}

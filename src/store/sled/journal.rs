@@ -35,6 +35,9 @@ pub(crate) const HEAD: u64 = 32;
 const FRAME: u64 = 8;
 
 /// Why a journal cannot be used.
+/// What is done with each frame: where it ends, and its payload.
+type OnFrame<'a> = &'a mut dyn FnMut(Position, &[u8]) -> Result<(), JournalError>;
+
 #[derive(Debug, Error)]
 pub(crate) enum JournalError {
     /// The file system refused.
@@ -182,11 +185,7 @@ fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<bool> {
 }
 
 /// Calls `frame` for every good frame of a segment with the frame's end.
-fn walk(
-    dir: &Path,
-    segment: u64,
-    frame: &mut dyn FnMut(Position, &[u8]) -> Result<(), JournalError>,
-) -> Result<Walk, JournalError> {
+fn walk(dir: &Path, segment: u64, frame: OnFrame<'_>) -> Result<Walk, JournalError> {
     let path = segment_path(dir, segment);
     let what = || format!("reading journal segment {}", path.display());
     let file = doing(File::open(&path), what)?;
@@ -365,7 +364,7 @@ impl Journal {
         dir: &Path,
         after: Position,
         segment_bytes: u64,
-        frame: &mut dyn FnMut(Position, &[u8]) -> Result<(), JournalError>,
+        frame: OnFrame<'_>,
     ) -> Result<Self, JournalError> {
         let what = || format!("reading the journal {}", dir.display());
         doing(fs::create_dir_all(dir), what)?;

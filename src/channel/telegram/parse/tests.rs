@@ -520,7 +520,10 @@ fn a_group_that_moves_is_told_from_both_sides() {
         json!({"message_id": 1, "date": 1, "chat": {"id": -1001, "type": "supergroup"}, "migrate_from_chat_id": -5}),
         json!({"message_id": 1, "date": 1, "chat": {"id": "-1001", "type": "supergroup"}, "migrate_from_chat_id": "-5"}),
     ] {
-        assert_eq!(read_value(&in_update("message", message)), [moved.clone()]);
+        assert_eq!(
+            read_value(&in_update("message", message)),
+            std::slice::from_ref(&moved)
+        );
     }
 }
 
