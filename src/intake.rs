@@ -468,8 +468,15 @@ impl Task {
             return Ok(Some(doing.planned(act, Kind::Command)));
         }
         let mut target = doing.target(known).await?;
-        if target.is_none() && !to_bot && matches!(reading.outcome, Outcome::Update(_)) {
-            target = doing.own_newest(known).await?;
+        if target.is_none()
+            && !to_bot
+            && let Outcome::Update(update) = reading.outcome
+        {
+            // Whoever takes something back may do so late; an addition comes soon, or belongs elsewhere.
+            let soon = self.deps.rules.join;
+            target = doing.own_newest(known).await?.filter(|target| {
+                update != UpdateKind::Detail || now - target.case.received_at <= soon
+            });
         }
         match (&reading.outcome, target) {
             (Outcome::Update(UpdateKind::Withdrawal), Some(target)) => {

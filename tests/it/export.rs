@@ -47,9 +47,17 @@ async fn exports_beside_the_running_program_and_without_it_are_the_same() {
     assert_eq!(case["status"], "new");
     assert_eq!(case["reading"]["primary"], "theft");
     assert!(case["received_at"].is_string());
-    assert!(!running[0].contains(&ward.lan.person.id.to_string()), "{}", running[0]);
+    assert!(
+        !running[0].contains(&ward.lan.person.id.to_string()),
+        "{}",
+        running[0]
+    );
     assert!(!running[0].contains("Lan"));
-    assert!(lines(&running[1])[0]["text"].to_string().contains("Nước lên nhanh"));
+    assert!(
+        lines(&running[1])[0]["text"]
+            .to_string()
+            .contains("Nước lên nhanh")
+    );
     let deliveries = lines(&running[2]);
     assert_eq!(deliveries.len(), 2);
     assert!(deliveries.iter().all(|row| row["state"] == "sent"));
@@ -65,7 +73,9 @@ async fn exports_beside_the_running_program_and_without_it_are_the_same() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tables_are_written_for_spreadsheets() {
     let (ward, _, code) = busy_ward().await;
-    let csv = ward.keng(&["export", "incidents", "--format", "csv"]).unwrap();
+    let csv = ward
+        .keng(&["export", "incidents", "--format", "csv"])
+        .unwrap();
     assert!(csv.lines().next().unwrap().contains("code"), "{csv}");
     assert!(csv.contains(&code));
     let sheet = ward.home.path().join("vu-viec.xlsx");
@@ -85,7 +95,8 @@ async fn a_backup_beside_the_running_program_is_restored_elsewhere_and_clean() {
     let said = ward.keng(&["backup", &path]).unwrap();
     assert!(said.contains("keys"), "{said}");
     // What comes after the copy is not in it.
-    ward.minh.says(ward.five, "#danhnhau ở ngõ 12 lúc 20h tối nay");
+    ward.minh
+        .says(ward.five, "#danhnhau ở ngõ 12 lúc 20h tối nay");
     ward.hears_only(ward.five).await;
     let refused = ward.keng(&["restore", &path]).unwrap_err();
     assert!(!refused.is_empty());
@@ -99,7 +110,8 @@ async fn a_backup_beside_the_running_program_is_restored_elsewhere_and_clean() {
     assert_eq!(ward.keng(&["export", "incidents"]).unwrap(), before);
     // The restored records go on: new codes do not repeat old ones.
     ward.starts().await;
-    ward.minh.says(ward.five, "#danhnhau ở ngõ 14 lúc 20h tối nay");
+    ward.minh
+        .says(ward.five, "#danhnhau ở ngõ 14 lúc 20h tối nay");
     let receipt = ward.hears_only(ward.five).await;
     assert_ne!(crate::support::code(&receipt.text), code);
     ward.ends().await;
@@ -110,7 +122,11 @@ async fn the_health_command_asks_the_running_program() {
     let mut ward = Ward::on_disk().await;
     assert_eq!(ward.keng(&["health"]).unwrap(), "ok\n");
     ward.stops().await;
-    assert!(ward.keng(&["health"]).unwrap_err().contains("does not answer"));
+    assert!(
+        ward.keng(&["health"])
+            .unwrap_err()
+            .contains("does not answer")
+    );
     ward.starts().await;
     ward.ends().await;
 }

@@ -63,11 +63,17 @@ async fn a_ward_works_by_webhook_as_by_polling() {
 async fn a_call_with_the_right_secret_is_answered_when_the_record_is_there() {
     let ward = ward().await;
     let body = update(&ward, 70_101, WHOLE).to_string();
-    assert_eq!(post(&ward, "/hooks/tg1", Some(HOOK_SECRET), body.clone()).await, 200);
+    assert_eq!(
+        post(&ward, "/hooks/tg1", Some(HOOK_SECRET), body.clone()).await,
+        200
+    );
     // No waiting: it was durable before the answer.
     assert_eq!(all_incidents(ward.store().as_ref()).await.len(), 1);
     ward.hears(ward.five).await;
-    assert_eq!(post(&ward, "/hooks/tg1", Some(HOOK_SECRET), body).await, 200);
+    assert_eq!(
+        post(&ward, "/hooks/tg1", Some(HOOK_SECRET), body).await,
+        200
+    );
     assert_eq!(ward.records().await.len(), 1);
     ward.ends().await;
 }
@@ -75,13 +81,24 @@ async fn a_call_with_the_right_secret_is_answered_when_the_record_is_there() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_with_a_wrong_or_no_secret_is_refused_and_not_read() {
     let ward = ward().await;
-    let body = update(&ward, 70_102, "#tromcap giả mạo 55512 ở cổng chợ lúc 3h sáng").to_string();
+    let body = update(
+        &ward,
+        70_102,
+        "#tromcap giả mạo 55512 ở cổng chợ lúc 3h sáng",
+    )
+    .to_string();
     let longer = format!("{HOOK_SECRET}x");
     for secret in [None, Some(""), Some("sai"), Some(longer.as_str())] {
         assert_eq!(post(&ward, "/hooks/tg1", secret, body.clone()).await, 401);
     }
-    assert_eq!(post(&ward, "/hooks/tg2", Some(HOOK_SECRET), body.clone()).await, 404);
-    assert_eq!(post(&ward, "/hooks/..%2F", Some(HOOK_SECRET), body).await, 404);
+    assert_eq!(
+        post(&ward, "/hooks/tg2", Some(HOOK_SECRET), body.clone()).await,
+        404
+    );
+    assert_eq!(
+        post(&ward, "/hooks/..%2F", Some(HOOK_SECRET), body).await,
+        404
+    );
     assert!(ward.records().await.is_empty());
     assert!(!logged("giả mạo 55512"));
     assert!(!logged(HOOK_SECRET));
@@ -92,7 +109,10 @@ async fn a_call_with_a_wrong_or_no_secret_is_refused_and_not_read() {
 async fn a_polling_account_takes_no_webhook() {
     let ward = Ward::new().await;
     let body = update(&ward, 70_103, WHOLE).to_string();
-    assert_eq!(post(&ward, "/hooks/tg1", Some(HOOK_SECRET), body.clone()).await, 404);
+    assert_eq!(
+        post(&ward, "/hooks/tg1", Some(HOOK_SECRET), body.clone()).await,
+        404
+    );
     assert_eq!(post(&ward, "/hooks/tg1", Some(""), body).await, 404);
     assert!(ward.records().await.is_empty());
     ward.ends().await;
@@ -101,8 +121,20 @@ async fn a_polling_account_takes_no_webhook() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_body_that_cannot_be_read_is_put_aside_and_does_not_come_again() {
     let ward = ward().await;
-    for body in ["", "{", "[]", "null", "\u{0}", "{\"update_id\":", "\"text\""] {
-        assert_eq!(post(&ward, "/hooks/tg1", Some(HOOK_SECRET), body).await, 200, "{body}");
+    for body in [
+        "",
+        "{",
+        "[]",
+        "null",
+        "\u{0}",
+        "{\"update_id\":",
+        "\"text\"",
+    ] {
+        assert_eq!(
+            post(&ward, "/hooks/tg1", Some(HOOK_SECRET), body).await,
+            200,
+            "{body}"
+        );
     }
     let big = vec![b'['; 9 << 20];
     let status = post(&ward, "/hooks/tg1", Some(HOOK_SECRET), big).await;

@@ -213,8 +213,7 @@ async fn an_edit_that_comes_before_its_message_is_one_record() {
     let ward = Ward::new().await;
     let mut edited = update(&ward, 70_040, &format!("{WHOLE}, xe màu đỏ"));
     let message = edited["message"].take();
-    ward.town
-        .inject_raw(json!({"edited_message": message}));
+    ward.town.inject_raw(json!({"edited_message": message}));
     ward.hears_only(ward.five).await;
     ward.town.inject_raw(update(&ward, 70_040, WHOLE));
     ward.hears_nothing(ward.five).await;
@@ -264,9 +263,8 @@ async fn a_token_revoked_while_running_freezes_the_account_until_it_is_back() {
     ward.until("the account is marked", async || {
         let metrics = reqwest::get(ward.url("/metrics")).await.unwrap();
         let text = metrics.text().await.unwrap();
-        text.lines().any(|line| {
-            line.starts_with("keng_outbox_account_refused") && line.ends_with(" 1")
-        })
+        text.lines()
+            .any(|line| line.starts_with("keng_outbox_account_refused") && line.ends_with(" 1"))
     })
     .await;
     let health = reqwest::get(ward.url("/health")).await.unwrap();
@@ -283,8 +281,7 @@ async fn a_token_revoked_while_running_freezes_the_account_until_it_is_back() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_platform_that_is_away_for_a_while_is_waited_for() {
     let ward = Ward::new().await;
-    ward.town
-        .fault(Rule::once("getUpdates", Fault::BadGateway));
+    ward.town.fault(Rule::once("getUpdates", Fault::BadGateway));
     ward.town
         .fault(Rule::once("getUpdates", Fault::CloseBefore));
     ward.lan.says(ward.five, WHOLE);
@@ -297,9 +294,15 @@ fn a_typo_in_the_config_is_named_with_file_line_and_key() {
     let home = tempfile::tempdir().unwrap();
     let file = home.path().join("ward.toml");
     for (text, wanted) in [
-        ("[web]\nlisten = \"127.0.0.1:0\"\nlisen = \"x\"\n", ["lisen", "line 3"]),
+        (
+            "[web]\nlisten = \"127.0.0.1:0\"\nlisen = \"x\"\n",
+            ["lisen", "line 3"],
+        ),
         ("[store]\nkind = \"sledd\"\n", ["store.kind", "line 2"]),
-        ("[[account]]\nname = \"tg1\"\nplatform = \"telegramm\"\napi_url = \"http://x\"\ntoken = { env = \"HOME\" }\n", ["telegramm", "line 3"]),
+        (
+            "[[account]]\nname = \"tg1\"\nplatform = \"telegramm\"\napi_url = \"http://x\"\ntoken = { env = \"HOME\" }\n",
+            ["telegramm", "line 3"],
+        ),
         ("[store\nkind = \"sled\"\n", ["ward.toml", "line 1"]),
     ] {
         std::fs::write(&file, text).unwrap();

@@ -244,7 +244,8 @@ async fn a_message_edited_into_a_withdrawal_stays_tied_to_its_case() {
     let ward = Ward::new().await;
     let id = ward.lan.says(ward.five, WHOLE);
     ward.hears_only(ward.five).await;
-    ward.lan.edits(ward.five, id, "tôi báo nhầm, xin rút lại tin");
+    ward.lan
+        .edits(ward.five, id, "tôi báo nhầm, xin rút lại tin");
     ward.hears_only(ward.five).await;
     let case = ward.record().await;
     assert_eq!(case.status, Status::Withdrawn);
@@ -301,7 +302,8 @@ async fn xoa_erases_the_words_of_its_owner_for_good() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_event_told_by_two_people_is_one_case_that_counts_them() {
     let ward = Ward::new().await;
-    ward.lan.says(ward.five, "#danhnhau ở ngõ 12 lúc 20h tối nay");
+    ward.lan
+        .says(ward.five, "#danhnhau ở ngõ 12 lúc 20h tối nay");
     let first = ward.hears_only(ward.five).await;
     ward.minh
         .says(ward.five, "#danhnhau đang đánh nhau ở ngõ 12, đông lắm");
@@ -317,7 +319,8 @@ async fn one_event_told_by_two_people_is_one_case_that_counts_them() {
 async fn two_people_in_one_batch_are_one_case_too() {
     let ward = Ward::new().await;
     ward.town.hold_updates(true);
-    ward.lan.says(ward.five, "#danhnhau ở ngõ 12 lúc 20h tối nay");
+    ward.lan
+        .says(ward.five, "#danhnhau ở ngõ 12 lúc 20h tối nay");
     ward.minh
         .says(ward.five, "#danhnhau ở ngõ 12 lúc 20h tối nay");
     ward.town.hold_updates(false);
@@ -330,7 +333,8 @@ async fn two_people_in_one_batch_are_one_case_too() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fights_in_two_alleys_are_two_cases() {
     let ward = Ward::new().await;
-    ward.lan.says(ward.five, "#danhnhau ở ngõ 12 lúc 20h tối nay");
+    ward.lan
+        .says(ward.five, "#danhnhau ở ngõ 12 lúc 20h tối nay");
     ward.hears_only(ward.five).await;
     ward.minh
         .says(ward.five, "#danhnhau ở ngõ 14 lúc 20h tối nay");
@@ -353,7 +357,8 @@ async fn the_same_person_telling_twice_makes_two_cases() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_private_kind_in_a_group_is_asked_nothing_in_public() {
     let ward = Ward::new().await;
-    ward.lan.says(ward.five, "#matuy có nhóm hay tụ tập chích hút");
+    ward.lan
+        .says(ward.five, "#matuy có nhóm hay tụ tập chích hút");
     let receipt = ward.hears_only(ward.five).await;
     assert!(receipt.text.contains("nhắn riêng"), "{}", receipt.text);
     assert!(!receipt.text.contains('?'), "{}", receipt.text);
@@ -429,7 +434,8 @@ async fn a_location_in_private_answers_where() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_location_in_a_group_is_nobodys_business() {
     let ward = Ward::new().await;
-    ward.town.location(ward.lan.person, ward.five, 21.05, 107.36);
+    ward.town
+        .location(ward.lan.person, ward.five, 21.05, 107.36);
     ward.hears_nothing(ward.five).await;
     assert!(ward.records().await.is_empty());
     ward.ends().await;
@@ -516,10 +522,12 @@ async fn what_is_not_addressed_is_neither_stored_nor_logged() {
     for word in ["7391", "8462", "5173", "6284", "9517", "Thoa", "cây đa"] {
         assert!(!stored_in(&ward.store_dir(), word), "{word} is stored");
     }
-    for text in chatter
-        .iter()
-        .chain(&["sửa lại một câu 6284", "sửa lần nữa 6284", "cây đa 9517", WHOLE])
-    {
+    for text in chatter.iter().chain(&[
+        "sửa lại một câu 6284",
+        "sửa lần nữa 6284",
+        "cây đa 9517",
+        WHOLE,
+    ]) {
         assert!(!logged(text), "{text} is logged");
     }
     ward.starts().await;
@@ -645,12 +653,18 @@ async fn a_question_is_forgotten_after_its_time() {
     let ward = Ward::new().await;
     ward.lan.tells(PLACELESS);
     ward.hears_only(ward.lan.home).await;
-    ward.clock.advance(TimeDelta::minutes(31));
-    ward.town.advance(std::time::Duration::from_secs(31 * 60));
+    // Somewhat late, the words are an addition, and no answer.
+    ward.later(TimeDelta::minutes(31));
+    ward.lan.tells("ngay cổng chợ Rộc nhé");
+    let answer = ward.hears_only(ward.lan.home).await;
+    assert!(answer.text.contains("Đã ghi thêm"), "{}", answer.text);
+    assert_eq!(ward.record().await.reports.len(), 2);
+    // Hours later nobody can tell what they are about.
+    ward.later(TimeDelta::hours(3));
     ward.lan.tells("ở cổng chợ Rộc");
     let answer = ward.hears_only(ward.lan.home).await;
     assert!(answer.text.contains("muốn báo việc gì"), "{}", answer.text);
-    assert_eq!(ward.record().await.reports.len(), 1);
+    assert_eq!(ward.record().await.reports.len(), 2);
     ward.ends().await;
 }
 
@@ -661,8 +675,7 @@ async fn a_report_answered_by_nobody_goes_to_the_village_it_names_or_the_commune
         .tells("#tromcap mất xe Wave ở cổng thôn Hạ lúc 3h sáng nay");
     ward.hears_only(ward.lan.home).await;
     assert_eq!(ward.record().await.area.to_string(), "06862/thon-ha");
-    ward.minh
-        .tells("#danhnhau ở ngõ 12 lúc 20h tối nay");
+    ward.minh.tells("#danhnhau ở ngõ 12 lúc 20h tối nay");
     ward.hears_only(ward.minh.home).await;
     let newest = ward.records().await.pop().unwrap();
     assert_eq!(newest.area.to_string(), "06862");

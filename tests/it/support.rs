@@ -48,7 +48,7 @@ pub(crate) const HOOK_SECRET: &str = "bi-mat-cua-phuong";
 pub(crate) struct MovedClock(Mutex<TimeDelta>);
 
 impl MovedClock {
-    pub(crate) fn advance(&self, by: TimeDelta) {
+    fn advance(&self, by: TimeDelta) {
         *self.0.lock().unwrap() += by;
     }
 }
@@ -312,6 +312,12 @@ impl Ward {
         format!("http://{}{path}", self.address())
     }
 
+    /// Time passes, for the town and for the program.
+    pub(crate) fn later(&self, by: TimeDelta) {
+        self.clock.advance(by);
+        self.town.advance(by.to_std().unwrap());
+    }
+
     /// The next message of the bot in this chat that nobody has looked at.
     pub(crate) async fn hears(&self, chat: Chat) -> Sent {
         self.hears_where(chat, |_| true).await
@@ -339,7 +345,10 @@ impl Ward {
     pub(crate) async fn sees(&self, chat: Chat, wanted: impl Fn(&Sent) -> bool) -> Sent {
         let found = self.town.wait_for(chat, wanted, PATIENCE).await;
         let Some(sent) = found else {
-            panic!("never seen; in the chat: {:#?}", texts(&self.town.sent(chat)));
+            panic!(
+                "never seen; in the chat: {:#?}",
+                texts(&self.town.sent(chat))
+            );
         };
         self.mark(&sent);
         sent
