@@ -619,6 +619,35 @@ async fn a_stop_with_sends_under_way_ends_in_time_and_the_next_start_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_send_that_is_never_answered_does_not_hold_up_the_stop_and_is_sent_once_more() {
+    let mut ward = Ward::on_disk().await;
+    let preview = ward.drafts(FLOOD).await;
+    ward.town
+        .fault(Rule::once("sendMessage", Fault::HangAfter).for_chat(ward.ha));
+    ward.officer.presses(&preview, "Gửi");
+    ward.hears(ward.ha).await;
+    ward.hears(ward.five).await;
+    let asked = Instant::now();
+    ward.stops().await;
+    assert!(
+        asked.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        asked.elapsed()
+    );
+    ward.starts().await;
+    ward.hears(ward.ha).await;
+    let report = report_ends(&ward, "đã gửi xong").await;
+    assert!(
+        report.text.contains("1 nhóm có thể nhận trùng"),
+        "{}",
+        report.text
+    );
+    ward.settles().await;
+    ward.hears_all(ward.officer.home);
+    ward.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_never_finishes_its_request_does_not_hold_up_the_stop() {
     use tokio::io::AsyncWriteExt as _;
     let mut ward = Ward::on_disk().await;

@@ -33,7 +33,8 @@ fn update(ward: &Ward, id: i64, text: &str) -> Value {
 }
 
 async fn post(ward: &Ward, path: &str, secret: Option<&str>, body: impl Into<Vec<u8>>) -> u16 {
-    let mut request = reqwest::Client::new()
+    let mut request = keng::app::http_client()
+        .unwrap()
         .post(ward.url(path))
         .body(body.into());
     if let Some(secret) = secret {
@@ -173,7 +174,8 @@ async fn health_answers_and_metrics_count_without_anybodys_words() {
     let receipt = ward.hears_only(ward.five).await;
     ward.minh.says(ward.five, "trời nóng quá");
     ward.settles().await;
-    let health = reqwest::Client::new()
+    let health = keng::app::http_client()
+        .unwrap()
         .get(ward.url("/health"))
         .timeout(Duration::from_secs(2))
         .send()
