@@ -2,8 +2,9 @@
 //!
 //! No platform recognises a repeated message, so a try that went unanswered is never simply tried
 //! again. An alert may be repeated once in a room, when the ward has chosen so; a receipt, an answer or
-//! a digest never is. After a crash a receipt or answer is repeated once all the same: nobody saw
-//! whether it left, and a resident must not be left without a code.
+//! a digest never is. After a crash a receipt or answer is repeated all the same, once for each crash:
+//! nobody saw whether it left, and a resident must not be left without a code. A program that dies again
+//! and again gives it up when an answer would.
 //!
 //! Pure: a table of outcomes and ages.
 
@@ -136,14 +137,20 @@ pub fn after_crash(row: &Delivery, policy: &Policy, now: Time) -> Settled {
         // Changing our own message to the same words twice is not seen by anyone.
         Body::Text(post) if post.edits.is_some() => once_more(now),
         Body::Progress { edits: Some(_), .. } => once_more(now),
-        // A second try went unanswered too.
-        _ if row.maybe_twice => Settled::Unknown(why),
         Body::Alert { .. } => match policy.unknown {
-            OnUnknown::Resend => once_more(now),
-            OnUnknown::Hold => Settled::Unknown(why),
+            // Once only: this one went unanswered before.
+            OnUnknown::Resend if !row.maybe_twice => once_more(now),
+            OnUnknown::Resend | OnUnknown::Hold => Settled::Unknown(why),
         },
         Body::Text(_) if row.lane == Lane::Bulk => Settled::Unknown(why),
-        Body::Text(_) | Body::Receipt { .. } | Body::Progress { edits: None, .. } => once_more(now),
+        // Two crashes in a row say nothing of whether it left even once.
+        Body::Text(_) | Body::Receipt { .. } | Body::Progress { edits: None, .. } => {
+            if now < policy.deadline(row, None) {
+                once_more(now)
+            } else {
+                Settled::Unknown(why)
+            }
+        }
     }
 }
 
@@ -376,7 +383,10 @@ mod tests {
         check(receipt(), &resend, "once more");
         check(receipt(), &HOLD, "once more");
         check(answer(), &resend, "once more");
-        check(twice(receipt()), &resend, "unknown");
+        check(twice(receipt()), &resend, "once more");
+        check(twice(answer()), &resend, "once more");
+        let much_later = after_crash(&receipt(), &resend, at(3601));
+        assert_eq!(name(&much_later), "unknown");
         check(digest(), &resend, "unknown");
         check(press(), &resend, "failed");
         check(alert(), &resend, "once more");

@@ -32,6 +32,10 @@ use crate::store::rows::Position;
 const GROUP_ACTS: usize = 256;
 const GROUP_BYTES: usize = 128 << 10;
 
+/// Under load sled gets so many keys at a time: each time costs a sync, and whoever waits meanwhile waits
+/// some two milliseconds longer.
+const PIECE_KEYS: usize = 256;
+
 /// After this long without a request, what sled lacks is applied even if it is little.
 const IDLE: Duration = Duration::from_millis(250);
 
@@ -57,6 +61,8 @@ struct Writer {
     inbox: Receiver<Request>,
     /// A request that was taken out of the inbox and does not belong into the group.
     pending: Option<Request>,
+    /// Keys that sled should have got by now, at the pace of the writes.
+    owed: usize,
     /// Where the journal ended when the frozen writes were frozen.
     frozen_at: Position,
     /// Everything before this is in sled.
@@ -85,6 +91,7 @@ pub(super) fn start(
         options,
         inbox,
         pending: None,
+        owed: 0,
         frozen_at: applied,
         applied,
         durable: applied,
@@ -248,7 +255,12 @@ impl Writer {
     /// Lets sled follow at the pace of the writes, so that nobody waits long for it at once.
     fn keep_pace(&mut self, keys: usize) -> Result<(), StoreError> {
         if self.shared.state.has_frozen() {
-            self.apply((2 * keys).max(16))?;
+            self.owed += (2 * keys).max(16);
+            while self.owed >= PIECE_KEYS && self.shared.state.has_frozen() {
+                let piece = self.owed.min(BATCH_KEYS);
+                self.owed -= piece;
+                self.apply(piece)?;
+            }
         }
         if self.shared.state.overlay_bytes() > self.options.overlay_bytes {
             while self.shared.state.has_frozen() {
@@ -269,6 +281,7 @@ impl Writer {
 
     fn freeze(&mut self) {
         self.shared.state.freeze();
+        self.owed = 0;
         self.frozen_at = self.journal.end();
     }
 
