@@ -166,7 +166,7 @@ pub(crate) fn fits(query: &IncidentQuery, incident: &Incident) -> bool {
 }
 
 /// Reads a query's incidents, a stretch at a time.
-pub(crate) fn incidents<'v, V: Kv>(
+pub(crate) fn incidents<V: Kv>(
     view: impl Fn() -> Result<V, StoreError>,
     query: &IncidentQuery,
 ) -> Result<Vec<Incident>, StoreError> {

@@ -156,6 +156,9 @@ fn checksum(at: Position, payload: &[u8]) -> u32 {
     crc.finalize()
 }
 
+/// Takes a frame: where it ends, and its payload.
+type OnFrame<'a> = &'a mut dyn FnMut(Position, &[u8]) -> Result<(), JournalError>;
+
 /// How reading a segment ended.
 enum Stop {
     /// Zeros, or the end of the file.
@@ -182,11 +185,7 @@ fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<bool> {
 }
 
 /// Calls `frame` for every good frame of a segment with the frame's end.
-fn walk(
-    dir: &Path,
-    segment: u64,
-    frame: &mut dyn FnMut(Position, &[u8]) -> Result<(), JournalError>,
-) -> Result<Walk, JournalError> {
+fn walk(dir: &Path, segment: u64, frame: OnFrame<'_>) -> Result<Walk, JournalError> {
     let path = segment_path(dir, segment);
     let what = || format!("reading journal segment {}", path.display());
     let file = doing(File::open(&path), what)?;
@@ -365,7 +364,7 @@ impl Journal {
         dir: &Path,
         after: Position,
         segment_bytes: u64,
-        frame: &mut dyn FnMut(Position, &[u8]) -> Result<(), JournalError>,
+        frame: OnFrame<'_>,
     ) -> Result<Self, JournalError> {
         let what = || format!("reading the journal {}", dir.display());
         doing(fs::create_dir_all(dir), what)?;
