@@ -309,7 +309,7 @@ fn raw_callers(runtime: &tokio::runtime::Runtime, dir: &Path, callers: usize, on
             file.write_all(&bytes).unwrap();
             file.sync_data().unwrap();
             for (_, reply) in group {
-                drop(reply.send(()));
+                reply.send(()).unwrap();
             }
         }
     });
