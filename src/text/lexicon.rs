@@ -587,9 +587,12 @@ impl Lexicon {
 
     fn is_syllable(&self, letters: &str) -> bool {
         (0..=letters.len().min(3)).any(|cut| {
-            letters.split_at_checked(cut).is_some_and(|(initial, rime)| {
-                (initial.is_empty() || self.initials.contains(initial)) && self.rimes.contains(rime)
-            })
+            letters
+                .split_at_checked(cut)
+                .is_some_and(|(initial, rime)| {
+                    (initial.is_empty() || self.initials.contains(initial))
+                        && self.rimes.contains(rime)
+                })
         })
     }
 
