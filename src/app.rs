@@ -43,10 +43,14 @@ use crate::desk::SystemRandom;
 use crate::domain::account::Platform;
 use crate::domain::area::AreaId;
 use crate::domain::clock::Clock;
+use crate::domain::clock::Time;
 use crate::domain::ids::AccountName;
 use crate::domain::message::Message;
 use crate::domain::message::Press;
 use crate::domain::reading::Command;
+use crate::domain::room::Room;
+use crate::domain::room::RoomKind;
+use crate::domain::room::RoomState;
 use crate::domain::secret::Secret;
 use crate::intake::Commands;
 use crate::intake::Intake;
@@ -57,6 +61,7 @@ use crate::outbox::Worker;
 use crate::store::Act;
 use crate::store::Store;
 use crate::store::StoreError;
+use crate::store::Write;
 use crate::store::memory::MemoryStore;
 use crate::store::sled::SledStore;
 use crate::text::lexicon::Lexicon;
@@ -78,6 +83,13 @@ const BACKUP_JOURNAL: u64 = 256 << 20;
 /// Everything that is claimed or on the way must be settled within this time of a stop.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 
+/// Of that time, sources and web callers get this much: somebody who never finishes a request must not
+/// take it from the sends that are under way.
+const STOP_TAKING: Duration = Duration::from_secs(2);
+
+/// And the sends this much; the rest is for the disk.
+const STOP_SENDING: Duration = Duration::from_secs(6);
+
 /// A running program.
 #[derive(Debug)]
 pub struct App {
@@ -88,6 +100,7 @@ pub struct App {
     stop_sending: watch::Sender<bool>,
     stop_web: watch::Sender<bool>,
     sources: Vec<JoinHandle<()>>,
+    door: Intake,
     intake: JoinHandle<()>,
     sending: Vec<JoinHandle<()>>,
     web: JoinHandle<()>,
@@ -328,6 +341,51 @@ pub fn lexicon(config: &Config) -> anyhow::Result<Lexicon> {
     Ok(lexicon)
 }
 
+/// Binds the rooms that the config names and nobody has bound yet; a command in the room is newer than
+/// the file, so it stands.
+async fn bind_rooms(store: &dyn Store, rules: &Rules, now: Time) -> Result<(), StoreError> {
+    let mut writes = Vec::new();
+    for (id, area) in &rules.bindings {
+        let mut room = store.room(id).await?;
+        // A group that became a supergroup is bound under the id it has now.
+        for _ in 0..4 {
+            let Some(RoomState::Moved(to)) = room.as_ref().map(|room| &room.state) else {
+                break;
+            };
+            room = store.room(to).await?;
+        }
+        // Nobody has spoken there since we know the account: an alert goes there all the same, and if the
+        // bot is not in, its author learns that.
+        let room = room.unwrap_or_else(|| Room {
+            id: id.clone(),
+            kind: RoomKind::Group,
+            title: String::new(),
+            area: None,
+            state: RoomState::Active,
+            sees_all: None,
+            joined_at: now,
+        });
+        match &room.area {
+            None => writes.push(Write::Room(Box::new(Room {
+                area: Some(area.clone()),
+                ..room
+            }))),
+            Some(bound) if bound != area => {
+                warn!(room = %id, %bound, config = %area, "the room was bound by command to another area than in the config");
+            }
+            Some(_) => {}
+        }
+    }
+    if !writes.is_empty() {
+        let act = Act {
+            expects: Vec::new(),
+            writes,
+        };
+        store.commit(vec![act]).await?;
+    }
+    Ok(())
+}
+
 /// Writes the token by which this machine's command line reaches the running program.
 fn write_admin_token(directory: &Path) -> anyhow::Result<(Secret, PathBuf)> {
     use std::os::unix::fs::OpenOptionsExt as _;
@@ -360,6 +418,10 @@ impl App {
         let staff = Arc::new(StaffDirectory::new(config.staff.clone())?);
         let http = http_client()?;
         let store = open_store(&config).await?;
+        let rules = rules(&config);
+        bind_rooms(store.as_ref(), &rules, clock.now())
+            .await
+            .context("binding the rooms of the config")?;
         let (admin, admin_file) = match &config.store.kind {
             StoreKind::Sled(directory) => {
                 write_admin_token(directory).map(|(token, path)| (token, Some(path)))?
@@ -406,7 +468,7 @@ impl App {
             store: Arc::clone(&store),
             lexicon,
             clock: Arc::clone(&clock),
-            rules: rules(&config),
+            rules,
             commands: Arc::clone(&desk) as Arc<dyn Commands>,
             names: Arc::clone(&names),
             wake: bells.iter().chain([&news]).cloned().collect(),
@@ -432,6 +494,7 @@ impl App {
             };
             let mut settings = outbox::Settings::new(rates, Arc::clone(&areas));
             settings.in_flight = config.outbox.in_flight;
+            settings.drain = STOP_SENDING;
             settings.policy.unknown = match config.outbox.unknown {
                 UnknownPolicy::Resend => outbox::OnUnknown::Resend,
                 UnknownPolicy::Hold => outbox::OnUnknown::Hold,
@@ -506,6 +569,7 @@ impl App {
             }));
         }
 
+        let door = intake.clone();
         let routes = web::router(web::Web {
             store: Arc::clone(&store),
             intake,
@@ -534,6 +598,7 @@ impl App {
             stop_sending,
             stop_web,
             sources,
+            door,
             intake: intake_task,
             sending,
             web,
@@ -570,9 +635,11 @@ impl App {
         let deadline = tokio::time::Instant::now() + STOP_LIMIT;
         let _ = self.stop_sources.send(true);
         let _ = self.stop_web.send(true);
-        end("sources", self.sources, deadline).await;
-        end("web", vec![self.web], deadline).await;
-        // Every clone of the intake has gone with those two: its task ends when what waits is recorded.
+        let taken = tokio::time::Instant::now() + STOP_TAKING;
+        end("sources", self.sources, taken).await;
+        end("web", vec![self.web], taken).await;
+        // Ends when what waits is recorded; a caller that was cut off may still hold the door.
+        self.door.close();
         end("intake", vec![self.intake], deadline).await;
         let _ = self.stop_sending.send(true);
         end("outbox", self.sending, deadline).await;

@@ -234,23 +234,28 @@ struct Job {
 
 /// The way in. Clones lead to the same task.
 #[derive(Debug, Clone)]
-pub struct Intake(mpsc::Sender<Job>);
+pub struct Intake {
+    jobs: mpsc::Sender<Job>,
+    closing: Arc<Notify>,
+}
 
 impl Intake {
-    /// Starts the task; it ends when every clone is gone and what waits is recorded.
+    /// Starts the task; it ends when it is closed or every clone is gone, and what waits is recorded.
     #[must_use]
     pub fn start(deps: Deps) -> (Self, JoinHandle<()>) {
         let (jobs, waiting) = mpsc::channel(WAITING);
-        (
-            Self(jobs),
-            tokio::spawn(
-                Task {
-                    deps,
-                    people: HashSet::new(),
-                }
-                .run(waiting),
-            ),
-        )
+        let closing = Arc::new(Notify::new());
+        let task = Task {
+            deps,
+            people: HashSet::new(),
+        };
+        let task = tokio::spawn(task.run(waiting, Arc::clone(&closing)));
+        (Self { jobs, closing }, task)
+    }
+
+    /// Takes nothing more: who comes later is told to come again.
+    pub fn close(&self) {
+        self.closing.notify_one();
     }
 
     /// Hands over what a platform told. Returns when all of it is durable, or was nothing for us.
@@ -263,7 +268,7 @@ impl Intake {
         }
         let stopped = || StoreError::Stopped("the intake has ended".to_owned());
         let (done, answer) = oneshot::channel();
-        self.0
+        self.jobs
             .send(Job { inbound, done })
             .await
             .map_err(|_| stopped())?;
@@ -288,8 +293,16 @@ struct Planned {
 }
 
 impl Task {
-    async fn run(mut self, mut waiting: mpsc::Receiver<Job>) {
-        while let Some(first) = waiting.recv().await {
+    async fn run(mut self, mut waiting: mpsc::Receiver<Job>, closing: Arc<Notify>) {
+        loop {
+            let first = tokio::select! {
+                first = waiting.recv() => first,
+                () = closing.notified() => {
+                    waiting.close();
+                    continue;
+                }
+            };
+            let Some(first) = first else { return };
             let mut count = first.inbound.len();
             let mut jobs = vec![first];
             while count < GROUP
@@ -424,10 +437,7 @@ impl Task {
             if message.album.is_some() && !message.attachments.is_empty() {
                 return self.album_item(known, message).await;
             }
-            self.deps
-                .metrics
-                .dropped_untagged
-                .fetch_add(1, Ordering::Relaxed);
+            self.dropped();
             return Ok(None);
         }
         let key = key_of(message);
@@ -458,8 +468,15 @@ impl Task {
             return Ok(Some(doing.planned(act, Kind::Command)));
         }
         let mut target = doing.target(known).await?;
-        if target.is_none() && !to_bot && matches!(reading.outcome, Outcome::Update(_)) {
-            target = doing.own_newest(known).await?;
+        if target.is_none()
+            && !to_bot
+            && let Outcome::Update(update) = reading.outcome
+        {
+            // Whoever takes something back may do so late; an addition comes soon, or belongs elsewhere.
+            let soon = self.deps.rules.join;
+            target = doing.own_newest(known).await?.filter(|target| {
+                update != UpdateKind::Detail || now - target.case.received_at <= soon
+            });
         }
         match (&reading.outcome, target) {
             (Outcome::Update(UpdateKind::Withdrawal), Some(target)) => {
@@ -480,6 +497,22 @@ impl Task {
             {
                 doing.detail(known, target, None).await
             }
+            // The answered message leads to no case, such as our notice or "what do you want to report?":
+            // then the words stand for themselves, and chatter is still chatter.
+            (Outcome::Update(UpdateKind::Detail), None) if !private => {
+                let alone = Addressing {
+                    reply_to_bot: false,
+                    mentioned: true,
+                    ..addressing
+                };
+                let lexicon = &self.deps.lexicon;
+                let reading = read(&message.text, &alone, lexicon, message.sent_at);
+                if reading.outcome == Outcome::Report {
+                    return doing.report(known, &reading.incidents).await;
+                }
+                self.dropped();
+                Ok(None)
+            }
             (Outcome::AskDetail | Outcome::Update(_), None)
                 if private || matches!(reading.outcome, Outcome::AskDetail) =>
             {
@@ -490,13 +523,18 @@ impl Task {
                 doing.report(known, &reading.incidents).await
             }
             _ => {
-                self.deps
-                    .metrics
-                    .dropped_untagged
-                    .fetch_add(1, Ordering::Relaxed);
+                self.dropped();
                 Ok(None)
             }
         }
+    }
+
+    /// Counts a message that was not for us.
+    fn dropped(&self) {
+        self.deps
+            .metrics
+            .dropped_untagged
+            .fetch_add(1, Ordering::Relaxed);
     }
 
     /// A photo without words that was sent together with a recorded one.
@@ -509,10 +547,7 @@ impl Task {
             return Ok(None);
         };
         let Some(Some(id)) = known.seen(&key).await? else {
-            self.deps
-                .metrics
-                .dropped_untagged
-                .fetch_add(1, Ordering::Relaxed);
+            self.dropped();
             return Ok(None);
         };
         let Some(mut case) = known.incident(id).await? else {
@@ -654,9 +689,10 @@ impl Task {
             return Ok(None);
         }
         let before = known.room(id).await?;
+        // A room whose rights were never told is one we were not let into before our eyes.
         let greet = before
             .as_ref()
-            .is_none_or(|room| room.state == RoomState::Removed);
+            .is_none_or(|room| room.state == RoomState::Removed || room.sees_all.is_none());
         let room = Room {
             id: id.clone(),
             kind,
@@ -1312,6 +1348,10 @@ fn without_key(mut plan: Planned) -> Planned {
     plan.act
         .expects
         .retain(|expect| !matches!(expect, Expect::Unseen(_)));
+    // Nor may the edit untie the message from its case.
+    plan.act
+        .writes
+        .retain(|write| !matches!(write, Write::Seen(_, None)));
     plan
 }
 

@@ -477,7 +477,10 @@ async fn kill_again_and_again(from_ms: usize, to_ms: usize, respite: Option<u64>
         for chat in &scene.groups {
             let row = deliveries
                 .iter()
-                .find(|row| row["alert"] == *alert && row["room"] == chat.id.to_string())
+                .find(|row| {
+                    row["alert"] == *alert
+                        && row["room"].as_str() == Some(chat.id.to_string().as_str())
+                })
                 .unwrap_or_else(|| panic!("no row for the room {} and: {text}", chat.id));
             let seen = words
                 .get(&chat.id)

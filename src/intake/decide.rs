@@ -255,7 +255,9 @@ pub(super) fn edit(
     else {
         return false;
     };
-    if known.text == report.text && known.attachments == report.attachments {
+    // The words of a reporter who had them erased do not come back by a late edit.
+    let erased = known.reporter.is_none() && report.reporter.is_some();
+    if erased || (known.text == report.text && known.attachments == report.attachments) {
         return false;
     }
     let first = case

@@ -1398,3 +1398,344 @@ impl Audit1<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::domain::clock::from_unix_ms;
+
+    fn at(seconds: i64) -> Time {
+        from_unix_ms(1_790_000_000_123 + seconds * 1000)
+    }
+
+    fn room(native: &str) -> RoomId {
+        RoomId::new(AccountName::parse("tg1").unwrap(), native)
+    }
+
+    fn incident() -> Incident {
+        let event = |what| Event { at: at(5), what };
+        let by = || "Đ/c Hà".to_owned();
+        Incident {
+            id: IncidentId(1204),
+            version: 3,
+            area: AreaId::parse("06862/tan-truc-tung").unwrap(),
+            status: Status::Merged(IncidentId(1200)),
+            sensitivity: Sensitivity::Private,
+            facts: Facts {
+                categories: vec![Category::Theft, Category::FraudScam],
+                primary: Category::Theft,
+                urgent: true,
+                place: Some("cổng chợ".to_owned()),
+                time: Some(When::Between(at(-60), at(0))),
+                phones: vec!["+84900000000".to_owned()],
+                plates: vec!["14B1-23456".to_owned()],
+                urls: vec!["https://example.vn".to_owned()],
+                handles: vec!["@ai_do".to_owned()],
+                accounts: vec![reading::Account {
+                    number: "0123456789".to_owned(),
+                    bank: Some("VCB".to_owned()),
+                }],
+            },
+            received_at: at(1),
+            reports: vec![Report {
+                room: room("-100123"),
+                thread: Some("4".to_owned()),
+                message: MessageId::from(77),
+                reporter: Some(PersonKey([9; 16])),
+                sent_at: at(0),
+                text: "#tromcap mất xe Wave".to_owned(),
+                attachments: vec![
+                    Attachment::Photo("AgAC".to_owned()),
+                    Attachment::File {
+                        kind: "voice".to_owned(),
+                        reference: "AwAC".to_owned(),
+                    },
+                    Attachment::Location {
+                        latitude: 21.5,
+                        longitude: 107.96,
+                        name: Some("chợ".to_owned()),
+                    },
+                ],
+            }],
+            more_reports: 2,
+            asked: Some(Missing::Time),
+            officer: Some(by()),
+            timeline: vec![
+                event(EventKind::Opened),
+                event(EventKind::ReportJoined),
+                event(EventKind::DetailAdded),
+                event(EventKind::Edited),
+                event(EventKind::Withdrawn),
+                event(EventKind::Accepted { by: by() }),
+                event(EventKind::Assigned { by: by(), to: by() }),
+                event(EventKind::Closed {
+                    by: by(),
+                    result: "đã xử lý".to_owned(),
+                }),
+                event(EventKind::Rejected {
+                    by: by(),
+                    reason: "trùng".to_owned(),
+                }),
+                event(EventKind::Merged {
+                    by: None,
+                    with: IncidentId(1200),
+                }),
+                event(EventKind::Clipped),
+            ],
+            imported: true,
+        }
+    }
+
+    fn delivery(lane: Lane, body: Body, state: DeliveryState) -> Delivery {
+        Delivery {
+            id: DeliveryId(65_537),
+            room: room("-100123"),
+            thread: None,
+            lane,
+            body,
+            state,
+            attempts: 2,
+            maybe_twice: true,
+            queued_at: at(2),
+        }
+    }
+
+    fn alert(state: AlertState, level: Level) -> Alert {
+        Alert {
+            id: AlertId(5),
+            revision: 2,
+            version: 1,
+            code: CheckCode::from_random([7; 8]),
+            state,
+            level,
+            area: AreaId::parse("06862").unwrap(),
+            text: "Cảnh giác".to_owned(),
+            author: "Đ/c Hà".to_owned(),
+            desk: room("1001"),
+            desk_thread: None,
+            drafted_at: at(0),
+            published_at: Some(at(1)),
+            expires_at: at(86_400),
+            progress: Some(DeliveryId(9)),
+            reported: false,
+        }
+    }
+
+    fn saved_room(state: RoomState) -> Room {
+        Room {
+            id: room("-1"),
+            kind: RoomKind::Group,
+            title: "Tổ 5".to_owned(),
+            area: Some(AreaId::parse("06862/to-5").unwrap()),
+            state,
+            sees_all: Some(true),
+            joined_at: at(3),
+        }
+    }
+
+    /// Compares a row with the bytes that version 1 of it had when it was introduced. A failure here
+    /// means that stores in the field could not be read any more: make a new version instead.
+    fn kept<R: Row + PartialEq + std::fmt::Debug>(name: &str, row: &R) {
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/fixtures/store")
+            .join(format!("{name}.v1.hex"));
+        let written = crate::store::verify::hex(&row.seal());
+        let Ok(sample) = std::fs::read_to_string(&path) else {
+            // A row kind that has no sample yet gets one, and the test fails once to have it looked at.
+            std::fs::write(&path, format!("{written}\n")).unwrap();
+            panic!(
+                "{} was missing; it is written now, commit it",
+                path.display()
+            );
+        };
+        assert_eq!(written, sample.trim(), "{name} is written otherwise");
+        let (pairs, _) = sample.trim().as_bytes().as_chunks::<2>();
+        let bytes: Vec<u8> = pairs
+            .iter()
+            .map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap())
+            .collect();
+        assert_eq!(
+            R::open(&bytes).as_ref(),
+            Ok(row),
+            "{name} is read otherwise"
+        );
+        for bit in 0..bytes.len() * 8 {
+            let mut spoilt = bytes.clone();
+            spoilt[bit / 8] ^= 1 << (bit % 8);
+            assert!(R::open(&spoilt).is_err(), "{name}: bit {bit}");
+        }
+    }
+
+    #[test]
+    fn old_bytes_of_every_row_stay_readable() {
+        kept("incident", &incident());
+        for (name, status) in [
+            ("new", Status::New),
+            ("accepted", Status::Accepted),
+            ("done", Status::Done),
+            ("rejected", Status::Rejected),
+            ("withdrawn", Status::Withdrawn),
+        ] {
+            let mut row = incident();
+            row.status = status;
+            row.timeline.clear();
+            row.facts.time = Some(When::At(at(0)));
+            kept(&format!("incident-{name}"), &row);
+        }
+        for (name, missing) in [
+            ("what", Missing::What),
+            ("place", Missing::Place),
+            ("time", Missing::Time),
+        ] {
+            let row = Question {
+                incident: IncidentId(1204),
+                missing,
+                asked_at: at(1),
+            };
+            kept(&format!("question-{name}"), &row);
+        }
+        let identity = Identity {
+            account: AccountName::parse("tg1").unwrap(),
+            native: "555".to_owned(),
+            name: "Lan".to_owned(),
+        };
+        kept("identity", &identity);
+        kept("room-active", &saved_room(RoomState::Active));
+        kept("room-removed", &saved_room(RoomState::Removed));
+        kept("room-moved", &saved_room(RoomState::Moved(room("-1001"))));
+        for (state, level) in [
+            (AlertState::Draft, Level::Info),
+            (AlertState::Live, Level::Warning),
+            (AlertState::Dropped, Level::Urgent),
+            (AlertState::AllClear, Level::Urgent),
+            (AlertState::Withdrawn, Level::Info),
+            (AlertState::Expired, Level::Info),
+        ] {
+            kept(&format!("alert-{}", state.as_str()), &alert(state, level));
+        }
+        let deliveries = [
+            (
+                "text-waiting",
+                delivery(
+                    Lane::Reply,
+                    Body::Text(Post {
+                        text: "Chào".to_owned(),
+                        reply_to: Some(MessageId::from(1)),
+                        buttons: vec![vec![Button {
+                            label: "Gửi".to_owned(),
+                            data: "ok:7".to_owned(),
+                        }]],
+                        edits: Some(MessageId::from(2)),
+                    }),
+                    DeliveryState::Waiting { due: at(4) },
+                ),
+            ),
+            (
+                "receipt-sending",
+                delivery(
+                    Lane::Reply,
+                    Body::Receipt {
+                        incident: IncidentId(1204),
+                        reply_to: Some(MessageId::from(1)),
+                        text: "Đã ghi nhận".to_owned(),
+                        asks: Some(Missing::Place),
+                    },
+                    DeliveryState::Sending { since: at(4) },
+                ),
+            ),
+            (
+                "alert-sent",
+                delivery(
+                    Lane::Urgent,
+                    Body::Alert {
+                        alert: AlertId(5),
+                        version: 1,
+                    },
+                    DeliveryState::Sent {
+                        at: at(4),
+                        message: Some(MessageId::from(3)),
+                    },
+                ),
+            ),
+            (
+                "progress-unknown",
+                delivery(
+                    Lane::Bulk,
+                    Body::Progress {
+                        alert: AlertId(5),
+                        edits: Some(DeliveryId(8)),
+                    },
+                    DeliveryState::Unknown {
+                        at: at(4),
+                        why: "timeout".to_owned(),
+                    },
+                ),
+            ),
+            (
+                "press-failed",
+                delivery(
+                    Lane::Bulk,
+                    Body::PressAnswer {
+                        press: "p1".to_owned(),
+                        text: "Đã gửi".to_owned(),
+                    },
+                    DeliveryState::Failed {
+                        at: at(4),
+                        why: "gone".to_owned(),
+                    },
+                ),
+            ),
+        ];
+        for (name, row) in deliveries {
+            kept(&format!("delivery-{name}"), &row);
+        }
+        let entry = AuditEntry {
+            at: at(0),
+            who: "Đ/c Hà".to_owned(),
+            act: "alert.publish".to_owned(),
+            object: "5".to_owned(),
+            detail: "06862".to_owned(),
+        };
+        let hash = audit_hash(&[1; 32], 7, &entry);
+        kept("audit", &AuditRow { entry, hash });
+        kept("audit-head", &AuditHead { number: 7, hash });
+        let tally = Tally {
+            planned: 300,
+            sent: 200,
+            unknown: 2,
+            failed: 3,
+            maybe_twice: 1,
+        };
+        kept("tally", &tally);
+        let failure = FailureRow {
+            why: "bot was removed".to_owned(),
+            rooms: 3,
+        };
+        kept("failure", &failure);
+        kept("seen", &SeenRow(Some(1204)));
+        kept("seen-none", &SeenRow(None));
+        kept("number", &NumberRow(65_536));
+        kept("salt", &SaltRow([7; 32]));
+        let position = Position {
+            segment: 3,
+            offset: 4096,
+        };
+        kept("position", &position);
+    }
+
+    #[test]
+    fn a_row_of_a_newer_program_says_so() {
+        let why = SeenRow::open(&seal(2, &SeenRow(None))).unwrap_err();
+        assert!(why.contains("newer program"), "{why}");
+    }
+
+    #[test]
+    fn keys_of_odd_names_differ() {
+        let key = |native: &str, message: &str| key::message(&room(native), &message.into());
+        assert_ne!(key("a", "bc"), key("ab", "c"));
+        assert_ne!(key(&"x".repeat(300), "1"), key(&"x".repeat(301), "1"));
+        assert!(key(&"x".repeat(100_000), &"y".repeat(100_000)).len() < 700);
+    }
+}

@@ -13,8 +13,12 @@ use crate::text::token::Case;
 
 /// Below this a text tells of nothing.
 pub const TOLD: u16 = 3;
-/// A category beside the primary one needs this much.
-const BESIDE: u16 = 8;
+/// One decisive cue.
+const CLEAR: u16 = 8;
+/// A second incident beside the first is told by more than one cue.
+const BESIDE: u16 = 13;
+/// What a hashtag weighs: more than one decisive cue, less than two.
+const TAGGED: u16 = 10;
 
 /// The weights of all categories in a piece of text.
 #[derive(Debug, Clone, Default)]
@@ -150,7 +154,7 @@ pub fn decide(scores: &Scores, tags: &[Option<Category>]) -> Vec<Category> {
     let mut weights = scores.weights;
     for category in tags.iter().flatten() {
         if let Some(weight) = weights.get_mut(*category as usize) {
-            *weight += 5;
+            *weight += TAGGED;
         }
     }
     let of = |category: Category| weights.get(category as usize).copied().unwrap_or(0);
@@ -165,8 +169,7 @@ pub fn decide(scores: &Scores, tags: &[Option<Category>]) -> Vec<Category> {
     }
     for _ in 0..2 {
         for (graver, lesser) in GRAVER {
-            if primary == *lesser && scores.of(*graver) >= BESIDE && 2 * of(*graver) >= of(*lesser)
-            {
+            if primary == *lesser && scores.of(*graver) >= CLEAR && 2 * of(*graver) >= of(*lesser) {
                 primary = *graver;
             }
         }
@@ -185,13 +188,13 @@ pub fn decide(scores: &Scores, tags: &[Option<Category>]) -> Vec<Category> {
 }
 
 fn beside(primary: Category, other: Category, weight: u16, main: u16) -> bool {
-    if weight < BESIDE {
-        return false;
-    }
     if other == C::IllegalExplosivesWeapons
         && matches!(primary, C::DisorderFight | C::Robbery | C::DomesticViolence)
     {
-        return true;
+        return weight >= CLEAR;
+    }
+    if weight < BESIDE {
+        return false;
     }
     // Words that belong to the telling of the first are no second incident.
     let tells = matches!(

@@ -7,6 +7,7 @@
 //! | `/baocao`, `/bao@otherbot` | none |
 //! | `xong 1204` in a private chat | close, rest `1204` |
 
+use crate::domain::ids::CheckCode;
 use crate::domain::reading::{Command, CommandName};
 use crate::text::Addressing;
 use crate::text::fold::fold;
@@ -62,6 +63,8 @@ pub fn parse_command(text: &str, addressing: &Addressing<'_>) -> Option<Command>
     let rest = rest.trim();
     let short = rest.is_empty() || rest.starts_with(|c: char| c.is_ascii_digit() || c == '#');
     let name = by_name(&folded)?;
+    // Half of all check codes begin with a letter.
+    let short = short || (name == CommandName::Duyet && CheckCode::parse(rest).is_some());
     let one_syllable = matches!(
         name,
         CommandName::Bao

@@ -267,6 +267,10 @@ pub struct Lexicon {
     patterns: Vec<Pattern>,
     tags: HashMap<String, Vec<Tag>>,
     tag_objects: HashSet<String>,
+    tag_prefixes: HashSet<String>,
+    tag_openers: Vec<String>,
+    initials: HashSet<String>,
+    rimes: HashSet<String>,
     banks: Vec<String>,
 }
 
@@ -421,6 +425,14 @@ impl Lexicon {
         let unknown = || entry.error(format!("unknown list `{}.{list}`", entry.section));
         let what = match entry.section.as_str() {
             "tag" => return self.tag(entry, phrase),
+            "syllable" => {
+                match list {
+                    "initial" => self.initials.insert(fold(phrase)),
+                    "rime" => self.rimes.insert(fold(phrase)),
+                    _ => return Err(unknown()),
+                };
+                return Ok(());
+            }
             "keyword" => match list {
                 "leading" => What::Keyword,
                 "look_alike" => What::LookAlike,
@@ -474,6 +486,14 @@ impl Lexicon {
             "none" => (None, false),
             "object" => {
                 self.tag_objects.insert(fold(phrase).replace(' ', ""));
+                return Ok(());
+            }
+            "prefix" => {
+                self.tag_prefixes.insert(fold(phrase).replace(' ', ""));
+                return Ok(());
+            }
+            "opener" => {
+                self.tag_openers.push(fold(phrase).replace(' ', ""));
                 return Ok(());
             }
             id => (
@@ -531,6 +551,49 @@ impl Lexicon {
     /// A word that may follow a tag's stem: `xe` in `#tromxe`.
     pub fn is_tag_object(&self, word: &str) -> bool {
         self.tag_objects.contains(word)
+    }
+
+    /// A word that may stand before a tag's stem: `vu` in `#vutrom`.
+    pub fn is_tag_prefix(&self, word: &str) -> bool {
+        self.tag_prefixes.contains(word)
+    }
+
+    /// What makes any tag that starts with it an incident's: `antt` in `#anttkhu5`.
+    pub fn tag_openers(&self) -> impl Iterator<Item = &str> {
+        self.tag_openers.iter().map(String::as_str)
+    }
+
+    /// Folded letters that can be read as one to four Vietnamese syllables.
+    pub fn syllables(&self, letters: &str) -> bool {
+        const LONGEST_SYLLABLE: usize = 7;
+        // How many syllables lead to each cut; 0 is unreachable, except at the start.
+        let mut reached = vec![0_u8; letters.len() + 1];
+        for from in 0..letters.len() {
+            let count = reached.get(from).copied().unwrap_or(0);
+            if from > 0 && count == 0 || count == 4 {
+                continue;
+            }
+            for to in from + 1..=letters.len().min(from + LONGEST_SYLLABLE) {
+                if let (Some(syllable), Some(cell)) = (letters.get(from..to), reached.get_mut(to))
+                    && *cell == 0
+                    && self.is_syllable(syllable)
+                {
+                    *cell = count + 1;
+                }
+            }
+        }
+        reached.last().is_some_and(|count| *count > 0)
+    }
+
+    fn is_syllable(&self, letters: &str) -> bool {
+        (0..=letters.len().min(3)).any(|cut| {
+            letters
+                .split_at_checked(cut)
+                .is_some_and(|(initial, rime)| {
+                    (initial.is_empty() || self.initials.contains(initial))
+                        && self.rimes.contains(rime)
+                })
+        })
     }
 
     fn word(&mut self, key: u64) -> u32 {

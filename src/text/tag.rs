@@ -84,6 +84,8 @@ fn body(text: &str, start: usize) -> Body {
             }
             Sign::Mark { .. } | Sign::Invisible => {}
             Sign::Punct('_') if word_started => continue,
+            // "# tromcap"
+            Sign::Space if all.is_empty() && offset == 0 => {}
             Sign::Space | Sign::Punct('-') if word_started => {
                 word_started = false;
                 body.count += 1;
@@ -148,7 +150,8 @@ fn typed_marks(word: &str) -> Option<Marks> {
     }
 }
 
-/// A tag nobody listed that is made of a listed one and words that may follow: `#tromcho3`, `#anttkhu5`.
+/// A tag nobody listed that is made of a listed one and words before or after it: `#tromcho3`,
+/// `#anttkhu5`, `#nguoinghien`, `#cobactrahinh`.
 fn composed(body: &str, lexicon: &Lexicon) -> Option<Option<Category>> {
     let letters = body.trim_end_matches(|c: char| c.is_ascii_digit());
     if letters.len() < 3 {
@@ -159,35 +162,42 @@ fn composed(body: &str, lexicon: &Lexicon) -> Option<Option<Category>> {
     {
         return tag.incident.then_some(tag.category);
     }
-    if letters.strip_prefix("antt").is_some() {
+    if lexicon
+        .tag_openers()
+        .any(|opener| letters.starts_with(opener))
+    {
         return Some(None);
-    }
-    for prefix in [
-        "vu", "bi", "co", "nghi", "dang", "nan", "lai", "bao", "phat",
-    ] {
-        if let Some(rest) = letters.strip_prefix(prefix)
-            && rest.len() >= 4
-            && let Some(tag) = lexicon.hashtag(rest, None)
-            && tag.incident
-            && tag.category.is_some()
-        {
-            return Some(tag.category);
-        }
     }
     for (cut, _) in letters
         .char_indices()
         .rev()
-        .take_while(|(cut, _)| *cut >= 4)
+        .take_while(|(cut, _)| *cut >= SHORTEST_STEM)
     {
         let (stem, rest) = letters.split_at_checked(cut)?;
         if let Some(tag) = lexicon.hashtag(stem, None)
-            && objects(rest, lexicon)
+            && (objects(rest, lexicon) || cut >= LONG_STEM && lexicon.syllables(rest))
         {
             return tag.incident.then_some(tag.category);
         }
     }
+    for (cut, _) in letters.char_indices().skip(1) {
+        let (first, stem) = letters.split_at_checked(cut)?;
+        if stem.len() < SHORTEST_STEM {
+            break;
+        }
+        if let Some(tag) = lexicon.hashtag(stem, None)
+            && (lexicon.is_tag_prefix(first) || stem.len() >= LONG_STEM && lexicon.syllables(first))
+        {
+            return (tag.incident && tag.category.is_some()).then_some(tag.category);
+        }
+    }
     None
 }
+
+/// Stems so short only stand beside words known to go with them: `#trom` + `xe`.
+const SHORTEST_STEM: usize = 4;
+/// Two syllables: any words may stand beside them.
+const LONG_STEM: usize = 6;
 
 fn objects(rest: &str, lexicon: &Lexicon) -> bool {
     rest.is_empty()

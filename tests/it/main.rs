@@ -1,5 +1,21 @@
-//! The program through its front door, and rules the sources must keep.
+//! The program through its front door, the stores against one contract, and rules the sources must keep.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests may unwrap as tests do"
+)]
 
 mod layers;
+
+mod support;
+
+mod desk;
+mod export;
+mod hooks;
+mod hostile;
+mod intake;
+
+mod store_contract;
+mod store_damage;
+mod store_model;
+mod store_samples;

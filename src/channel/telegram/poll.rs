@@ -59,6 +59,8 @@ pub struct Poll {
     shared: Arc<Shared>,
     /// What the next call confirms: the number after the last update that was handed out.
     offset: Option<i64>,
+    /// What the last call confirmed, answered or not.
+    asked: Option<i64>,
     /// The server has been asked whether a webhook is in the way.
     started: bool,
     /// Unreadable answers in a row.
@@ -96,7 +98,9 @@ impl Source for Poll {
     }
 
     async fn confirm(&mut self) -> Result<(), PollError> {
-        if self.offset.is_some() {
+        // A call that was cut short has confirmed all the same; Telegram makes one that asks the same
+        // again at once wait for seconds. If it never left, the news are told again, and known.
+        if self.offset.is_some() && self.asked != self.offset {
             // What this brings is not handed out, and not confirmed either: the offset stays.
             self.get_updates(1, Duration::ZERO).await?;
         }
@@ -109,6 +113,7 @@ impl Poll {
         Self {
             shared,
             offset: None,
+            asked: None,
             started: false,
             unreadable: 0,
             singly: 0,
@@ -116,7 +121,8 @@ impl Poll {
         }
     }
 
-    async fn get_updates(&self, limit: u8, hold: Duration) -> Result<Answered, PollError> {
+    async fn get_updates(&mut self, limit: u8, hold: Duration) -> Result<Answered, PollError> {
+        self.asked = self.offset;
         let body = serde_json::to_vec(&GetUpdates {
             offset: self.offset,
             limit,

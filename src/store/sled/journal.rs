@@ -35,9 +35,6 @@ pub(crate) const HEAD: u64 = 32;
 const FRAME: u64 = 8;
 
 /// Why a journal cannot be used.
-/// What is done with each frame: where it ends, and its payload.
-type OnFrame<'a> = &'a mut dyn FnMut(Position, &[u8]) -> Result<(), JournalError>;
-
 #[derive(Debug, Error)]
 pub(crate) enum JournalError {
     /// The file system refused.
@@ -158,6 +155,9 @@ fn checksum(at: Position, payload: &[u8]) -> u32 {
     crc.update(payload);
     crc.finalize()
 }
+
+/// Takes a frame: where it ends, and its payload.
+type OnFrame<'a> = &'a mut dyn FnMut(Position, &[u8]) -> Result<(), JournalError>;
 
 /// How reading a segment ended.
 enum Stop {

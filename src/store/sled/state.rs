@@ -6,6 +6,8 @@ use std::path::Path;
 use std::sync::PoisonError;
 use std::sync::RwLock;
 use std::sync::RwLockReadGuard;
+use std::time::Duration;
+use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -79,6 +81,23 @@ pub(crate) fn refused(error: &(dyn std::error::Error + 'static)) -> Option<&'sta
     }
 }
 
+/// sled's threads let go of its file a moment after a `Db` is dropped, as one is before a rebuild. Nobody
+/// else can hold it: we have the lock of the store's directory.
+fn open_once_free(config: &::sled::Config) -> ::sled::Result<::sled::Db> {
+    let given_up = Instant::now() + Duration::from_secs(10);
+    loop {
+        match config.open() {
+            Err(::sled::Error::Io(error))
+                if error.to_string().contains("could not acquire lock")
+                    && Instant::now() < given_up =>
+            {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            opened => return opened,
+        }
+    }
+}
+
 impl State {
     /// Opens sled. It may panic on damage, and may take for ever: call it behind a guard.
     pub(crate) fn open(dir: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
@@ -94,12 +113,12 @@ impl State {
                 fs::remove_file(&path).map_err(io)?;
             }
         }
-        let db = ::sled::Config::new()
+        let config = ::sled::Config::new()
             .path(dir)
             .cache_capacity(cache_bytes)
             // Its thread also collects garbage; without it memory grows without bound.
-            .flush_every_ms(Some(500))
-            .open()
+            .flush_every_ms(Some(500));
+        let db = open_once_free(&config)
             .map_err(|error| engine(format!("opening sled in {}", dir.display()), error))?;
         let file = File::open(dir.join("db")).map_err(io)?;
         file.sync_all().map_err(io)?;
