@@ -314,7 +314,10 @@ impl Task {
             let inbound: Vec<&Inbound> = jobs.iter().flat_map(|job| &job.inbound).collect();
             let mut outcome = Ok(());
             for group in inbound.chunks(GROUP) {
-                outcome = self.group(group).await.map_err(|error| error.to_string());
+                outcome = self.group(group).await.map_err(|error| match error {
+                    StoreError::Stopped(why) => why,
+                    other => other.to_string(),
+                });
                 if outcome.is_err() {
                     break;
                 }
