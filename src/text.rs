@@ -24,7 +24,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use chrono::{DateTime, FixedOffset};
+use chrono::{DateTime, Datelike, Duration, FixedOffset};
 
 use crate::domain::reading::{
     Category, Command, CommandName, Evidence, Facts, Outcome, Reading, UpdateKind,
@@ -70,6 +70,9 @@ const REACH: usize = 16;
 
 /// What lies behind this many bytes is not read for facts; no platform lets a person write as much.
 const READ_BYTES: usize = 24_000;
+
+/// What happened longer ago and is passed on from elsewhere is an old alert.
+const OLD_DAYS: i64 = 45;
 
 /// A text taken apart.
 #[derive(Debug)]
@@ -437,7 +440,7 @@ impl Message<'_> {
         let mut evidence = self.addressing_evidence();
         let marked = self.command.is_some() || !self.tags.is_empty() || self.leading.is_some();
         let spoken_to = self.addressing.private || self.addressing.reply_to_bot;
-        if let Some(reading) = self.denied_tag() {
+        if let Some(reading) = self.denied_tag(&scores) {
             return reading;
         }
         let content = self.content_words(start);
@@ -451,6 +454,18 @@ impl Message<'_> {
             return Reading {
                 outcome: Outcome::Update(kind),
                 incidents: vec![facts],
+                evidence,
+            };
+        }
+        if !spoken_to && let Some(hit) = self.unreal(start, &scores) {
+            evidence.push(Evidence {
+                field: "outcome",
+                text: page.words(hit.from, hit.to).to_owned(),
+                why: "no incident is told".to_owned(),
+            });
+            return Reading {
+                outcome: Outcome::Ignore,
+                incidents: Vec::new(),
                 evidence,
             };
         }
@@ -602,24 +617,30 @@ impl Message<'_> {
     }
 
     /// "không phải #tromcap đâu": the tag is denied, so nothing is told.
-    fn denied_tag(&self) -> Option<Reading> {
+    fn denied_tag(&self, scores: &category::Scores) -> Option<Reading> {
         let page = &self.page;
         if self.tags.is_empty() || self.command.is_some() || self.leading.is_some() {
             return None;
         }
         let denied = |tag: &tag::TagHit| {
             let at = page.tokens.partition_point(|token| token.end <= tag.start);
-            page.hits.iter().any(|hit| {
+            let after = page.tokens.partition_point(|token| token.start < tag.end);
+            // "không phải là vụ #tromcap", in one clause
+            let before = page.hits_near(at).iter().any(|hit| {
                 hit.what == What::State(State::Negate)
-                    && (hit.to == at
-                        || hit.to + 1 == at
-                            && page
-                                .tokens
-                                .get(hit.to)
-                                .is_some_and(|token| token.length <= 3))
-            })
+                    && hit.to <= at
+                    && hit.to + 1 >= at
+                    && (hit.to..at)
+                        .all(|at| page.tokens.get(at).is_some_and(|token| !token.breaks()))
+            });
+            let behind = page
+                .hits_at(after)
+                .iter()
+                .any(|hit| hit.what == What::State(State::DenyAfter))
+                && page.tokens.get(after).is_some_and(|token| !token.breaks());
+            before || behind
         };
-        if !self.tags.iter().all(denied) {
+        if !self.tags.iter().all(denied) || scores.best() > category::CLEAR {
             return None;
         }
         let takes_back = [State::Withdraw, State::Found, State::WithdrawHint]
@@ -634,6 +655,57 @@ impl Message<'_> {
             outcome,
             incidents: Vec::new(),
             evidence: self.addressing_evidence(),
+        })
+    }
+
+    /// Words that say that the tag is not meant: school work, jokes, old alerts passed on, denials.
+    fn unreal(&self, start: usize, scores: &category::Scores) -> Option<Hit> {
+        let page = &self.page;
+        let in_need = page.state(State::Help).is_some() && page.state(State::Danger).is_some();
+        if let Some(hit) = page.state(State::Nothing) {
+            return Some(hit).filter(|_| scores.best() < 14 && !in_need);
+        }
+        let tokens = page.tokens.len();
+        let entities = entities::read(page, start, tokens, self.addressing.bot_names);
+        let time = when::read(page, start, tokens, &entities.busy, false, false);
+        let old = time
+            .as_ref()
+            .is_some_and(|time| page.now - time.when.end() > Duration::days(OLD_DAYS))
+            || self.names_past_year(&entities.busy);
+        let place = place::read(page, start, tokens, &entities.busy).is_some();
+        let vague = !place && time.is_none() && entities.phones.is_empty();
+        if let Some(hit) = page.state(State::Forward).filter(|_| (old || vague) && !in_need) {
+            return Some(hit);
+        }
+        let named = place || !entities.phones.is_empty();
+        if let Some(hit) = page.state(State::Exercise).filter(|_| !named && !in_need) {
+            return Some(hit);
+        }
+        let laughs = page
+            .state(State::Joke)
+            .or_else(|| self.first_hit().filter(|_| page.lexicon.laughs(page.text)));
+        laughs.filter(|_| !place && scores.best() < 13 && entities.phones.is_empty() && !in_need)
+    }
+
+    /// A year before the one of the message.
+    fn names_past_year(&self, busy: &[(usize, usize)]) -> bool {
+        let page = &self.page;
+        page.tokens.iter().enumerate().any(|(at, token)| {
+            token.digits == 4
+                && !busy.iter().any(|(from, to)| (*from..*to).contains(&at))
+                && page
+                    .ascii_digits(token)
+                    .parse()
+                    .is_ok_and(|year: i32| (2000..page.now.year()).contains(&year))
+        })
+    }
+
+    /// The first words, when something that is no word decides.
+    fn first_hit(&self) -> Option<Hit> {
+        self.page.tokens.first().map(|_| Hit {
+            from: 0,
+            to: 1,
+            what: What::Mask,
         })
     }
 

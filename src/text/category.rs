@@ -14,7 +14,7 @@ use crate::text::token::Case;
 /// Below this a text tells of nothing.
 pub const TOLD: u16 = 3;
 /// One decisive cue.
-const CLEAR: u16 = 8;
+pub const CLEAR: u16 = 8;
 /// A second incident beside the first is told by more than one cue.
 const BESIDE: u16 = 13;
 /// What a hashtag weighs: more than one decisive cue, less than two.

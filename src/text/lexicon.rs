@@ -99,6 +99,16 @@ pub enum State {
     Habit,
     /// Told of elsewhere: films, newspapers, jokes, general advice.
     Hearsay,
+    /// School work, a contest, a film: no incident, whatever its words.
+    Exercise,
+    /// Laughter.
+    Joke,
+    /// Passed on from elsewhere.
+    Forward,
+    /// Says that nothing has happened.
+    Nothing,
+    /// After a tag, denies it.
+    DenyAfter,
     /// The lost has been found.
     Found,
     /// Takes an earlier report back.
@@ -136,6 +146,11 @@ impl State {
             "over" => Self::Over,
             "habit" => Self::Habit,
             "hearsay" => Self::Hearsay,
+            "exercise" => Self::Exercise,
+            "joke" => Self::Joke,
+            "forward" => Self::Forward,
+            "nothing" => Self::Nothing,
+            "deny_after" => Self::DenyAfter,
             "found" => Self::Found,
             "withdraw" => Self::Withdraw,
             "withdraw_hint" => Self::WithdrawHint,
@@ -271,6 +286,7 @@ pub struct Lexicon {
     tag_openers: Vec<String>,
     initials: HashSet<String>,
     rimes: HashSet<String>,
+    laughter: Vec<String>,
     banks: Vec<String>,
 }
 
@@ -401,6 +417,10 @@ impl Lexicon {
             if entry.section == "alias" || forgotten.contains(&entry.phrase) {
                 continue;
             }
+            if entry.section == "sign" {
+                lexicon.add(entry, &entry.phrase)?;
+                continue;
+            }
             for phrase in expand(&entry.phrase).map_err(|message| entry.error(message))? {
                 if !forgotten.contains(&phrase) {
                     lexicon.add(entry, &phrase)?;
@@ -425,6 +445,13 @@ impl Lexicon {
         let unknown = || entry.error(format!("unknown list `{}.{list}`", entry.section));
         let what = match entry.section.as_str() {
             "tag" => return self.tag(entry, phrase),
+            "sign" => {
+                if list != "laughter" {
+                    return Err(unknown());
+                }
+                self.laughter.push(phrase.to_owned());
+                return Ok(());
+            }
             "syllable" => {
                 match list {
                     "initial" => self.initials.insert(fold(phrase)),
@@ -551,6 +578,11 @@ impl Lexicon {
     /// A word that may follow a tag's stem: `xe` in `#tromxe`.
     pub fn is_tag_object(&self, word: &str) -> bool {
         self.tag_objects.contains(word)
+    }
+
+    /// The text laughs with a smiley.
+    pub fn laughs(&self, text: &str) -> bool {
+        self.laughter.iter().any(|sign| text.contains(sign.as_str()))
     }
 
     /// A word that may stand before a tag's stem: `vu` in `#vutrom`.
