@@ -71,6 +71,12 @@ const REACH: usize = 16;
 /// What lies behind this many bytes is not read for facts; no platform lets a person write as much.
 const READ_BYTES: usize = 24_000;
 
+/// One strong cue.
+const STRONG: u16 = 5;
+
+/// Places where a message may fall into two incidents; a flood of sentences must not take for ever.
+const CUTS: usize = 12;
+
 /// What happened longer ago and is passed on from elsewhere is an old alert.
 const OLD_DAYS: i64 = 45;
 
@@ -764,30 +770,70 @@ impl Message<'_> {
     ) -> Vec<Facts> {
         let page = &self.page;
         let end = page.tokens.len();
-        let cuts = page
-            .hits
-            .iter()
-            .filter(|hit| hit.what == What::State(State::Another) && hit.from > start + 2)
-            .map(|hit| hit.from);
-        for cut in cuts {
+        // "còn nữa", "vụ 2", a numbered line, or a new sentence.
+        let cuts = (start + 2..end).filter_map(|at| {
+            let told = page
+                .hits_at(at)
+                .iter()
+                .any(|hit| hit.what == What::State(State::Another));
+            let listed = page.tokens.get(at).is_some_and(|token| token.digits == 1)
+                && page
+                    .tokens
+                    .get(at + 1)
+                    .is_some_and(|next| matches!(next.before, ')' | '.' | ':'));
+            let sentence = page.tokens.get(at).is_some_and(|token| {
+                token.starts_sentence() || self.tags.iter().any(|tag| tag.start + 1 == token.start)
+            });
+            (told || listed || sentence).then_some((at, told || listed))
+        });
+        for (cut, said) in cuts.take(CUTS) {
             let (first, second) = (
                 category::score(page, start, cut),
                 category::score(page, cut, end),
             );
-            if first.best() >= 5 && second.best() >= 5 {
-                let (one, two) = (
-                    category::decide(&first, &[]),
-                    category::decide(&second, &[]),
-                );
-                if one.first() != two.first() {
-                    return vec![
-                        self.facts(start, cut, &first, evidence),
-                        self.facts(cut, end, &second, evidence),
-                    ];
-                }
+            let (before, after) = (self.tags_in(start, cut), self.tags_in(cut, end));
+            let tells = |scores: &category::Scores, tags: &[Option<Category>]| {
+                scores.best() >= STRONG || scores.best() > 0 && tags.iter().any(Option::is_some)
+            };
+            if !tells(&first, &before) || !tells(&second, &after) {
+                continue;
+            }
+            let (one, two) = (
+                category::decide(&first, &before),
+                category::decide(&second, &after),
+            );
+            let (Some(one), Some(two)) = (one.first(), two.first()) else {
+                continue;
+            };
+            if one == two && !said || !said && category::belongs(*one, *two) {
+                continue;
+            }
+            let mut notes = Vec::new();
+            let halves = vec![
+                self.facts(start, cut, &first, &mut notes),
+                self.facts(cut, end, &second, &mut notes),
+            ];
+            let places: Vec<_> = halves.iter().map(|facts| facts.place.as_deref()).collect();
+            let apart = matches!(places.as_slice(), [Some(one), Some(two)] if one != two);
+            if apart || said && one != two {
+                evidence.append(&mut notes);
+                return halves;
             }
         }
         vec![self.facts(start, end, scores, evidence)]
+    }
+
+    /// What the hashtags among tokens `from..to` name.
+    fn tags_in(&self, from: usize, to: usize) -> Vec<Option<Category>> {
+        let page = &self.page;
+        let byte = |at: usize| page.tokens.get(at).map_or(page.text.len(), |token| token.start);
+        // The `#` itself stands before its token.
+        let (start, end) = (if from == 0 { 0 } else { byte(from).saturating_sub(1) }, byte(to));
+        self.tags
+            .iter()
+            .filter(|tag| tag.end > start && tag.end <= end)
+            .map(|tag| tag.category)
+            .collect()
     }
 
     fn facts(
@@ -798,7 +844,7 @@ impl Message<'_> {
         evidence: &mut Vec<Evidence>,
     ) -> Facts {
         let page = &self.page;
-        let tags: Vec<Option<Category>> = self.tags.iter().map(|tag| tag.category).collect();
+        let tags = self.tags_in(from, to);
         let categories = category::decide(scores, &tags);
         let primary = categories.first().copied().unwrap_or(Category::Other);
         for hit in &scores.cues {

@@ -188,6 +188,11 @@ pub fn decide(scores: &Scores, tags: &[Option<Category>]) -> Vec<Category> {
     categories
 }
 
+/// The second is a part of the telling of the first, or the first of the second.
+pub fn belongs(one: Category, other: Category) -> bool {
+    tells(one, other) || tells(other, one)
+}
+
 fn beside(primary: Category, other: Category, weight: u16, main: u16) -> bool {
     if other == C::IllegalExplosivesWeapons
         && matches!(primary, C::DisorderFight | C::Robbery | C::DomesticViolence)
@@ -197,8 +202,12 @@ fn beside(primary: Category, other: Category, weight: u16, main: u16) -> bool {
     if weight < BESIDE {
         return false;
     }
-    // Words that belong to the telling of the first are no second incident.
-    let tells = matches!(
+    !tells(primary, other) && 3 * weight >= 2 * main
+}
+
+/// Words that belong to the telling of the first are no second incident.
+fn tells(primary: Category, other: Category) -> bool {
+    matches!(
         (primary, other),
         (
             C::Theft,
@@ -221,6 +230,5 @@ fn beside(primary: Category, other: Category, weight: u16, main: u16) -> bool {
             | (C::FraudScam, C::SuspiciousPerson | C::CounterfeitSmuggling)
             | (C::MissingPerson, C::SuspiciousPerson | C::Other)
             | (C::Other, C::Traffic)
-    );
-    !tells && 3 * weight >= 2 * main
+    )
 }
