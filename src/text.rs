@@ -872,7 +872,7 @@ impl Message<'_> {
             entities.busy.extend(time.second);
         }
         for tag in &self.tags {
-            page.tokens_in(tag.start, tag.end, &mut entities.busy);
+            page.tokens_in(tag.start, tag.core_end, &mut entities.busy);
         }
         if let Some((start, end)) = self.mention {
             page.tokens_in(start, end, &mut entities.busy);

@@ -51,6 +51,9 @@ use PlaceWord as P;
 /// How many heads are looked through to judge one.
 const DEPTH: u8 = 3;
 
+/// Heads of one phrase, at most.
+const HEADS: usize = 8;
+
 struct Reader<'a> {
     page: &'a Page<'a>,
     until: usize,
@@ -73,7 +76,12 @@ pub fn read(page: &Page<'_>, from: usize, to: usize, busy: &[(usize, usize)]) ->
     while at < to {
         match reader.phrase(at) {
             Some(found) => {
-                if found.score > 0 && best.is_none_or(|best| found.score > best.score) {
+                if found.score <= 0 {
+                    // What is hidden in it may be better: "đồng ở lò gạch cũ".
+                    at += 1;
+                    continue;
+                }
+                if best.is_none_or(|best| found.score > best.score) {
                     best = Some(found);
                 }
                 at = found.to.max(at + 1);
@@ -131,6 +139,17 @@ impl Reader<'_> {
             || next.is_some_and(|token| !token.breaks())
                 && self.page.is_capital(end)
                 && !self.is_busy(end);
+        // "ban phao" is no "bản Pháo", "xa rac" no "xã Rác".
+        let act = self.page.loose
+            && end - at == 1
+            && self
+                .page
+                .hits_at(at)
+                .iter()
+                .any(|hit| matches!(hit.what, What::Cue(_, 5..)) && hit.to > end);
+        if act {
+            return None;
+        }
         let unsure = self.page.loose && self.page.cased && end - at == 1;
         let ok = match word {
             // "nhà" alone is the writer's own; "số" alone is any number.
@@ -150,7 +169,7 @@ impl Reader<'_> {
                 {
                     return Some((end - 1, word));
                 }
-                next_is_name || self.head_within(end, depth).is_some()
+                true
             }
             P::Part => self.head_within(end, depth).is_some(),
             P::Numbered if self.page.loose => next_is_name,
@@ -204,7 +223,7 @@ impl Reader<'_> {
         let mut named = false;
         let mut areas = usize::from(first == P::Area);
         let mut head = first;
-        loop {
+        for _ in 0..HEADS {
             let (end, got) = self.name(at, head);
             if bare && self.page.loose && !got && at - start == 1 && !self.has_place_next(end) {
                 return None;
@@ -251,7 +270,7 @@ impl Reader<'_> {
         head == P::Known
             || self.name(end, head).1
             || self.next_head(end).is_some()
-            || (head == P::Site && end - at > 1)
+            || (matches!(head, P::Site | P::Part) && end - at > 1)
     }
 
     /// A known place's name may be followed by more of the same phrase.

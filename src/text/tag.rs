@@ -19,6 +19,9 @@ pub struct TagHit {
     pub start: usize,
     /// The byte after the last.
     pub end: usize,
+    /// The byte after the first words that are an incident's tag by themselves: in `#cháy xưởng gỗ`,
+    /// the place may begin here.
+    pub core_end: usize,
     /// The category it names.
     pub category: Option<Category>,
 }
@@ -115,9 +118,17 @@ fn tag_at(text: &str, hash: usize, start: usize, lexicon: &Lexicon) -> Option<Ta
     let body = body(text, start);
     let found = |n: usize, category| {
         let end = body.ends.get(n).copied().unwrap_or(start);
+        let core = (0..n).find(|n| {
+            body.glued
+                .get(*n)
+                .and_then(|glued| lexicon.hashtag(glued, None))
+                .is_some_and(|tag| tag.incident)
+        });
+        let core_end = core.and_then(|n| body.ends.get(n)).map_or(end, |end| *end);
         Some(TagHit {
             start: hash,
             end,
+            core_end,
             category,
         })
     };
