@@ -680,7 +680,10 @@ impl Message<'_> {
             || self.names_past_year(&entities.busy);
         let place = place::read(page, start, tokens, &entities.busy).is_some();
         let vague = !place && time.is_none() && entities.phones.is_empty();
-        if let Some(hit) = page.state(State::Forward).filter(|_| (old || vague) && !in_need) {
+        if let Some(hit) = page
+            .state(State::Forward)
+            .filter(|_| (old || vague) && !in_need)
+        {
             return Some(hit);
         }
         let named = place || !entities.phones.is_empty();
@@ -805,7 +808,7 @@ impl Message<'_> {
             let (Some(one), Some(two)) = (one.first(), two.first()) else {
                 continue;
             };
-            if one == two && !said || !said && category::belongs(*one, *two) {
+            if !said && (one == two || category::belongs(*one, *two)) {
                 continue;
             }
             let mut notes = Vec::new();
@@ -826,9 +829,20 @@ impl Message<'_> {
     /// What the hashtags among tokens `from..to` name.
     fn tags_in(&self, from: usize, to: usize) -> Vec<Option<Category>> {
         let page = &self.page;
-        let byte = |at: usize| page.tokens.get(at).map_or(page.text.len(), |token| token.start);
+        let byte = |at: usize| {
+            page.tokens
+                .get(at)
+                .map_or(page.text.len(), |token| token.start)
+        };
         // The `#` itself stands before its token.
-        let (start, end) = (if from == 0 { 0 } else { byte(from).saturating_sub(1) }, byte(to));
+        let (start, end) = (
+            if from == 0 {
+                0
+            } else {
+                byte(from).saturating_sub(1)
+            },
+            byte(to),
+        );
         self.tags
             .iter()
             .filter(|tag| tag.end > start && tag.end <= end)

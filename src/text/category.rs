@@ -169,8 +169,7 @@ pub fn decide(scores: &Scores, tags: &[Option<Category>]) -> Vec<Category> {
     }
     for _ in 0..2 {
         for (graver, lesser) in GRAVER {
-            if primary == *lesser && scores.of(*graver) >= CLEAR && 2 * of(*graver) >= of(*lesser)
-            {
+            if primary == *lesser && scores.of(*graver) >= CLEAR && 2 * of(*graver) >= of(*lesser) {
                 primary = *graver;
             }
         }

@@ -582,7 +582,9 @@ impl Lexicon {
 
     /// The text laughs with a smiley.
     pub fn laughs(&self, text: &str) -> bool {
-        self.laughter.iter().any(|sign| text.contains(sign.as_str()))
+        self.laughter
+            .iter()
+            .any(|sign| text.contains(sign.as_str()))
     }
 
     /// A word that may stand before a tag's stem: `vu` in `#vutrom`.
@@ -619,9 +621,12 @@ impl Lexicon {
 
     fn is_syllable(&self, letters: &str) -> bool {
         (0..=letters.len().min(3)).any(|cut| {
-            letters.split_at_checked(cut).is_some_and(|(initial, rime)| {
-                (initial.is_empty() || self.initials.contains(initial)) && self.rimes.contains(rime)
-            })
+            letters
+                .split_at_checked(cut)
+                .is_some_and(|(initial, rime)| {
+                    (initial.is_empty() || self.initials.contains(initial))
+                        && self.rimes.contains(rime)
+                })
         })
     }
 

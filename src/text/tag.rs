@@ -173,7 +173,10 @@ fn composed(body: &str, lexicon: &Lexicon) -> Option<Option<Category>> {
     {
         return tag.incident.then_some(tag.category);
     }
-    if lexicon.tag_openers().any(|opener| letters.starts_with(opener)) {
+    if lexicon
+        .tag_openers()
+        .any(|opener| letters.starts_with(opener))
+    {
         return Some(None);
     }
     for (cut, _) in letters
