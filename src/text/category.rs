@@ -101,7 +101,12 @@ fn covered(page: &Page<'_>, hit: Hit) -> bool {
         match other.what {
             What::Mask => covers,
             // "Bãi Cháy" is a town.
-            What::Place(PlaceWord::Known) => covers && (page.is_capital(other.from) || !page.cased),
+            // "lan can cầu Bãi Cháy" is no "lán cháy" either.
+            What::Place(PlaceWord::Known) if other.to - other.from > 1 => {
+                let touches = |at: usize| (other.from..other.to).contains(&at);
+                (covers || page.cased && (touches(hit.from) || touches(hit.to - 1)))
+                    && (page.is_capital(other.from) || !page.cased)
+            }
             // The weapon of a fight is told by the fight's own words.
             What::Cue(..)
                 if matches!(hit.what, What::Cue(Category::IllegalExplosivesWeapons, _)) =>

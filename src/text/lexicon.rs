@@ -662,7 +662,8 @@ impl Lexicon {
         }
         self.insert(&path, exact, what);
         // A telling phrase of several words is a hashtag as well: #mấtđiệnthoại.
-        if let What::Cue(category, 5..) = what
+        if let What::Cue(category, weight) = what
+            && (weight >= 8 || weight >= 5 && names_a_crime(category))
             && gaps == 0
             && path.first().is_some_and(|words| words.len() > 1)
         {
@@ -860,6 +861,21 @@ impl Lexicon {
             }
         }
     }
+}
+
+/// Its strong cues are said of nothing else, so they are hashtags too; "về quê" is no such word.
+fn names_a_crime(category: Category) -> bool {
+    matches!(
+        category,
+        Category::Theft
+            | Category::Robbery
+            | Category::Gambling
+            | Category::Drugs
+            | Category::DisorderFight
+            | Category::DomesticViolence
+            | Category::IllegalExplosivesWeapons
+            | Category::Fire
+    )
 }
 
 /// The tokens of a phrase while it is being followed.
