@@ -690,6 +690,12 @@ impl Message<'_> {
         if let Some(hit) = page.state(State::Exercise).filter(|_| !named && !in_need) {
             return Some(hit);
         }
+        // "#hanggia giá tốt" with nothing told is a shop.
+        if let Some(hit) = page.state(State::Trade).filter(|_| {
+            vague && !in_need && scores.best() < category::TOLD && self.leading.is_none()
+        }) {
+            return Some(hit);
+        }
         let laughs = page
             .state(State::Joke)
             .or_else(|| self.first_hit().filter(|_| page.lexicon.laughs(page.text)));

@@ -20,6 +20,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::path::{Path, PathBuf};
 
 use toml::Spanned;
+use unicode_normalization::UnicodeNormalization;
 
 use crate::domain::reading::Category;
 use crate::text::fold::fold;
@@ -283,6 +284,8 @@ pub struct Lexicon {
     tags: HashMap<String, Vec<Tag>>,
     tag_objects: HashSet<String>,
     tag_prefixes: HashSet<String>,
+    /// As written, for tags that are an incident's with other marks: `bảohành`.
+    tag_none_spelled: HashSet<String>,
     tag_openers: Vec<String>,
     initials: HashSet<String>,
     rimes: HashSet<String>,
@@ -510,7 +513,10 @@ impl Lexicon {
     fn tag(&mut self, entry: &Entry, phrase: &str) -> Result<(), LexiconError> {
         let (category, incident) = match entry.list.as_str() {
             "general" => (None, true),
-            "none" => (None, false),
+            "none" => {
+                self.tag_none_spelled.insert(spelled(phrase));
+                (None, false)
+            }
             "object" => {
                 self.tag_objects.insert(fold(phrase).replace(' ', ""));
                 return Ok(());
@@ -573,6 +579,11 @@ impl Lexicon {
         exact
             .or_else(|| all.iter().filter(fits).max_by_key(|tag| tag.incident))
             .copied()
+    }
+
+    /// Typed with exactly these marks it is no incident's tag: `#bảohành`.
+    pub fn is_other_word(&self, typed: &str) -> bool {
+        !typed.is_ascii() && self.tag_none_spelled.contains(&spelled(typed))
     }
 
     /// A word that may follow a tag's stem: `xe` in `#tromxe`.
@@ -861,6 +872,15 @@ impl Lexicon {
             }
         }
     }
+}
+
+/// Small letters, composed, without spaces.
+fn spelled(words: &str) -> String {
+    words
+        .nfc()
+        .filter(|c| c.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 /// Its strong cues are said of nothing else, so they are hashtags too; "về quê" is no such word.

@@ -140,6 +140,10 @@ fn tag_at(text: &str, hash: usize, start: usize, lexicon: &Lexicon) -> Option<Ta
             None
         };
         if let Some(tag) = lexicon.hashtag(glued, marks) {
+            let typed = text.get(start..*body.ends.get(n)?)?;
+            if tag.incident && lexicon.is_other_word(typed) {
+                return None;
+            }
             return if tag.incident {
                 found(n, tag.category)
             } else {
