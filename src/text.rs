@@ -540,7 +540,7 @@ impl Message<'_> {
         });
         if says_nothing
             && self.tags.iter().all(|tag| tag.category.is_none())
-            && (content < 4 || self.only_greets(start))
+            && (content < 12 || self.only_greets(start))
         {
             return ask(evidence);
         }
@@ -687,7 +687,14 @@ impl Message<'_> {
             return Some(hit);
         }
         let named = place || !entities.phones.is_empty();
-        if let Some(hit) = page.state(State::Exercise).filter(|_| !named && !in_need) {
+        if let Some(hit) = page.state(State::Exercise).filter(|_| {
+            let often = page
+                .hits
+                .iter()
+                .filter(|hit| hit.what == What::State(State::Exercise))
+                .count();
+            !named || often > 1
+        }) {
             return Some(hit);
         }
         // "#hanggia giá tốt" with nothing told is a shop.
@@ -699,7 +706,11 @@ impl Message<'_> {
         let laughs = page
             .state(State::Joke)
             .or_else(|| self.first_hit().filter(|_| page.lexicon.laughs(page.text)));
-        laughs.filter(|_| !place && scores.best() < 13 && entities.phones.is_empty() && !in_need)
+        laughs.filter(|_| {
+            entities.phones.is_empty()
+                && !in_need
+                && (!place && scores.best() < 13 || scores.best() < category::CLEAR)
+        })
     }
 
     /// A year before the one of the message.
