@@ -152,6 +152,17 @@ const GRAVER: &[(Category, Category)] = &[
     (C::Fire, C::Other),
     (C::Animal, C::Traffic),
     (C::FraudScam, C::SuspiciousPerson),
+    (C::Robbery, C::MissingPerson),
+    (C::Theft, C::EnvironmentNoise),
+    (C::Theft, C::MissingPerson),
+    (C::Prostitution, C::EnvironmentNoise),
+    (C::Prostitution, C::Residence),
+    (C::Drugs, C::EnvironmentNoise),
+    (C::Drugs, C::Residence),
+    (C::Gambling, C::EnvironmentNoise),
+    (C::DomesticViolence, C::Other),
+    (C::DomesticViolence, C::MissingPerson),
+    (C::CounterfeitSmuggling, C::Animal),
 ];
 
 /// The categories of a text, the primary one first; `tag` is what its hashtags name.
