@@ -31,7 +31,7 @@ use crate::domain::reading::{
 };
 use crate::text::fold::{Sign, sign};
 use crate::text::lexicon::{Hit, Lexicon, State, What};
-use crate::text::token::{Case, Key, Token};
+use crate::text::token::{Case, Token};
 
 pub mod category;
 pub mod command;
@@ -188,13 +188,6 @@ impl<'a> Page<'a> {
             .copied()
             .unwrap_or(self.hits.len());
         self.hits.get(from..to).unwrap_or(&[])
-    }
-
-    /// The token's folded letters are `word`.
-    pub fn key_is(&self, at: usize, word: &str) -> bool {
-        self.tokens
-            .get(at)
-            .is_some_and(|token| token.key == Key::of(word.bytes()))
     }
 
     /// Written with a capital.

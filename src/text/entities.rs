@@ -195,8 +195,14 @@ fn handles(page: &Page<'_>, from: usize, to: usize, found: &mut Entities) {
             continue;
         };
         let mut next = hit.to;
-        if page.key_is(next, "la") || page.key_is(next, "ten") || page.key_is(next, "nick") {
-            next += 1;
+        let filler = page
+            .hits_at(next)
+            .iter()
+            .filter(|hit| hit.what == What::HandleFiller)
+            .map(|hit| hit.to)
+            .max();
+        if let Some(end) = filler {
+            next = end;
             let Some(after) = page.tokens.get(next).filter(|_| next < to) else {
                 continue;
             };
@@ -218,7 +224,9 @@ fn handles(page: &Page<'_>, from: usize, to: usize, found: &mut Entities) {
             continue;
         };
         let handle = handle.trim_end_matches(['.', '-', '_']);
-        let odd = handle.contains(['.', '_'])
+        // No syllable is as long.
+        let odd = handle.len() >= 9
+            || handle.contains(['.', '_'])
             || (handle.bytes().any(|b| b.is_ascii_digit())
                 && handle.bytes().any(|b| b.is_ascii_alphabetic()));
         let ends = tail.chars().next().is_none_or(|c| !c.is_alphanumeric());

@@ -195,6 +195,8 @@ pub enum What {
     PhoneWord,
     /// A social account follows.
     HandleWord,
+    /// May stand between a word for a social account and the account.
+    HandleFiller,
     /// A number plate follows.
     PlateWord,
     /// What is counted: the number before it is no name.
@@ -289,6 +291,7 @@ pub struct Lexicon {
     tag_openers: Vec<String>,
     initials: HashSet<String>,
     rimes: HashSet<String>,
+    common_in_places: HashSet<String>,
     laughter: Vec<String>,
     banks: Vec<String>,
 }
@@ -455,6 +458,13 @@ impl Lexicon {
                 self.laughter.push(phrase.to_owned());
                 return Ok(());
             }
+            "link" => {
+                if list != "common_in_places" {
+                    return Err(unknown());
+                }
+                self.common_in_places.insert(fold(phrase));
+                return Ok(());
+            }
             "syllable" => {
                 match list {
                     "initial" => self.initials.insert(fold(phrase)),
@@ -476,6 +486,7 @@ impl Lexicon {
                 "account" => What::AccountWord,
                 "phone" => What::PhoneWord,
                 "handle" => What::HandleWord,
+                "handle_filler" => What::HandleFiller,
                 "plate" => What::PlateWord,
                 "unit" => What::Unit,
                 "ordinal" => What::Ordinal,
@@ -589,6 +600,11 @@ impl Lexicon {
     /// A word that may follow a tag's stem: `xe` in `#tromxe`.
     pub fn is_tag_object(&self, word: &str) -> bool {
         self.tag_objects.contains(word)
+    }
+
+    /// A folded word of places that does not say which one.
+    pub fn is_common_in_places(&self, word: &str) -> bool {
+        self.common_in_places.contains(word)
     }
 
     /// The text laughs with a smiley.

@@ -33,7 +33,7 @@ macro_rules! words {
 
 words! {
     Area = "area", Site = "site", Part = "part", House = "house", Known = "known", Prep = "prep", Link = "link",
-    Stop = "stop", Detail = "detail", Numbered = "numbered", Authority = "authority", Away = "away", Title = "title",
+    Stop = "stop", Detail = "detail", Numbered = "numbered", Authority = "authority", Away = "away", Title = "title", Home = "home",
 }
 
 /// A place phrase: tokens `from..to`.
@@ -159,7 +159,7 @@ impl Reader<'_> {
                     .word(end + 1, P::Numbered)
                     .is_some_and(|after| self.number_less(after));
                 (next_is_number && !long && !storeys)
-                    || (title && self.page.is_capital(end + 1) && self.page.key_is(at, "nha"))
+                    || (title && self.page.is_capital(end + 1) && self.word(at, P::Home).is_some())
             }
             // "đầu đường" before "vào thôn" is the part "đầu" of "đường vào thôn".
             P::Part if end - at > 1 => {
