@@ -121,7 +121,14 @@ fn covered(page: &Page<'_>, hit: Hit) -> bool {
 
 fn denied(page: &Page<'_>, hit: Hit) -> bool {
     page.hits_near(hit.from).iter().any(|other| {
-        other.what == What::State(State::Negate) && other.to == hit.from && other.from < hit.from
+        other.what == What::State(State::Negate)
+            && other.to == hit.from
+            && other.from < hit.from
+            // "cam ma tau" without marks is "cầm mã tấu", not "cấm".
+            && !page
+                .hits_at(other.from)
+                .iter()
+                .any(|cue| matches!(cue.what, What::Cue(..)) && cue.to >= hit.to)
     }) && page
         .tokens
         .get(hit.from)

@@ -177,7 +177,7 @@ fn url_start(chunk: &str) -> Option<usize> {
         .bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'));
     let ending = ending.to_ascii_lowercase();
-    let named = name.len() >= 2
+    let named = (name.len() >= 2 || host_end < rest.len())
         && name.bytes().any(|byte| byte.is_ascii_alphabetic())
         && !name.ends_with('.')
         && !name.starts_with('.');

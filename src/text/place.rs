@@ -147,7 +147,13 @@ impl Reader<'_> {
                 .hits_at(at)
                 .iter()
                 .any(|hit| matches!(hit.what, What::Cue(_, 5..)) && hit.to > end);
-        if act {
+        // "trước cửa", "dọc hàng rào" only say where beside the place.
+        let beside = self
+            .page
+            .hits_near(at)
+            .iter()
+            .any(|hit| hit.what == What::Place(P::Prep) && hit.from < at && hit.to >= end);
+        if act || beside {
             return None;
         }
         let unsure = self.page.loose && self.page.cased && end - at == 1;
