@@ -33,7 +33,8 @@ macro_rules! words {
 
 words! {
     Area = "area", Site = "site", Part = "part", House = "house", Known = "known", Prep = "prep", Link = "link",
-    Stop = "stop", Detail = "detail", Numbered = "numbered", Authority = "authority", Away = "away", Title = "title", Home = "home",
+    Stop = "stop", Detail = "detail", Numbered = "numbered", Authority = "authority", Away = "away", Title = "title", Home = "home", HardStop = "hard_stop",
+    Owner = "owner",
 }
 
 /// A place phrase: tokens `from..to`.
@@ -309,7 +310,13 @@ impl Reader<'_> {
         if token.breaks() {
             return None;
         }
-        let link = self.word(at, P::Link)?;
+        let mut link = self.word(at, P::Link)?;
+        // "đoạn trước cổng Vincom"
+        if let Some(second) = self.word(link, P::Link)
+            && self.head(link).is_none()
+        {
+            link = second;
+        }
         let next = self.page.tokens.get(link)?;
         if next.breaks() || self.word(at, P::Away).is_some_and(|end| end >= link) {
             return None;
@@ -332,6 +339,22 @@ impl Reader<'_> {
         let mut named = false;
         let mut loose_words = 0;
         let mut by_capital = false;
+        // "ao nhà tôi ở thôn 2": whose it is belongs to the phrase when a place with a name follows.
+        if matches!(head, P::Site)
+            && let Some(end) = self
+                .word(at, P::Home)
+                .and_then(|end| self.word(end, P::Owner))
+            && let Some(link) = self.word(end, P::Link)
+            && let Some((next, word)) = self.head(link)
+            && word != P::House
+            && self
+                .page
+                .tokens
+                .get(next)
+                .is_some_and(|token| !token.breaks())
+        {
+            return (end, false);
+        }
         if let Some(end) = self.word(at, P::Title)
             && (head == P::House || head == P::Site && self.page.is_capital(end))
         {
@@ -422,7 +445,12 @@ impl Reader<'_> {
                 at = end;
                 break;
             }
-            if self.is_stop(at)
+            let lenient = at == start
+                && head == P::Area
+                && self.page.loose
+                && !self.is_busy(at)
+                && self.word(at, P::HardStop).is_none();
+            if self.is_stop(at) && !lenient
                 || self
                     .page
                     .tokens
