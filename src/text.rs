@@ -664,6 +664,16 @@ impl Message<'_> {
         if let Some(hit) = page.state(State::Nothing) {
             return Some(hit).filter(|_| scores.best() < 14 && !in_need);
         }
+        let hinted = page.lexicon.laughs(page.text)
+            || page.hits.iter().any(|hit| {
+                matches!(
+                    hit.what,
+                    What::State(State::Exercise | State::Joke | State::Forward | State::Trade)
+                )
+            });
+        if !hinted {
+            return None;
+        }
         let tokens = page.tokens.len();
         let entities = entities::read(page, start, tokens, self.addressing.bot_names);
         let time = when::read(page, start, tokens, &entities.busy, false, false);
@@ -783,6 +793,19 @@ impl Message<'_> {
     ) -> Vec<Facts> {
         let page = &self.page;
         let end = page.tokens.len();
+        let kinds = scores
+            .weights
+            .iter()
+            .filter(|weight| **weight >= STRONG)
+            .count();
+        let named = self
+            .tags
+            .iter()
+            .filter(|tag| tag.category.is_some())
+            .count();
+        if kinds + named < 2 {
+            return vec![self.facts(start, end, scores, evidence)];
+        }
         // "còn nữa", "vụ 2", a numbered line, or a new sentence.
         let cuts = (start + 2..end).filter_map(|at| {
             let told = page

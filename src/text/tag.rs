@@ -28,6 +28,9 @@ pub struct TagHit {
 
 const WORDS: usize = 4;
 
+/// Nobody means more tags; a flood of them must not take for ever.
+const MOST: usize = 32;
+
 /// The hashtags of a text that name an incident.
 pub fn tags(text: &str, lexicon: &Lexicon) -> Vec<TagHit> {
     let mut found = Vec::new();
@@ -53,6 +56,9 @@ pub fn tags(text: &str, lexicon: &Lexicon) -> Vec<TagHit> {
         {
             url_until = tag.end;
             found.push(tag);
+            if found.len() == MOST {
+                break;
+            }
         }
         previous = c;
     }
