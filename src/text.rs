@@ -91,6 +91,8 @@ pub struct Page<'a> {
     pub hits: Vec<Hit>,
     starts: Vec<usize>,
     kinds: Vec<u8>,
+    /// A bit for every [`State`] told of anywhere.
+    states: u64,
     /// It has so few marks that any word may lack them.
     pub loose: bool,
     /// Capitals mean something: it is neither all small nor all capital.
@@ -133,7 +135,11 @@ impl<'a> Page<'a> {
             starts.push(next);
         }
         let mut kinds = vec![0; tokens.len()];
+        let mut states = 0;
         for hit in &hits {
+            if let What::State(state) = hit.what {
+                states |= 1 << state as u8;
+            }
             if let Some(kind) = kinds.get_mut(hit.from) {
                 *kind |= match hit.what {
                     What::Time(_) => TIME,
@@ -147,6 +153,7 @@ impl<'a> Page<'a> {
             hits,
             starts,
             kinds,
+            states,
             loose,
             cased: capitals > 1 && !all_upper,
             all_upper,
@@ -261,7 +268,15 @@ impl<'a> Page<'a> {
             .any(|hit| hit.to == at && hit.what == What::PlateWord)
     }
 
+    /// Whether words of a state stand anywhere.
+    pub fn tells(&self, state: State) -> bool {
+        self.states & 1 << state as u8 != 0
+    }
+
     fn state(&self, state: State) -> Option<Hit> {
+        if !self.tells(state) {
+            return None;
+        }
         self.hits
             .iter()
             .filter(|hit| hit.what == What::State(state))
@@ -665,12 +680,9 @@ impl Message<'_> {
             return Some(hit).filter(|_| scores.best() < 14 && !in_need);
         }
         let hinted = page.lexicon.laughs(page.text)
-            || page.hits.iter().any(|hit| {
-                matches!(
-                    hit.what,
-                    What::State(State::Exercise | State::Joke | State::Forward | State::Trade)
-                )
-            });
+            || [State::Exercise, State::Joke, State::Forward, State::Trade]
+                .iter()
+                .any(|state| page.tells(*state));
         if !hinted {
             return None;
         }
@@ -750,6 +762,9 @@ impl Message<'_> {
             })
         };
         let state = |state: State| {
+            if !page.tells(state) {
+                return None;
+            }
             page.hits
                 .iter()
                 .filter(|hit| hit.what == What::State(state))

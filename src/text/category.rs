@@ -13,6 +13,8 @@ use crate::text::token::Case;
 
 /// Below this a text tells of nothing.
 pub const TOLD: u16 = 3;
+/// No phrase has more tokens than this.
+const REACH: usize = 16;
 /// One decisive cue.
 pub const CLEAR: u16 = 8;
 /// A second incident beside the first is told by more than one cue.
@@ -52,7 +54,33 @@ pub fn score(page: &Page<'_>, from: usize, to: usize) -> Scores {
         .copied()
         .collect();
     cues.sort_by_key(|hit| (hit.from, usize::MAX - hit.to));
+    // Only these can speak against a cue.
+    let others: Vec<Hit> = page
+        .hits
+        .iter()
+        .filter(|hit| {
+            matches!(
+                hit.what,
+                What::Cue(..)
+                    | What::Mask
+                    | What::Place(PlaceWord::Known)
+                    | What::State(State::Negate)
+            )
+        })
+        .copied()
+        .collect();
+    let mut first = 0;
     for hit in cues {
+        while others
+            .get(first)
+            .is_some_and(|other| other.from + REACH < hit.from)
+        {
+            first += 1;
+        }
+        let near = others.get(first..).unwrap_or(&[]);
+        let near = near
+            .get(..near.partition_point(|other| other.from <= hit.from + REACH))
+            .unwrap_or(&[]);
         let What::Cue(category, weight) = hit.what else {
             continue;
         };
@@ -60,7 +88,11 @@ pub fn score(page: &Page<'_>, from: usize, to: usize) -> Scores {
         let Some(until) = counted_until.get_mut(index) else {
             continue;
         };
-        if hit.from < *until || named(page, hit) || covered(page, hit) || denied(page, hit) {
+        if hit.from < *until
+            || named(page, hit)
+            || covered(page, hit, near)
+            || denied(page, hit, near)
+        {
             continue;
         }
         *until = hit.to;
@@ -95,8 +127,8 @@ fn named(page: &Page<'_>, hit: Hit) -> bool {
         && (title(hit.from - 1) || title(hit.to))
 }
 
-fn covered(page: &Page<'_>, hit: Hit) -> bool {
-    page.hits_near(hit.from).iter().any(|other| {
+fn covered(page: &Page<'_>, hit: Hit, near: &[Hit]) -> bool {
+    near.iter().any(|other| {
         let covers = other.from <= hit.from && other.to >= hit.to;
         match other.what {
             What::Mask => covers,
@@ -119,8 +151,8 @@ fn covered(page: &Page<'_>, hit: Hit) -> bool {
     })
 }
 
-fn denied(page: &Page<'_>, hit: Hit) -> bool {
-    page.hits_near(hit.from).iter().any(|other| {
+fn denied(page: &Page<'_>, hit: Hit, near: &[Hit]) -> bool {
+    near.iter().any(|other| {
         other.what == What::State(State::Negate)
             && other.to == hit.from
             && other.from < hit.from

@@ -292,7 +292,7 @@ pub struct Lexicon {
     initials: HashSet<String>,
     rimes: HashSet<String>,
     common_in_places: HashSet<String>,
-    laughter: Vec<String>,
+    laughter: Vec<memchr::memmem::Finder<'static>>,
     banks: Vec<String>,
 }
 
@@ -455,7 +455,8 @@ impl Lexicon {
                 if list != "laughter" {
                     return Err(unknown());
                 }
-                self.laughter.push(phrase.to_owned());
+                self.laughter
+                    .push(memchr::memmem::Finder::new(phrase).into_owned());
                 return Ok(());
             }
             "link" => {
@@ -611,7 +612,7 @@ impl Lexicon {
     pub fn laughs(&self, text: &str) -> bool {
         self.laughter
             .iter()
-            .any(|sign| text.contains(sign.as_str()))
+            .any(|sign| sign.find(text.as_bytes()).is_some())
     }
 
     /// A word that may stand before a tag's stem: `vu` in `#vutrom`.

@@ -148,13 +148,7 @@ impl Reader<'_> {
                 .hits_at(at)
                 .iter()
                 .any(|hit| matches!(hit.what, What::Cue(_, 5..)) && hit.to > end);
-        // "trước cửa", "dọc hàng rào" only say where beside the place.
-        let beside = self
-            .page
-            .hits_near(at)
-            .iter()
-            .any(|hit| hit.what == What::Place(P::Prep) && hit.from < at && hit.to >= end);
-        if act || beside {
+        if act {
             return None;
         }
         let unsure = self.page.loose && self.page.cased && end - at == 1;
@@ -212,6 +206,15 @@ impl Reader<'_> {
 
     fn phrase(&self, start: usize) -> Option<Found> {
         let (mut at, first) = self.head(start)?;
+        // "trước cửa", "dọc hàng rào" only say where beside the place.
+        let beside = self
+            .page
+            .hits_near(start)
+            .iter()
+            .any(|hit| hit.what == What::Place(P::Prep) && hit.from < start && hit.to >= at);
+        if beside {
+            return None;
+        }
         if self.word(start, P::Known).is_some() && first == P::Known {
             let score = 4 + self.context(start);
             let to = self.follow(at);
