@@ -694,14 +694,19 @@ impl Message<'_> {
             .is_some_and(|time| page.now - time.when.end() > Duration::days(OLD_DAYS))
             || self.names_past_year(&entities.busy);
         let place = place::read(page, start, tokens, &entities.busy).is_some();
-        let vague = !place && time.is_none() && entities.phones.is_empty();
+        let pointed = !entities.phones.is_empty()
+            || !entities.plates.is_empty()
+            || !entities.accounts.is_empty()
+            || !entities.urls.is_empty()
+            || !entities.handles.is_empty();
+        let vague = !place && time.is_none() && !pointed;
         if let Some(hit) = page
             .state(State::Forward)
             .filter(|_| (old || vague) && !in_need)
         {
             return Some(hit);
         }
-        let named = place || !entities.phones.is_empty();
+        let named = place || pointed;
         if let Some(hit) = page.state(State::Exercise).filter(|_| {
             let often = page
                 .hits
@@ -722,7 +727,7 @@ impl Message<'_> {
             .state(State::Joke)
             .or_else(|| self.first_hit().filter(|_| page.lexicon.laughs(page.text)));
         laughs.filter(|_| {
-            entities.phones.is_empty()
+            !pointed
                 && !in_need
                 && (!place && scores.best() < 13 || scores.best() < category::CLEAR)
         })
