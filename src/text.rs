@@ -1066,4 +1066,53 @@ mod tests {
             Outcome::Ignore
         );
     }
+
+    #[test]
+    fn a_tag_without_an_incident_is_no_report() {
+        for text in [
+            "#cháy gì đâu, người ta đốt rác thôi",
+            "Không phải #tromcap đâu mọi người, xe em để quên ở nhà bạn",
+            "#baoluchocduong bài thuyết trình nhóm 5 ai làm slide",
+            "#cuop ny cướp mất miếng gà của tao haha",
+            "Fwd: tháng 3/2023 #luadao công an cảnh báo",
+            "#bảohành chính hãng 12 tháng",
+            "#vềquê ăn tết",
+        ] {
+            assert_eq!(outcome(text, false, false), Outcome::Ignore, "{text}");
+        }
+        for text in [
+            "#nguoinghien vật vờ ở cầu thang tầng 2",
+            "#cobactrahinh quán nước đầu ngõ 5",
+            "#cháy không phải nhà em mà nhà số 5 ngõ 2 Lê Lợi, cứu với",
+        ] {
+            assert_eq!(outcome(text, false, false), Outcome::Report, "{text}");
+        }
+    }
+
+    #[test]
+    fn two_incidents_in_one_message_are_two() {
+        let lexicon = Lexicon::builtin().unwrap_or_else(|error| panic!("{error}"));
+        let addressing = Addressing {
+            private: false,
+            reply_to_bot: false,
+            mentioned: false,
+            bot_names: &[],
+        };
+        let now = DateTime::parse_from_rfc3339("2026-11-24T09:00:00+07:00").expect("a time");
+        let primaries = |text: &str| -> Vec<&str> {
+            read(text, &addressing, &lexicon, now)
+                .incidents
+                .iter()
+                .map(|facts| facts.primary.as_str())
+                .collect()
+        };
+        assert_eq!(
+            primaries("#tromcap mất đàn gà ở xóm 3. #karaoke quán Hoa Sữa mở loa ầm ĩ"),
+            ["theft", "environment_noise"]
+        );
+        assert_eq!(
+            primaries("#tromcap mất 2 con gà ở xóm 3, sáng nay lại mất cái máy bơm"),
+            ["theft"]
+        );
+    }
 }
