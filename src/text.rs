@@ -657,7 +657,7 @@ impl Message<'_> {
         if !self.tags.iter().all(denied) || scores.best() > category::CLEAR {
             return None;
         }
-        let takes_back = [State::Withdraw, State::Found, State::WithdrawHint]
+        let takes_back = [State::Withdraw, State::Found]
             .iter()
             .find_map(|state| page.state(*state));
         let outcome = if takes_back.is_some() {
