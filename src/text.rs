@@ -24,14 +24,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use chrono::{DateTime, FixedOffset};
+use chrono::{DateTime, Datelike, Duration, FixedOffset};
 
 use crate::domain::reading::{
     Category, Command, CommandName, Evidence, Facts, Outcome, Reading, UpdateKind,
 };
 use crate::text::fold::{Sign, sign};
 use crate::text::lexicon::{Hit, Lexicon, State, What};
-use crate::text::token::{Case, Key, Token};
+use crate::text::token::{Case, Token};
 
 pub mod category;
 pub mod command;
@@ -71,6 +71,15 @@ const REACH: usize = 16;
 /// What lies behind this many bytes is not read for facts; no platform lets a person write as much.
 const READ_BYTES: usize = 24_000;
 
+/// One strong cue.
+const STRONG: u16 = 5;
+
+/// Places where a message may fall into two incidents; a flood of sentences must not take for ever.
+const CUTS: usize = 12;
+
+/// What happened longer ago and is passed on from elsewhere is an old alert.
+const OLD_DAYS: i64 = 45;
+
 /// A text taken apart.
 #[derive(Debug)]
 pub struct Page<'a> {
@@ -82,6 +91,8 @@ pub struct Page<'a> {
     pub hits: Vec<Hit>,
     starts: Vec<usize>,
     kinds: Vec<u8>,
+    /// A bit for every [`State`] told of anywhere.
+    states: u64,
     /// It has so few marks that any word may lack them.
     pub loose: bool,
     /// Capitals mean something: it is neither all small nor all capital.
@@ -124,7 +135,11 @@ impl<'a> Page<'a> {
             starts.push(next);
         }
         let mut kinds = vec![0; tokens.len()];
+        let mut states = 0;
         for hit in &hits {
+            if let What::State(state) = hit.what {
+                states |= 1 << state as u8;
+            }
             if let Some(kind) = kinds.get_mut(hit.from) {
                 *kind |= match hit.what {
                     What::Time(_) => TIME,
@@ -138,6 +153,7 @@ impl<'a> Page<'a> {
             hits,
             starts,
             kinds,
+            states,
             loose,
             cased: capitals > 1 && !all_upper,
             all_upper,
@@ -179,13 +195,6 @@ impl<'a> Page<'a> {
             .copied()
             .unwrap_or(self.hits.len());
         self.hits.get(from..to).unwrap_or(&[])
-    }
-
-    /// The token's folded letters are `word`.
-    pub fn key_is(&self, at: usize, word: &str) -> bool {
-        self.tokens
-            .get(at)
-            .is_some_and(|token| token.key == Key::of(word.bytes()))
     }
 
     /// Written with a capital.
@@ -259,7 +268,15 @@ impl<'a> Page<'a> {
             .any(|hit| hit.to == at && hit.what == What::PlateWord)
     }
 
+    /// Whether words of a state stand anywhere.
+    pub fn tells(&self, state: State) -> bool {
+        self.states & 1 << state as u8 != 0
+    }
+
     fn state(&self, state: State) -> Option<Hit> {
+        if !self.tells(state) {
+            return None;
+        }
         self.hits
             .iter()
             .filter(|hit| hit.what == What::State(state))
@@ -437,7 +454,7 @@ impl Message<'_> {
         let mut evidence = self.addressing_evidence();
         let marked = self.command.is_some() || !self.tags.is_empty() || self.leading.is_some();
         let spoken_to = self.addressing.private || self.addressing.reply_to_bot;
-        if let Some(reading) = self.denied_tag() {
+        if let Some(reading) = self.denied_tag(&scores) {
             return reading;
         }
         let content = self.content_words(start);
@@ -451,6 +468,18 @@ impl Message<'_> {
             return Reading {
                 outcome: Outcome::Update(kind),
                 incidents: vec![facts],
+                evidence,
+            };
+        }
+        if !spoken_to && let Some(hit) = self.unreal(start, &scores) {
+            evidence.push(Evidence {
+                field: "outcome",
+                text: page.words(hit.from, hit.to).to_owned(),
+                why: "no incident is told".to_owned(),
+            });
+            return Reading {
+                outcome: Outcome::Ignore,
+                incidents: Vec::new(),
                 evidence,
             };
         }
@@ -519,7 +548,7 @@ impl Message<'_> {
         });
         if says_nothing
             && self.tags.iter().all(|tag| tag.category.is_none())
-            && (content < 4 || self.only_greets(start))
+            && (content < 12 || self.only_greets(start))
         {
             return ask(evidence);
         }
@@ -602,27 +631,33 @@ impl Message<'_> {
     }
 
     /// "không phải #tromcap đâu": the tag is denied, so nothing is told.
-    fn denied_tag(&self) -> Option<Reading> {
+    fn denied_tag(&self, scores: &category::Scores) -> Option<Reading> {
         let page = &self.page;
         if self.tags.is_empty() || self.command.is_some() || self.leading.is_some() {
             return None;
         }
         let denied = |tag: &tag::TagHit| {
             let at = page.tokens.partition_point(|token| token.end <= tag.start);
-            page.hits.iter().any(|hit| {
+            let after = page.tokens.partition_point(|token| token.start < tag.end);
+            // "không phải là vụ #tromcap", in one clause
+            let before = page.hits_near(at).iter().any(|hit| {
                 hit.what == What::State(State::Negate)
-                    && (hit.to == at
-                        || hit.to + 1 == at
-                            && page
-                                .tokens
-                                .get(hit.to)
-                                .is_some_and(|token| token.length <= 3))
-            })
+                    && hit.to <= at
+                    && hit.to + 1 >= at
+                    && (hit.to..at)
+                        .all(|at| page.tokens.get(at).is_some_and(|token| !token.breaks()))
+            });
+            let behind = page
+                .hits_at(after)
+                .iter()
+                .any(|hit| hit.what == What::State(State::DenyAfter))
+                && page.tokens.get(after).is_some_and(|token| !token.breaks());
+            before || behind
         };
-        if !self.tags.iter().all(denied) {
+        if !self.tags.iter().all(denied) || scores.best() > category::CLEAR {
             return None;
         }
-        let takes_back = [State::Withdraw, State::Found, State::WithdrawHint]
+        let takes_back = [State::Withdraw, State::Found]
             .iter()
             .find_map(|state| page.state(*state));
         let outcome = if takes_back.is_some() {
@@ -634,6 +669,89 @@ impl Message<'_> {
             outcome,
             incidents: Vec::new(),
             evidence: self.addressing_evidence(),
+        })
+    }
+
+    /// Words that say that the tag is not meant: school work, jokes, old alerts passed on, denials.
+    fn unreal(&self, start: usize, scores: &category::Scores) -> Option<Hit> {
+        let page = &self.page;
+        let in_need = page.state(State::Help).is_some() && page.state(State::Danger).is_some();
+        if let Some(hit) = page.state(State::Nothing) {
+            return Some(hit).filter(|_| scores.best() < 14 && !in_need);
+        }
+        let hinted = page.lexicon.laughs(page.text)
+            || [State::Exercise, State::Joke, State::Forward, State::Trade]
+                .iter()
+                .any(|state| page.tells(*state));
+        if !hinted {
+            return None;
+        }
+        let tokens = page.tokens.len();
+        let entities = entities::read(page, start, tokens, self.addressing.bot_names);
+        let time = when::read(page, start, tokens, &entities.busy, false, false);
+        let old = time
+            .as_ref()
+            .is_some_and(|time| page.now - time.when.end() > Duration::days(OLD_DAYS))
+            || self.names_past_year(&entities.busy);
+        let place = place::read(page, start, tokens, &entities.busy).is_some();
+        let pointed = !entities.phones.is_empty()
+            || !entities.plates.is_empty()
+            || !entities.accounts.is_empty()
+            || !entities.urls.is_empty()
+            || !entities.handles.is_empty();
+        let vague = !place && time.is_none() && !pointed;
+        if let Some(hit) = page
+            .state(State::Forward)
+            .filter(|_| (old || vague) && !in_need)
+        {
+            return Some(hit);
+        }
+        let named = place || pointed;
+        if let Some(hit) = page.state(State::Exercise).filter(|_| {
+            let often = page
+                .hits
+                .iter()
+                .filter(|hit| hit.what == What::State(State::Exercise))
+                .count();
+            !named || often > 1
+        }) {
+            return Some(hit);
+        }
+        // "#hanggia giá tốt" with nothing told is a shop.
+        if let Some(hit) = page.state(State::Trade).filter(|_| {
+            vague && !in_need && scores.best() < category::TOLD && self.leading.is_none()
+        }) {
+            return Some(hit);
+        }
+        let laughs = page
+            .state(State::Joke)
+            .or_else(|| self.first_hit().filter(|_| page.lexicon.laughs(page.text)));
+        laughs.filter(|_| {
+            !pointed
+                && !in_need
+                && (!place && scores.best() < 13 || scores.best() < category::CLEAR)
+        })
+    }
+
+    /// A year before the one of the message.
+    fn names_past_year(&self, busy: &[(usize, usize)]) -> bool {
+        let page = &self.page;
+        page.tokens.iter().enumerate().any(|(at, token)| {
+            token.digits == 4
+                && !busy.iter().any(|(from, to)| (*from..*to).contains(&at))
+                && page
+                    .ascii_digits(token)
+                    .parse()
+                    .is_ok_and(|year: i32| (2000..page.now.year()).contains(&year))
+        })
+    }
+
+    /// The first words, when something that is no word decides.
+    fn first_hit(&self) -> Option<Hit> {
+        self.page.tokens.first().map(|_| Hit {
+            from: 0,
+            to: 1,
+            what: What::Mask,
         })
     }
 
@@ -649,6 +767,9 @@ impl Message<'_> {
             })
         };
         let state = |state: State| {
+            if !page.tells(state) {
+                return None;
+            }
             page.hits
                 .iter()
                 .filter(|hit| hit.what == What::State(state))
@@ -692,30 +813,94 @@ impl Message<'_> {
     ) -> Vec<Facts> {
         let page = &self.page;
         let end = page.tokens.len();
-        let cuts = page
-            .hits
+        let kinds = scores
+            .weights
             .iter()
-            .filter(|hit| hit.what == What::State(State::Another) && hit.from > start + 2)
-            .map(|hit| hit.from);
-        for cut in cuts {
+            .filter(|weight| **weight >= STRONG)
+            .count();
+        let named = self
+            .tags
+            .iter()
+            .filter(|tag| tag.category.is_some())
+            .count();
+        if kinds + named < 2 {
+            return vec![self.facts(start, end, scores, evidence)];
+        }
+        // "còn nữa", "vụ 2", a numbered line, or a new sentence.
+        let cuts = (start + 2..end).filter_map(|at| {
+            let told = page
+                .hits_at(at)
+                .iter()
+                .any(|hit| hit.what == What::State(State::Another));
+            let listed = page.tokens.get(at).is_some_and(|token| token.digits == 1)
+                && page
+                    .tokens
+                    .get(at + 1)
+                    .is_some_and(|next| matches!(next.before, ')' | '.' | ':'));
+            let sentence = page.tokens.get(at).is_some_and(|token| {
+                token.starts_sentence() || self.tags.iter().any(|tag| tag.start + 1 == token.start)
+            });
+            (told || listed || sentence).then_some((at, told || listed))
+        });
+        for (cut, said) in cuts.take(CUTS) {
             let (first, second) = (
                 category::score(page, start, cut),
                 category::score(page, cut, end),
             );
-            if first.best() >= 5 && second.best() >= 5 {
-                let (one, two) = (
-                    category::decide(&first, &[]),
-                    category::decide(&second, &[]),
-                );
-                if one.first() != two.first() {
-                    return vec![
-                        self.facts(start, cut, &first, evidence),
-                        self.facts(cut, end, &second, evidence),
-                    ];
-                }
+            let (before, after) = (self.tags_in(start, cut), self.tags_in(cut, end));
+            let tells = |scores: &category::Scores, tags: &[Option<Category>]| {
+                scores.best() >= STRONG || scores.best() > 0 && tags.iter().any(Option::is_some)
+            };
+            if !tells(&first, &before) || !tells(&second, &after) {
+                continue;
+            }
+            let (one, two) = (
+                category::decide(&first, &before),
+                category::decide(&second, &after),
+            );
+            let (Some(one), Some(two)) = (one.first(), two.first()) else {
+                continue;
+            };
+            if !said && (one == two || category::belongs(*one, *two)) {
+                continue;
+            }
+            let mut notes = Vec::new();
+            let halves = vec![
+                self.facts(start, cut, &first, &mut notes),
+                self.facts(cut, end, &second, &mut notes),
+            ];
+            let places: Vec<_> = halves.iter().map(|facts| facts.place.as_deref()).collect();
+            let apart = matches!(places.as_slice(), [Some(one), Some(two)] if one != two);
+            if apart || said && one != two {
+                evidence.append(&mut notes);
+                return halves;
             }
         }
         vec![self.facts(start, end, scores, evidence)]
+    }
+
+    /// What the hashtags among tokens `from..to` name.
+    fn tags_in(&self, from: usize, to: usize) -> Vec<Option<Category>> {
+        let page = &self.page;
+        let byte = |at: usize| {
+            page.tokens
+                .get(at)
+                .map_or(page.text.len(), |token| token.start)
+        };
+        // The `#` itself stands before its token.
+        let (start, end) = (
+            if from == 0 {
+                0
+            } else {
+                byte(from).saturating_sub(1)
+            },
+            byte(to),
+        );
+        self.tags
+            .iter()
+            .filter(|tag| tag.end > start && tag.end <= end)
+            .map(|tag| tag.category)
+            .collect()
     }
 
     fn facts(
@@ -726,7 +911,7 @@ impl Message<'_> {
         evidence: &mut Vec<Evidence>,
     ) -> Facts {
         let page = &self.page;
-        let tags: Vec<Option<Category>> = self.tags.iter().map(|tag| tag.category).collect();
+        let tags = self.tags_in(from, to);
         let categories = category::decide(scores, &tags);
         let primary = categories.first().copied().unwrap_or(Category::Other);
         for hit in &scores.cues {
@@ -754,7 +939,7 @@ impl Message<'_> {
             entities.busy.extend(time.second);
         }
         for tag in &self.tags {
-            page.tokens_in(tag.start, tag.end, &mut entities.busy);
+            page.tokens_in(tag.start, tag.core_end, &mut entities.busy);
         }
         if let Some((start, end)) = self.mention {
             page.tokens_in(start, end, &mut entities.busy);
@@ -879,6 +1064,55 @@ mod tests {
         assert_eq!(
             outcome("không phải #tromcap đâu mọi người", false, false),
             Outcome::Ignore
+        );
+    }
+
+    #[test]
+    fn a_tag_without_an_incident_is_no_report() {
+        for text in [
+            "#cháy gì đâu, người ta đốt rác thôi",
+            "Không phải #tromcap đâu mọi người, xe em để quên ở nhà bạn",
+            "#baoluchocduong bài thuyết trình nhóm 5 ai làm slide",
+            "#cuop ny cướp mất miếng gà của tao haha",
+            "Fwd: tháng 3/2023 #luadao công an cảnh báo",
+            "#bảohành chính hãng 12 tháng",
+            "#vềquê ăn tết",
+        ] {
+            assert_eq!(outcome(text, false, false), Outcome::Ignore, "{text}");
+        }
+        for text in [
+            "#nguoinghien vật vờ ở cầu thang tầng 2",
+            "#cobactrahinh quán nước đầu ngõ 5",
+            "#cháy không phải nhà em mà nhà số 5 ngõ 2 Lê Lợi, cứu với",
+        ] {
+            assert_eq!(outcome(text, false, false), Outcome::Report, "{text}");
+        }
+    }
+
+    #[test]
+    fn two_incidents_in_one_message_are_two() {
+        let lexicon = Lexicon::builtin().unwrap_or_else(|error| panic!("{error}"));
+        let addressing = Addressing {
+            private: false,
+            reply_to_bot: false,
+            mentioned: false,
+            bot_names: &[],
+        };
+        let now = DateTime::parse_from_rfc3339("2026-11-24T09:00:00+07:00").expect("a time");
+        let primaries = |text: &str| -> Vec<&str> {
+            read(text, &addressing, &lexicon, now)
+                .incidents
+                .iter()
+                .map(|facts| facts.primary.as_str())
+                .collect()
+        };
+        assert_eq!(
+            primaries("#tromcap mất đàn gà ở xóm 3. #karaoke quán Hoa Sữa mở loa ầm ĩ"),
+            ["theft", "environment_noise"]
+        );
+        assert_eq!(
+            primaries("#tromcap mất 2 con gà ở xóm 3, sáng nay lại mất cái máy bơm"),
+            ["theft"]
         );
     }
 }

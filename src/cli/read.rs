@@ -63,7 +63,7 @@ pub(super) fn run(
         let answer = match parse(&buffer) {
             Ok((line, sent_at)) => {
                 let reading = read(&line.text, &addressing, &lexicon, sent_at);
-                let link = memory.link(&line.id, &line.text, sent_at, &reading);
+                let link = memory.link(&line.id, &line.text, sent_at, &reading, &lexicon);
                 to_json(&line.id, &reading, link.as_ref(), explain)
             }
             Err(error) => json!({"id": null, "error": error}),

@@ -13,8 +13,10 @@ use crate::text::token::Case;
 
 /// Below this a text tells of nothing.
 pub const TOLD: u16 = 3;
+/// No phrase has more tokens than this.
+const REACH: usize = 16;
 /// One decisive cue.
-const CLEAR: u16 = 8;
+pub const CLEAR: u16 = 8;
 /// A second incident beside the first is told by more than one cue.
 const BESIDE: u16 = 13;
 /// What a hashtag weighs: more than one decisive cue, less than two.
@@ -52,7 +54,33 @@ pub fn score(page: &Page<'_>, from: usize, to: usize) -> Scores {
         .copied()
         .collect();
     cues.sort_by_key(|hit| (hit.from, usize::MAX - hit.to));
+    // Only these can speak against a cue.
+    let others: Vec<Hit> = page
+        .hits
+        .iter()
+        .filter(|hit| {
+            matches!(
+                hit.what,
+                What::Cue(..)
+                    | What::Mask
+                    | What::Place(PlaceWord::Known)
+                    | What::State(State::Negate)
+            )
+        })
+        .copied()
+        .collect();
+    let mut first = 0;
     for hit in cues {
+        while others
+            .get(first)
+            .is_some_and(|other| other.from + REACH < hit.from)
+        {
+            first += 1;
+        }
+        let near = others.get(first..).unwrap_or(&[]);
+        let near = near
+            .get(..near.partition_point(|other| other.from <= hit.from + REACH))
+            .unwrap_or(&[]);
         let What::Cue(category, weight) = hit.what else {
             continue;
         };
@@ -60,7 +88,11 @@ pub fn score(page: &Page<'_>, from: usize, to: usize) -> Scores {
         let Some(until) = counted_until.get_mut(index) else {
             continue;
         };
-        if hit.from < *until || named(page, hit) || covered(page, hit) || denied(page, hit) {
+        if hit.from < *until
+            || named(page, hit)
+            || covered(page, hit, near)
+            || denied(page, hit, near)
+        {
             continue;
         }
         *until = hit.to;
@@ -95,13 +127,18 @@ fn named(page: &Page<'_>, hit: Hit) -> bool {
         && (title(hit.from - 1) || title(hit.to))
 }
 
-fn covered(page: &Page<'_>, hit: Hit) -> bool {
-    page.hits_near(hit.from).iter().any(|other| {
+fn covered(page: &Page<'_>, hit: Hit, near: &[Hit]) -> bool {
+    near.iter().any(|other| {
         let covers = other.from <= hit.from && other.to >= hit.to;
         match other.what {
             What::Mask => covers,
             // "Bãi Cháy" is a town.
-            What::Place(PlaceWord::Known) => covers && (page.is_capital(other.from) || !page.cased),
+            // "lan can cầu Bãi Cháy" is no "lán cháy" either.
+            What::Place(PlaceWord::Known) if other.to - other.from > 1 => {
+                let touches = |at: usize| (other.from..other.to).contains(&at);
+                (covers || page.cased && (touches(hit.from) || touches(hit.to - 1)))
+                    && (page.is_capital(other.from) || !page.cased)
+            }
             // The weapon of a fight is told by the fight's own words.
             What::Cue(..)
                 if matches!(hit.what, What::Cue(Category::IllegalExplosivesWeapons, _)) =>
@@ -114,9 +151,16 @@ fn covered(page: &Page<'_>, hit: Hit) -> bool {
     })
 }
 
-fn denied(page: &Page<'_>, hit: Hit) -> bool {
-    page.hits_near(hit.from).iter().any(|other| {
-        other.what == What::State(State::Negate) && other.to == hit.from && other.from < hit.from
+fn denied(page: &Page<'_>, hit: Hit, near: &[Hit]) -> bool {
+    near.iter().any(|other| {
+        other.what == What::State(State::Negate)
+            && other.to == hit.from
+            && other.from < hit.from
+            // "cam ma tau" without marks is "cầm mã tấu", not "cấm".
+            && !page
+                .hits_at(other.from)
+                .iter()
+                .any(|cue| matches!(cue.what, What::Cue(..)) && cue.to >= hit.to)
     }) && page
         .tokens
         .get(hit.from)
@@ -147,6 +191,17 @@ const GRAVER: &[(Category, Category)] = &[
     (C::Fire, C::Other),
     (C::Animal, C::Traffic),
     (C::FraudScam, C::SuspiciousPerson),
+    (C::Robbery, C::MissingPerson),
+    (C::Theft, C::EnvironmentNoise),
+    (C::Theft, C::MissingPerson),
+    (C::Prostitution, C::EnvironmentNoise),
+    (C::Prostitution, C::Residence),
+    (C::Drugs, C::EnvironmentNoise),
+    (C::Drugs, C::Residence),
+    (C::Gambling, C::EnvironmentNoise),
+    (C::DomesticViolence, C::Other),
+    (C::DomesticViolence, C::MissingPerson),
+    (C::CounterfeitSmuggling, C::Animal),
 ];
 
 /// The categories of a text, the primary one first; `tag` is what its hashtags name.
@@ -187,6 +242,11 @@ pub fn decide(scores: &Scores, tags: &[Option<Category>]) -> Vec<Category> {
     categories
 }
 
+/// The second is a part of the telling of the first, or the first of the second.
+pub fn belongs(one: Category, other: Category) -> bool {
+    tells(one, other) || tells(other, one)
+}
+
 fn beside(primary: Category, other: Category, weight: u16, main: u16) -> bool {
     if other == C::IllegalExplosivesWeapons
         && matches!(primary, C::DisorderFight | C::Robbery | C::DomesticViolence)
@@ -196,8 +256,12 @@ fn beside(primary: Category, other: Category, weight: u16, main: u16) -> bool {
     if weight < BESIDE {
         return false;
     }
-    // Words that belong to the telling of the first are no second incident.
-    let tells = matches!(
+    !tells(primary, other) && 3 * weight >= 2 * main
+}
+
+/// Words that belong to the telling of the first are no second incident.
+fn tells(primary: Category, other: Category) -> bool {
+    matches!(
         (primary, other),
         (
             C::Theft,
@@ -220,6 +284,5 @@ fn beside(primary: Category, other: Category, weight: u16, main: u16) -> bool {
             | (C::FraudScam, C::SuspiciousPerson | C::CounterfeitSmuggling)
             | (C::MissingPerson, C::SuspiciousPerson | C::Other)
             | (C::Other, C::Traffic)
-    );
-    !tells && 3 * weight >= 2 * main
+    )
 }

@@ -177,7 +177,7 @@ fn url_start(chunk: &str) -> Option<usize> {
         .bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'));
     let ending = ending.to_ascii_lowercase();
-    let named = name.len() >= 2
+    let named = (name.len() >= 2 || host_end < rest.len())
         && name.bytes().any(|byte| byte.is_ascii_alphabetic())
         && !name.ends_with('.')
         && !name.starts_with('.');
@@ -195,8 +195,14 @@ fn handles(page: &Page<'_>, from: usize, to: usize, found: &mut Entities) {
             continue;
         };
         let mut next = hit.to;
-        if page.key_is(next, "la") || page.key_is(next, "ten") || page.key_is(next, "nick") {
-            next += 1;
+        let filler = page
+            .hits_at(next)
+            .iter()
+            .filter(|hit| hit.what == What::HandleFiller)
+            .map(|hit| hit.to)
+            .max();
+        if let Some(end) = filler {
+            next = end;
             let Some(after) = page.tokens.get(next).filter(|_| next < to) else {
                 continue;
             };
@@ -218,7 +224,9 @@ fn handles(page: &Page<'_>, from: usize, to: usize, found: &mut Entities) {
             continue;
         };
         let handle = handle.trim_end_matches(['.', '-', '_']);
-        let odd = handle.contains(['.', '_'])
+        // No syllable is as long.
+        let odd = handle.len() >= 9
+            || handle.contains(['.', '_'])
             || (handle.bytes().any(|b| b.is_ascii_digit())
                 && handle.bytes().any(|b| b.is_ascii_alphabetic()));
         let ends = tail.chars().next().is_none_or(|c| !c.is_alphanumeric());

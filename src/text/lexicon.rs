@@ -20,6 +20,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::path::{Path, PathBuf};
 
 use toml::Spanned;
+use unicode_normalization::UnicodeNormalization;
 
 use crate::domain::reading::Category;
 use crate::text::fold::fold;
@@ -99,6 +100,16 @@ pub enum State {
     Habit,
     /// Told of elsewhere: films, newspapers, jokes, general advice.
     Hearsay,
+    /// School work, a contest, a film: no incident, whatever its words.
+    Exercise,
+    /// Laughter.
+    Joke,
+    /// Passed on from elsewhere.
+    Forward,
+    /// Says that nothing has happened.
+    Nothing,
+    /// After a tag, denies it.
+    DenyAfter,
     /// The lost has been found.
     Found,
     /// Takes an earlier report back.
@@ -136,6 +147,11 @@ impl State {
             "over" => Self::Over,
             "habit" => Self::Habit,
             "hearsay" => Self::Hearsay,
+            "exercise" => Self::Exercise,
+            "joke" => Self::Joke,
+            "forward" => Self::Forward,
+            "nothing" => Self::Nothing,
+            "deny_after" => Self::DenyAfter,
             "found" => Self::Found,
             "withdraw" => Self::Withdraw,
             "withdraw_hint" => Self::WithdrawHint,
@@ -179,6 +195,8 @@ pub enum What {
     PhoneWord,
     /// A social account follows.
     HandleWord,
+    /// May stand between a word for a social account and the account.
+    HandleFiller,
     /// A number plate follows.
     PlateWord,
     /// What is counted: the number before it is no name.
@@ -268,9 +286,13 @@ pub struct Lexicon {
     tags: HashMap<String, Vec<Tag>>,
     tag_objects: HashSet<String>,
     tag_prefixes: HashSet<String>,
+    /// As written, for tags that are an incident's with other marks: `bảohành`.
+    tag_none_spelled: HashSet<String>,
     tag_openers: Vec<String>,
     initials: HashSet<String>,
     rimes: HashSet<String>,
+    common_in_places: HashSet<String>,
+    laughter: Vec<memchr::memmem::Finder<'static>>,
     banks: Vec<String>,
 }
 
@@ -401,6 +423,10 @@ impl Lexicon {
             if entry.section == "alias" || forgotten.contains(&entry.phrase) {
                 continue;
             }
+            if entry.section == "sign" {
+                lexicon.add(entry, &entry.phrase)?;
+                continue;
+            }
             for phrase in expand(&entry.phrase).map_err(|message| entry.error(message))? {
                 if !forgotten.contains(&phrase) {
                     lexicon.add(entry, &phrase)?;
@@ -425,6 +451,21 @@ impl Lexicon {
         let unknown = || entry.error(format!("unknown list `{}.{list}`", entry.section));
         let what = match entry.section.as_str() {
             "tag" => return self.tag(entry, phrase),
+            "sign" => {
+                if list != "laughter" {
+                    return Err(unknown());
+                }
+                self.laughter
+                    .push(memchr::memmem::Finder::new(phrase).into_owned());
+                return Ok(());
+            }
+            "link" => {
+                if list != "common_in_places" {
+                    return Err(unknown());
+                }
+                self.common_in_places.insert(fold(phrase));
+                return Ok(());
+            }
             "syllable" => {
                 match list {
                     "initial" => self.initials.insert(fold(phrase)),
@@ -446,6 +487,7 @@ impl Lexicon {
                 "account" => What::AccountWord,
                 "phone" => What::PhoneWord,
                 "handle" => What::HandleWord,
+                "handle_filler" => What::HandleFiller,
                 "plate" => What::PlateWord,
                 "unit" => What::Unit,
                 "ordinal" => What::Ordinal,
@@ -483,7 +525,10 @@ impl Lexicon {
     fn tag(&mut self, entry: &Entry, phrase: &str) -> Result<(), LexiconError> {
         let (category, incident) = match entry.list.as_str() {
             "general" => (None, true),
-            "none" => (None, false),
+            "none" => {
+                self.tag_none_spelled.insert(spelled(phrase));
+                (None, false)
+            }
             "object" => {
                 self.tag_objects.insert(fold(phrase).replace(' ', ""));
                 return Ok(());
@@ -548,9 +593,26 @@ impl Lexicon {
             .copied()
     }
 
+    /// Typed with exactly these marks it is no incident's tag: `#bảohành`.
+    pub fn is_other_word(&self, typed: &str) -> bool {
+        !typed.is_ascii() && self.tag_none_spelled.contains(&spelled(typed))
+    }
+
     /// A word that may follow a tag's stem: `xe` in `#tromxe`.
     pub fn is_tag_object(&self, word: &str) -> bool {
         self.tag_objects.contains(word)
+    }
+
+    /// A folded word of places that does not say which one.
+    pub fn is_common_in_places(&self, word: &str) -> bool {
+        self.common_in_places.contains(word)
+    }
+
+    /// The text laughs with a smiley.
+    pub fn laughs(&self, text: &str) -> bool {
+        self.laughter
+            .iter()
+            .any(|sign| sign.find(text.as_bytes()).is_some())
     }
 
     /// A word that may stand before a tag's stem: `vu` in `#vutrom`.
@@ -628,7 +690,8 @@ impl Lexicon {
         }
         self.insert(&path, exact, what);
         // A telling phrase of several words is a hashtag as well: #mấtđiệnthoại.
-        if let What::Cue(category, 5..) = what
+        if let What::Cue(category, weight) = what
+            && (weight >= 8 || weight >= 5 && names_a_crime(category))
             && gaps == 0
             && path.first().is_some_and(|words| words.len() > 1)
         {
@@ -826,6 +889,30 @@ impl Lexicon {
             }
         }
     }
+}
+
+/// Small letters, composed, without spaces.
+fn spelled(words: &str) -> String {
+    words
+        .nfc()
+        .filter(|c| c.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
+/// Its strong cues are said of nothing else, so they are hashtags too; "về quê" is no such word.
+fn names_a_crime(category: Category) -> bool {
+    matches!(
+        category,
+        Category::Theft
+            | Category::Robbery
+            | Category::Gambling
+            | Category::Drugs
+            | Category::DisorderFight
+            | Category::DomesticViolence
+            | Category::IllegalExplosivesWeapons
+            | Category::Fire
+    )
 }
 
 /// The tokens of a phrase while it is being followed.

@@ -10,6 +10,7 @@ use chrono::{DateTime, Duration, FixedOffset};
 
 use crate::domain::reading::{Category, Facts, Outcome, Reading, UpdateKind};
 use crate::text::fold::fold;
+use crate::text::lexicon::Lexicon;
 
 /// Two messages with this many points are about one event.
 const ENOUGH: i32 = 10;
@@ -55,6 +56,7 @@ impl Memory {
         text: &str,
         sent_at: DateTime<FixedOffset>,
         reading: &Reading,
+        lexicon: &Lexicon,
     ) -> Option<Link> {
         let facts = reading.incidents.first()?;
         let update = match &reading.outcome {
@@ -67,7 +69,7 @@ impl Memory {
             sent_at,
             facts: facts.clone(),
             place: words(facts.place.as_deref().unwrap_or(""))
-                .filter(|word| !COMMON_PLACE.contains(&word.as_str()))
+                .filter(|word| !lexicon.is_common_in_places(word))
                 .collect(),
             words: words(text).collect(),
         };
@@ -99,13 +101,6 @@ impl Memory {
         best
     }
 }
-
-/// Folded words of places that say nothing about which one.
-const COMMON_PLACE: &[&str] = &[
-    "thon", "xom", "ban", "to", "khu", "pho", "duong", "ngo", "ngach", "hem", "cong", "cho", "cau",
-    "truong", "nha", "so", "dau", "cuoi", "phuong", "xa", "ben", "xe", "quan", "o", "gan", "nga",
-    "tu", "ba", "hang", "cua", "dan", "vao",
-];
 
 fn words(text: &str) -> impl Iterator<Item = String> {
     let folded = fold(text);

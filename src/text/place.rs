@@ -33,7 +33,8 @@ macro_rules! words {
 
 words! {
     Area = "area", Site = "site", Part = "part", House = "house", Known = "known", Prep = "prep", Link = "link",
-    Stop = "stop", Detail = "detail", Numbered = "numbered", Authority = "authority", Away = "away", Title = "title",
+    Stop = "stop", Detail = "detail", Numbered = "numbered", Authority = "authority", Away = "away", Title = "title", Home = "home", HardStop = "hard_stop",
+    Owner = "owner",
 }
 
 /// A place phrase: tokens `from..to`.
@@ -50,6 +51,9 @@ use PlaceWord as P;
 
 /// How many heads are looked through to judge one.
 const DEPTH: u8 = 3;
+
+/// Heads of one phrase, at most.
+const HEADS: usize = 8;
 
 struct Reader<'a> {
     page: &'a Page<'a>,
@@ -73,7 +77,12 @@ pub fn read(page: &Page<'_>, from: usize, to: usize, busy: &[(usize, usize)]) ->
     while at < to {
         match reader.phrase(at) {
             Some(found) => {
-                if found.score > 0 && best.is_none_or(|best| found.score > best.score) {
+                if found.score <= 0 {
+                    // What is hidden in it may be better: "đồng ở lò gạch cũ".
+                    at += 1;
+                    continue;
+                }
+                if best.is_none_or(|best| found.score > best.score) {
                     best = Some(found);
                 }
                 at = found.to.max(at + 1);
@@ -131,6 +140,17 @@ impl Reader<'_> {
             || next.is_some_and(|token| !token.breaks())
                 && self.page.is_capital(end)
                 && !self.is_busy(end);
+        // "ban phao" is no "bản Pháo", "xa rac" no "xã Rác".
+        let act = self.page.loose
+            && end - at == 1
+            && self
+                .page
+                .hits_at(at)
+                .iter()
+                .any(|hit| matches!(hit.what, What::Cue(_, 5..)) && hit.to > end);
+        if act {
+            return None;
+        }
         let unsure = self.page.loose && self.page.cased && end - at == 1;
         let ok = match word {
             // "nhà" alone is the writer's own; "số" alone is any number.
@@ -140,7 +160,7 @@ impl Reader<'_> {
                     .word(end + 1, P::Numbered)
                     .is_some_and(|after| self.number_less(after));
                 (next_is_number && !long && !storeys)
-                    || (title && self.page.is_capital(end + 1) && self.page.key_is(at, "nha"))
+                    || (title && self.page.is_capital(end + 1) && self.word(at, P::Home).is_some())
             }
             // "đầu đường" before "vào thôn" is the part "đầu" of "đường vào thôn".
             P::Part if end - at > 1 => {
@@ -150,7 +170,7 @@ impl Reader<'_> {
                 {
                     return Some((end - 1, word));
                 }
-                next_is_name || self.head_within(end, depth).is_some()
+                true
             }
             P::Part => self.head_within(end, depth).is_some(),
             P::Numbered if self.page.loose => next_is_name,
@@ -186,6 +206,15 @@ impl Reader<'_> {
 
     fn phrase(&self, start: usize) -> Option<Found> {
         let (mut at, first) = self.head(start)?;
+        // "trước cửa", "dọc hàng rào" only say where beside the place.
+        let beside = self
+            .page
+            .hits_near(start)
+            .iter()
+            .any(|hit| hit.what == What::Place(P::Prep) && hit.from < start && hit.to >= at);
+        if beside {
+            return None;
+        }
         if self.word(start, P::Known).is_some() && first == P::Known {
             let score = 4 + self.context(start);
             let to = self.follow(at);
@@ -204,7 +233,7 @@ impl Reader<'_> {
         let mut named = false;
         let mut areas = usize::from(first == P::Area);
         let mut head = first;
-        loop {
+        for _ in 0..HEADS {
             let (end, got) = self.name(at, head);
             if bare && self.page.loose && !got && at - start == 1 && !self.has_place_next(end) {
                 return None;
@@ -251,7 +280,7 @@ impl Reader<'_> {
         head == P::Known
             || self.name(end, head).1
             || self.next_head(end).is_some()
-            || (head == P::Site && end - at > 1)
+            || (matches!(head, P::Site | P::Part) && end - at > 1)
     }
 
     /// A known place's name may be followed by more of the same phrase.
@@ -284,7 +313,13 @@ impl Reader<'_> {
         if token.breaks() {
             return None;
         }
-        let link = self.word(at, P::Link)?;
+        let mut link = self.word(at, P::Link)?;
+        // "đoạn trước cổng Vincom"
+        if let Some(second) = self.word(link, P::Link)
+            && self.head(link).is_none()
+        {
+            link = second;
+        }
         let next = self.page.tokens.get(link)?;
         if next.breaks() || self.word(at, P::Away).is_some_and(|end| end >= link) {
             return None;
@@ -307,6 +342,22 @@ impl Reader<'_> {
         let mut named = false;
         let mut loose_words = 0;
         let mut by_capital = false;
+        // "ao nhà tôi ở thôn 2": whose it is belongs to the phrase when a place with a name follows.
+        if matches!(head, P::Site)
+            && let Some(end) = self
+                .word(at, P::Home)
+                .and_then(|end| self.word(end, P::Owner))
+            && let Some(link) = self.word(end, P::Link)
+            && let Some((next, word)) = self.head(link)
+            && word != P::House
+            && self
+                .page
+                .tokens
+                .get(next)
+                .is_some_and(|token| !token.breaks())
+        {
+            return (end, false);
+        }
         if let Some(end) = self.word(at, P::Title)
             && (head == P::House || head == P::Site && self.page.is_capital(end))
         {
@@ -397,7 +448,12 @@ impl Reader<'_> {
                 at = end;
                 break;
             }
-            if self.is_stop(at)
+            let lenient = at == start
+                && head == P::Area
+                && self.page.loose
+                && !self.is_busy(at)
+                && self.word(at, P::HardStop).is_none();
+            if self.is_stop(at) && !lenient
                 || self
                     .page
                     .tokens

@@ -19,11 +19,17 @@ pub struct TagHit {
     pub start: usize,
     /// The byte after the last.
     pub end: usize,
+    /// The byte after the first words that are an incident's tag by themselves: in `#cháy xưởng gỗ`,
+    /// the place may begin here.
+    pub core_end: usize,
     /// The category it names.
     pub category: Option<Category>,
 }
 
 const WORDS: usize = 4;
+
+/// Nobody means more tags; a flood of them must not take for ever.
+const MOST: usize = 32;
 
 /// The hashtags of a text that name an incident.
 pub fn tags(text: &str, lexicon: &Lexicon) -> Vec<TagHit> {
@@ -50,6 +56,9 @@ pub fn tags(text: &str, lexicon: &Lexicon) -> Vec<TagHit> {
         {
             url_until = tag.end;
             found.push(tag);
+            if found.len() == MOST {
+                break;
+            }
         }
         previous = c;
     }
@@ -115,9 +124,17 @@ fn tag_at(text: &str, hash: usize, start: usize, lexicon: &Lexicon) -> Option<Ta
     let body = body(text, start);
     let found = |n: usize, category| {
         let end = body.ends.get(n).copied().unwrap_or(start);
+        let core = (0..n).find(|n| {
+            body.glued
+                .get(*n)
+                .and_then(|glued| lexicon.hashtag(glued, None))
+                .is_some_and(|tag| tag.incident)
+        });
+        let core_end = core.and_then(|n| body.ends.get(n)).map_or(end, |end| *end);
         Some(TagHit {
             start: hash,
             end,
+            core_end,
             category,
         })
     };
@@ -129,6 +146,10 @@ fn tag_at(text: &str, hash: usize, start: usize, lexicon: &Lexicon) -> Option<Ta
             None
         };
         if let Some(tag) = lexicon.hashtag(glued, marks) {
+            let typed = text.get(start..*body.ends.get(n)?)?;
+            if tag.incident && lexicon.is_other_word(typed) {
+                return None;
+            }
             return if tag.incident {
                 found(n, tag.category)
             } else {

@@ -30,6 +30,9 @@ pub fn judge(
     time: Option<&When>,
 ) -> Verdict {
     let state = |state: State| {
+        if !page.tells(state) {
+            return None;
+        }
         page.hits
             .iter()
             .filter(|hit| hit.what == What::State(state) && hit.from >= from && hit.to <= to)
