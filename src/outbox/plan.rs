@@ -7,7 +7,8 @@
 //! Promises:
 //! - **Lanes.** Urgent before reply before bulk, in the whole account and in each room. While alerts
 //!   take all that the account may send, one reply in [`SHARE`] sends still leaves: the officer's
-//!   report must not wait an hour for the alert it reports on.
+//!   report must not wait an hour for the alert it reports on. Answers to pressed buttons are no
+//!   messages and wait for nobody.
 //! - **Order.** In a room, a row leaves only when every earlier row of its own or a more urgent lane
 //!   has ended there. Two lanes of a room do not wait for each other's answers, except the less urgent
 //!   for the more urgent.
@@ -61,7 +62,7 @@ const SHORT_LINE: usize = 4;
 const FOLD: usize = 100;
 
 /// While alerts use everything up, one send in so many is a reply's.
-const SHARE: u32 = 128;
+const SHARE: u32 = 320;
 
 /// How far before the last id that was read the reading goes on.
 const OVERLAP: u64 = 256;
@@ -428,6 +429,7 @@ impl Plan {
         wall: Time,
     ) -> Picked {
         let mut picked = Picked::default();
+        self.pick_presses(limits, most, now, wall, &mut picked);
         let mut budget = limits
             .account_free_by(now + AHEAD)
             .saturating_sub(ready)
@@ -476,6 +478,44 @@ impl Plan {
             }
         }
         picked
+    }
+
+    /// Answers to pressed buttons are no messages and take nobody's turn: whoever pressed looks at a
+    /// turning wheel until they come.
+    fn pick_presses(
+        &mut self,
+        limits: &Limits,
+        most: usize,
+        now: Instant,
+        wall: Time,
+        picked: &mut Picked,
+    ) {
+        if limits.is_trying() {
+            return;
+        }
+        let window = &mut self.windows[Lane::Reply as usize];
+        let due = |line: &Line| {
+            let head = window.lines.get(line).and_then(|line| line.rows.front());
+            head.is_some_and(|head| due_at(head, now, wall) <= now)
+        };
+        let presses: Vec<Line> = window
+            .heads
+            .values()
+            .filter(|line| matches!(line, Line::Press(_)) && due(line))
+            .take(most)
+            .cloned()
+            .collect();
+        for line in presses {
+            let rows = window.take(&line, 1);
+            self.taken.extend(rows.iter().map(|row| row.id));
+            *self.busy.entry(line.clone()).or_default() |= 1 << Lane::Reply as u8;
+            picked.groups.push(Group {
+                line,
+                kind: RoomKind::Private,
+                lane: Lane::Reply,
+                rows,
+            });
+        }
     }
 
     #[expect(
