@@ -6,7 +6,7 @@
 //!
 //! Promises:
 //! - **Lanes.** Urgent before reply before bulk, in the whole account and in each room. While alerts
-//!   take all that the account may send, one reply in [`SHARE`] sends still leaves: the officer's
+//!   take all that the account may send, one reply still leaves every ten seconds: the officer's
 //!   report must not wait an hour for the alert it reports on. Answers to pressed buttons are no
 //!   messages and wait for nobody.
 //! - **Order.** In a room, a row leaves only when every earlier row of its own or a more urgent lane
@@ -61,8 +61,8 @@ const SHORT_LINE: usize = 4;
 /// Receipts in one message; a hundred codes fit the smallest platform.
 const FOLD: usize = 100;
 
-/// While alerts use everything up, one send in so many is a reply's.
-const SHARE: u32 = 320;
+/// While alerts use everything up, one reply leaves this often.
+const REPLY_EVERY: Duration = Duration::from_secs(10);
 
 /// How far before the last id that was read the reading goes on.
 const OVERLAP: u64 = 256;
@@ -275,8 +275,8 @@ pub struct Plan {
     taken: HashSet<DeliveryId>,
     /// Lines in which something is under way, a bit for each lane.
     busy: HashMap<Line, u8>,
-    /// Alerts picked since the last reply.
-    since_reply: u32,
+    /// While alerts leave: when a reply may go before them.
+    owed_at: Option<Instant>,
     hasher: RandomState,
 }
 
@@ -286,7 +286,7 @@ impl Default for Plan {
             windows: [Window::new(), Window::new(), Window::new()],
             taken: HashSet::new(),
             busy: HashMap::new(),
-            since_reply: 0,
+            owed_at: None,
             hasher: RandomState::new(),
         }
     }
@@ -435,7 +435,7 @@ impl Plan {
             .saturating_sub(ready)
             .min(most);
         let mut places = places.0;
-        let owed = self.since_reply >= SHARE;
+        let owed = self.owed_at.is_some_and(|at| at <= now);
         for (lane, at_most) in [
             (Lane::Reply, usize::from(owed)),
             (Lane::Urgent, usize::MAX),
@@ -454,13 +454,14 @@ impl Plan {
                 *place = place.saturating_sub(count);
             }
             match lane {
-                Lane::Urgent => {
-                    self.since_reply = self
-                        .since_reply
-                        .saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
+                Lane::Urgent if count > 0 => {
+                    self.owed_at.get_or_insert(now + REPLY_EVERY);
                 }
-                Lane::Reply if count > 0 => self.since_reply = 0,
-                Lane::Reply | Lane::Bulk => {}
+                Lane::Urgent if self.windows[lane as usize].heads.is_empty() => {
+                    self.owed_at = None;
+                }
+                Lane::Reply if owed && count > 0 => self.owed_at = Some(now + REPLY_EVERY),
+                Lane::Urgent | Lane::Reply | Lane::Bulk => {}
             }
         }
         let waits = self.windows.iter().any(|window| !window.heads.is_empty());
