@@ -34,6 +34,9 @@ const PATIENCE: Duration = Duration::from_secs(150);
 /// Rooms in which residents write.
 const ROOMS: usize = 30;
 
+/// One part of the bench.
+type Section = fn() -> anyhow::Result<()>;
+
 /// Clock ticks of `/proc/PID/stat` in a second; fixed by the kernel's interface to programs.
 const TICKS: f64 = 100.0;
 
@@ -42,7 +45,7 @@ fn main() -> anyhow::Result<()> {
         .skip(1)
         .filter(|argument| !argument.starts_with("--"))
         .collect();
-    let sections: [(&str, fn() -> anyhow::Result<()>); 8] = [
+    let sections: [(&str, Section); 8] = [
         ("idle", idle),
         ("queued", || queued(10)),
         ("answered", || queued(100)),
@@ -169,7 +172,11 @@ fn queued(tagged_percent: u32) -> anyhow::Result<()> {
             ),
             "",
         ),
-        None => line("  answered, at 30/s and 20/min to a room", "not within 150 s", ""),
+        None => line(
+            "  answered, at 30/s and 20/min to a room",
+            "not within 150 s",
+            "",
+        ),
     }
     line(
         "  CPU per 10,000, answers included",
@@ -441,10 +448,7 @@ impl Told {
         let times = |room| self.posted.get(room).copied().unwrap_or(0);
         let once = rooms.iter().filter(|room| times(room) == 1).count();
         let missing = rooms.iter().filter(|room| times(room) == 0).count();
-        let repeated: usize = rooms
-            .iter()
-            .map(|room| times(room).saturating_sub(1))
-            .sum();
+        let repeated: usize = rooms.iter().map(|room| times(room).saturating_sub(1)).sum();
         format!("{once} / {missing} / {repeated}")
     }
 }
@@ -525,10 +529,7 @@ impl Town {
             if stats["confirmed"].as_u64().unwrap_or(0) >= before + updates {
                 return Ok(start.elapsed());
             }
-            ensure!(
-                start.elapsed() < PATIENCE,
-                "not confirmed in time: {stats}"
-            );
+            ensure!(start.elapsed() < PATIENCE, "not confirmed in time: {stats}");
             std::thread::sleep(Duration::from_millis(5));
         }
     }
