@@ -348,7 +348,10 @@ impl Task {
             if planned.is_empty() {
                 return Ok(());
             }
-            let acts = planned.iter().map(|(_, plan)| plan.act.clone()).collect();
+            let acts = planned
+                .iter_mut()
+                .map(|(_, plan)| std::mem::take(&mut plan.act))
+                .collect();
             let ended = self.deps.store.commit(acts).await?;
             todo = Vec::new();
             for ((inbound, plan), done) in planned.into_iter().zip(ended) {
@@ -995,12 +998,13 @@ impl Doing<'_> {
             .await?
             .and_then(|room| room.area);
         let area = area.unwrap_or_else(|| self.task.deps.rules.default_area.clone());
-        let cases = known.recent_open(&area, NEAR).await?;
-        let own = cases.into_iter().find(|case| {
-            case.reports
-                .iter()
-                .any(|report| report.reporter == Some(person) && report.room == self.message.room)
-        });
+        let own = known
+            .find_open(&area, NEAR, |case| {
+                case.reports.iter().any(|report| {
+                    report.reporter == Some(person) && report.room == self.message.room
+                })
+            })
+            .await?;
         Ok(own.map(|case| Target {
             question: case.asked,
             case,
@@ -1023,10 +1027,11 @@ impl Doing<'_> {
         let mut first = None;
         for (number, facts) in incidents.iter().enumerate() {
             let (report, clipped) = decide::report(self.message, self.person);
-            let near = known.recent_open(&area, NEAR).await?;
-            let same = near
-                .into_iter()
-                .find(|case| decide::same_event(facts, &report, case, rules.join, self.now));
+            let same = known
+                .find_open(&area, NEAR, |case| {
+                    decide::same_event(facts, &report, case, rules.join, self.now)
+                })
+                .await?;
             let case = match same {
                 Some(mut case) => {
                     act.expects.push(Expect::Incident(case.id, case.version));

@@ -1,5 +1,6 @@
 //! What is known while a batch is decided: the store, and what the messages before did.
 
+use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -20,7 +21,10 @@ use crate::store::Write;
 pub(super) struct Known {
     store: Arc<dyn Store>,
     seen: HashMap<MessageKey, Option<IncidentId>>,
-    incidents: HashMap<IncidentId, Incident>,
+    /// By age, since the newest are looked at first.
+    incidents: BTreeMap<IncidentId, Incident>,
+    /// The newest open cases of an area as they were before this batch.
+    stored: HashMap<AreaId, Vec<Incident>>,
     questions: HashMap<(RoomId, PersonKey), Option<Question>>,
     /// Rooms as read or written; a room without a row is remembered too.
     rooms: HashMap<RoomId, Option<Room>>,
@@ -31,7 +35,8 @@ impl Known {
         Self {
             store,
             seen: HashMap::new(),
-            incidents: HashMap::new(),
+            incidents: BTreeMap::new(),
+            stored: HashMap::new(),
             questions: HashMap::new(),
             rooms: HashMap::new(),
         }
@@ -50,7 +55,10 @@ impl Known {
                 self.seen.insert(key.clone(), *incident);
             }
             Write::Incident(incident) => {
-                self.incidents.insert(incident.id, (**incident).clone());
+                let known = self.incidents.get(&incident.id);
+                if known.is_none_or(|known| known.version != incident.version) {
+                    self.incidents.insert(incident.id, (**incident).clone());
+                }
             }
             Write::Question(room, person, question) => {
                 self.questions
@@ -100,28 +108,38 @@ impl Known {
         Ok(room)
     }
 
-    /// The newest open cases of an area, those of this batch first.
-    pub(super) async fn recent_open(
-        &self,
+    /// The newest open case of an area that fits, among its `limit` newest; those of this batch first.
+    pub(super) async fn find_open(
+        &mut self,
         area: &AreaId,
         limit: usize,
-    ) -> Result<Vec<Incident>, StoreError> {
-        let mut cases: Vec<Incident> = self
-            .incidents
-            .values()
-            .filter(|case| case.area == *area && case.status.is_open())
-            .cloned()
-            .collect();
-        cases.sort_by_key(|case| std::cmp::Reverse(case.id));
-        cases.truncate(limit);
-        if cases.len() < limit {
-            let stored = self.store.recent_open(area, limit - cases.len()).await?;
-            cases.extend(
-                stored
-                    .into_iter()
-                    .filter(|case| !self.incidents.contains_key(&case.id)),
-            );
+        fits: impl Fn(&Incident) -> bool,
+    ) -> Result<Option<Incident>, StoreError> {
+        let mut left = limit;
+        for case in self.incidents.values().rev() {
+            if case.area == *area && case.status.is_open() {
+                if left == 0 {
+                    return Ok(None);
+                }
+                left -= 1;
+                if fits(case) {
+                    return Ok(Some(case.clone()));
+                }
+            }
         }
-        Ok(cases)
+        if left == 0 {
+            return Ok(None);
+        }
+        // What the store holds is read once for the whole batch: what changes meanwhile is found out by
+        // the versions when the batch is written.
+        if !self.stored.contains_key(area) {
+            let stored = self.store.recent_open(area, limit).await?;
+            self.stored.insert(area.clone(), stored);
+        }
+        let stored = self.stored.get(area).map_or(&[][..], Vec::as_slice);
+        let mut known = stored.iter().take(left);
+        Ok(known
+            .find(|case| !self.incidents.contains_key(&case.id) && fits(case))
+            .cloned())
     }
 }

@@ -270,8 +270,7 @@ impl Limits {
         self.rate(kind, lane).most
     }
 
-    /// Lets one send out, or says when to ask again. What does not speak into a room (the answer to a
-    /// pressed button) counts for the account only.
+    /// Lets one send out, or says when to ask again.
     ///
     /// # Errors
     /// The moment at which to ask again, when the account or the room may not send now.
@@ -309,6 +308,20 @@ impl Limits {
             number,
             room: room.map(|(room, _)| room.clone()),
         })
+    }
+
+    /// Lets out what is no message and so counts for no limit (the answer to a pressed button); only a
+    /// pause that the platform asked for holds it.
+    ///
+    /// # Errors
+    /// The moment at which to ask again.
+    pub fn pass(&mut self, now: Instant) -> Result<Ticket, Instant> {
+        if let Some(until) = self.frozen_until.filter(|&until| until > now) {
+            return Err(until);
+        }
+        let number = self.next_number;
+        self.next_number += 1;
+        Ok(Ticket { number, room: None })
     }
 
     /// The platform answered, whatever it said: the send counts from now.

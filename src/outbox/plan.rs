@@ -6,8 +6,9 @@
 //!
 //! Promises:
 //! - **Lanes.** Urgent before reply before bulk, in the whole account and in each room. While alerts
-//!   take all that the account may send, one reply in [`SHARE`] sends still leaves: the officer's
-//!   report must not wait an hour for the alert it reports on.
+//!   take all that the account may send, one reply still leaves every ten seconds: the officer's
+//!   report must not wait an hour for the alert it reports on. Answers to pressed buttons are no
+//!   messages and wait for nobody.
 //! - **Order.** In a room, a row leaves only when every earlier row of its own or a more urgent lane
 //!   has ended there. Two lanes of a room do not wait for each other's answers, except the less urgent
 //!   for the more urgent.
@@ -60,8 +61,8 @@ const SHORT_LINE: usize = 4;
 /// Receipts in one message; a hundred codes fit the smallest platform.
 const FOLD: usize = 100;
 
-/// While alerts use everything up, one send in so many is a reply's.
-const SHARE: u32 = 128;
+/// While alerts use everything up, one reply leaves this often.
+const REPLY_EVERY: Duration = Duration::from_secs(10);
 
 /// How far before the last id that was read the reading goes on.
 const OVERLAP: u64 = 256;
@@ -274,8 +275,8 @@ pub struct Plan {
     taken: HashSet<DeliveryId>,
     /// Lines in which something is under way, a bit for each lane.
     busy: HashMap<Line, u8>,
-    /// Alerts picked since the last reply.
-    since_reply: u32,
+    /// While alerts leave: when a reply may go before them.
+    owed_at: Option<Instant>,
     hasher: RandomState,
 }
 
@@ -285,7 +286,7 @@ impl Default for Plan {
             windows: [Window::new(), Window::new(), Window::new()],
             taken: HashSet::new(),
             busy: HashMap::new(),
-            since_reply: 0,
+            owed_at: None,
             hasher: RandomState::new(),
         }
     }
@@ -428,12 +429,13 @@ impl Plan {
         wall: Time,
     ) -> Picked {
         let mut picked = Picked::default();
+        self.pick_presses(limits, most, now, wall, &mut picked);
         let mut budget = limits
             .account_free_by(now + AHEAD)
             .saturating_sub(ready)
             .min(most);
         let mut places = places.0;
-        let owed = self.since_reply >= SHARE;
+        let owed = self.owed_at.is_some_and(|at| at <= now);
         for (lane, at_most) in [
             (Lane::Reply, usize::from(owed)),
             (Lane::Urgent, usize::MAX),
@@ -452,13 +454,14 @@ impl Plan {
                 *place = place.saturating_sub(count);
             }
             match lane {
-                Lane::Urgent => {
-                    self.since_reply = self
-                        .since_reply
-                        .saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
+                Lane::Urgent if count > 0 => {
+                    self.owed_at.get_or_insert(now + REPLY_EVERY);
                 }
-                Lane::Reply if count > 0 => self.since_reply = 0,
-                Lane::Reply | Lane::Bulk => {}
+                Lane::Urgent if self.windows[lane as usize].heads.is_empty() => {
+                    self.owed_at = None;
+                }
+                Lane::Reply if owed && count > 0 => self.owed_at = Some(now + REPLY_EVERY),
+                Lane::Urgent | Lane::Reply | Lane::Bulk => {}
             }
         }
         let waits = self.windows.iter().any(|window| !window.heads.is_empty());
@@ -476,6 +479,44 @@ impl Plan {
             }
         }
         picked
+    }
+
+    /// Answers to pressed buttons are no messages and take nobody's turn: whoever pressed looks at a
+    /// turning wheel until they come.
+    fn pick_presses(
+        &mut self,
+        limits: &Limits,
+        most: usize,
+        now: Instant,
+        wall: Time,
+        picked: &mut Picked,
+    ) {
+        if limits.is_trying() {
+            return;
+        }
+        let window = &mut self.windows[Lane::Reply as usize];
+        let due = |line: &Line| {
+            let head = window.lines.get(line).and_then(|line| line.rows.front());
+            head.is_some_and(|head| due_at(head, now, wall) <= now)
+        };
+        let presses: Vec<Line> = window
+            .heads
+            .values()
+            .filter(|line| matches!(line, Line::Press(_)) && due(line))
+            .take(most)
+            .cloned()
+            .collect();
+        for line in presses {
+            let rows = window.take(&line, 1);
+            self.taken.extend(rows.iter().map(|row| row.id));
+            *self.busy.entry(line.clone()).or_default() |= 1 << Lane::Reply as u8;
+            picked.groups.push(Group {
+                line,
+                kind: RoomKind::Private,
+                lane: Lane::Reply,
+                rows,
+            });
+        }
     }
 
     #[expect(

@@ -88,6 +88,10 @@ const YOUNG: Duration = Duration::from_secs(2);
 /// So many may hang at once.
 const HANGING: usize = 1024;
 
+/// Wake-ups that follow each other sooner than this are one: reading pages of waiting rows for every
+/// batch that comes in would take more of the processor than the batches.
+const GATHER: Duration = Duration::from_millis(10);
+
 /// Pages read before something is picked.
 const PAGES: usize = 8;
 
@@ -286,6 +290,8 @@ struct Run {
     finished: Vec<Finished>,
     /// When to look next.
     look_at: Instant,
+    /// When the last wake-up was looked at, or will be.
+    woken_at: Option<Instant>,
     /// The account's limit is used up: nothing but time helps.
     used_up: bool,
     pages: usize,
@@ -321,6 +327,7 @@ impl Run {
             settling: None,
             finished: Vec::new(),
             look_at: Instant::now(),
+            woken_at: None,
             used_up: false,
             pages: 0,
             stopping: None,
@@ -370,7 +377,10 @@ impl Run {
                     woken.as_mut().enable();
                     let now = Instant::now();
                     self.plan.woken(now);
-                    self.look_soon(now);
+                    // The first news is looked at at once; what follows on its heels is gathered.
+                    let at = self.woken_at.map_or(now, |last| now.max(last + GATHER));
+                    self.woken_at = Some(at);
+                    self.look_soon(at);
                 }
                 () = tokio::time::sleep_until(sleep_until) => {
                     if !self.in_flight.is_empty() {
@@ -381,9 +391,9 @@ impl Run {
         }
     }
 
-    fn look_soon(&mut self, now: Instant) {
+    fn look_soon(&mut self, at: Instant) {
         if !self.used_up {
-            self.look_at = self.look_at.min(now);
+            self.look_at = self.look_at.min(at);
         }
     }
 
@@ -560,6 +570,7 @@ impl Run {
                 let early = job.not_before.filter(|&at| at > now);
                 let released = match early {
                     Some(at) => Err(at),
+                    None if room.is_none() => self.limits.pass(now),
                     None => self.limits.release(room, lane, now),
                 };
                 match released {

@@ -5,6 +5,15 @@
 //! [`Inbound::NotUnderstood`], without its contents. Channel posts, service messages without words and
 //! kinds that we never asked for say nothing to us and become nothing.
 
+use std::fmt;
+
+use serde::Deserializer;
+use serde::de;
+use serde::de::DeserializeSeed;
+use serde::de::IgnoredAny;
+use serde::de::MapAccess;
+use serde::de::SeqAccess;
+use serde::de::Visitor;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -111,6 +120,80 @@ pub fn update(raw: &str, account: &AccountName, me: &Me) -> Parsed {
     Parsed {
         id: confirmable(update.update_id),
         inbound,
+    }
+}
+
+/// Reads a usual answer to getUpdates in one pass; `None` when any part of it needs a closer look.
+pub(super) fn batch(body: &str, account: &AccountName, me: &Me) -> Option<Vec<Parsed>> {
+    let mut json = serde_json::Deserializer::from_str(body);
+    let read = Answer(Reader { account, me }).deserialize(&mut json).ok()?;
+    json.end().ok()?;
+    read
+}
+
+/// The whole answer; its updates are taken in one by one, since one of them fills kilobytes.
+struct Answer<'r>(Reader<'r>);
+
+impl<'de> DeserializeSeed<'de> for Answer<'_> {
+    type Value = Option<Vec<Parsed>>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Answer<'_> {
+    type Value = Option<Vec<Parsed>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an answer")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut refused = false;
+        let mut read = None;
+        while let Some(Text(key)) = map.next_key::<Text<'de>>()? {
+            match key.as_ref() {
+                "ok" => refused = !map.next_value::<bool>()?,
+                "result" => read = Some(map.next_value_seed(Updates(self.0))?),
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(read.filter(|_| !refused))
+    }
+}
+
+struct Updates<'r>(Reader<'r>);
+
+impl<'de> DeserializeSeed<'de> for Updates<'_> {
+    type Value = Vec<Parsed>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Updates<'_> {
+    type Value = Vec<Parsed>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of updates")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut read = Vec::new();
+        while let Some(update) = seq.next_element::<wire::Update<'de>>()? {
+            if is_empty(&update) {
+                return Err(de::Error::custom("an update for the patient reader"));
+            }
+            read.push(Parsed {
+                id: confirmable(update.update_id),
+                inbound: self.0.inbound(&update),
+            });
+        }
+        Ok(read)
     }
 }
 

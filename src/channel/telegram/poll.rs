@@ -23,6 +23,7 @@ use super::Shared;
 use super::api::Answered;
 use super::api::envelope;
 use super::parse;
+use super::parse::Parsed;
 use super::repair;
 use super::wire;
 use crate::channel::PollError;
@@ -89,8 +90,14 @@ impl Source for Poll {
         }
         let limit = if self.singly > 0 { 1 } else { BATCH };
         let asked = Instant::now();
-        let answered = self.get_updates(limit, HOLD).await?;
-        let news = self.read(&answered.body)?;
+        let answered = self.ask_updates(limit, HOLD).await?;
+        let news = match self.usual(&answered) {
+            Some(read) => self.hand_out(read, &answered.body)?,
+            None => match self.shared.refusal(&answered) {
+                Some(refusal) => return Err(refusal),
+                None => self.read(&answered.body)?,
+            },
+        };
         if news.is_empty() && asked.elapsed() < TOO_SOON {
             tokio::time::sleep(PAUSE).await;
         }
@@ -102,7 +109,8 @@ impl Source for Poll {
         // again at once wait for seconds. If it never left, the news are told again, and known.
         if self.offset.is_some() && self.asked != self.offset {
             // What this brings is not handed out, and not confirmed either: the offset stays.
-            self.get_updates(1, Duration::ZERO).await?;
+            let answered = self.ask_updates(1, Duration::ZERO).await?;
+            self.shared.refusal(&answered).map_or(Ok(()), Err)?;
         }
         Ok(())
     }
@@ -121,7 +129,7 @@ impl Poll {
         }
     }
 
-    async fn get_updates(&mut self, limit: u8, hold: Duration) -> Result<Answered, PollError> {
+    async fn ask_updates(&mut self, limit: u8, hold: Duration) -> Result<Answered, PollError> {
         self.asked = self.offset;
         let body = serde_json::to_vec(&GetUpdates {
             offset: self.offset,
@@ -131,8 +139,16 @@ impl Poll {
         })
         .map_err(|_| not_now("the request cannot be written", None))?;
         let answered = self.shared.api.call("getUpdates", body, hold + GRACE).await;
-        let answered = answered.map_err(|silence| not_now(silence.into_why(), None))?;
-        self.shared.refusal(&answered).map_or(Ok(answered), Err)
+        answered.map_err(|silence| not_now(silence.into_why(), None))
+    }
+
+    /// An answer in which nothing is out of the ordinary, read in one pass.
+    fn usual(&self, answered: &Answered) -> Option<Vec<Parsed>> {
+        let succeeded = (200..300).contains(&answered.status);
+        let body = std::str::from_utf8(&answered.body).ok()?;
+        succeeded
+            .then(|| parse::batch(body, &self.shared.account.name, &self.shared.me()))
+            .flatten()
     }
 
     /// A webhook that was set in an earlier life would keep every update from us.
@@ -156,7 +172,7 @@ impl Poll {
         Ok(())
     }
 
-    /// Takes an answer apart, and moves the offset past what is handed out.
+    /// Takes an answer apart update by update.
     fn read(&mut self, body: &[u8]) -> Result<Vec<Inbound>, PollError> {
         let borrowed = std::str::from_utf8(body);
         let mended;
@@ -170,19 +186,27 @@ impl Poll {
                 }
             }
         };
+        let me = self.shared.me();
+        let account = &self.shared.account.name;
+        let read = updates
+            .iter()
+            .map(|update| parse::update(update.get(), account, &me))
+            .collect();
+        self.hand_out(read, body)
+    }
+
+    /// Moves the offset past what is handed out.
+    fn hand_out(&mut self, read: Vec<Parsed>, body: &[u8]) -> Result<Vec<Inbound>, PollError> {
         self.unreadable = 0;
-        self.singly = if updates.is_empty() {
+        self.singly = if read.is_empty() {
             0
         } else {
             self.singly.saturating_sub(1)
         };
-
-        let me = self.shared.me();
-        let account = &self.shared.account.name;
-        let mut news = Vec::with_capacity(updates.len());
+        let is_empty = read.is_empty();
+        let mut news = Vec::with_capacity(read.len());
         let mut last = None;
-        for update in &updates {
-            let parsed = parse::update(update.get(), account, &me);
+        for parsed in read {
             last = last.max(parsed.id);
             news.extend(parsed.inbound);
         }
@@ -191,7 +215,7 @@ impl Poll {
                 self.offset = Some(last + 1);
                 self.unconfirmable = None;
             }
-            None if !updates.is_empty() => {
+            None if !is_empty => {
                 // None of them has a number. A server that forgets what it has told brings new ones
                 // next time; one that does not would have us run in a circle.
                 let mut hasher = DefaultHasher::new();
