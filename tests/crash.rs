@@ -662,7 +662,11 @@ async fn a_damaged_sled_is_rebuilt_and_a_damaged_journal_is_named() {
         let error = String::from_utf8_lossy(&done.stderr);
         if done.status.success() {
             let recorded = scene.check_records("copy.toml");
-            assert_eq!(recorded.len(), scene.tagged.len(), "silently lost: {error}");
+            assert_eq!(
+                recorded.len(),
+                scene.tagged.len(),
+                "round {round}: silently lost: {error}"
+            );
             rebuilt += usize::from(copy.join("sled.damaged-1").exists());
         } else {
             // The journal is the truth: when it is damaged itself, nothing is guessed.

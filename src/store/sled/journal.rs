@@ -7,7 +7,8 @@
 //! payload. The CRC covers the frame's place as well, so that no frame counts anywhere else.
 //!
 //! A frame may be torn only where writing stopped: at the end of the newest segment, with no good frame
-//! behind it, at or after what sled already holds. Anything else is damage: it is reported with its
+//! behind it, at or after what sled already holds. And it lacks something: where a sector was not
+//! written, the zeros of the new segment still stand. Anything else is damage: it is reported with its
 //! place, and nothing is changed.
 
 use std::fs;
@@ -229,24 +230,39 @@ fn walk(dir: &Path, segment: u64, frame: OnFrame<'_>) -> Result<Walk, JournalErr
     }
 }
 
-/// What stands behind the last good frame: how far it is not blank, and whether a good frame is there.
-fn behind(path: &Path, segment: u64, from: u64) -> io::Result<(u64, Option<u64>)> {
+/// What stands behind the last good frame of the newest segment.
+enum Behind {
+    /// Zeros.
+    Nothing,
+    /// A write that the stop cut short, up to here.
+    Torn(u64),
+    /// A frame that is all there, and is not good any more: somebody may have been answered for it.
+    Damaged,
+    /// A good frame begins here.
+    Good(u64),
+}
+
+/// A payload may end in a few zeros, never in many: rows end in checksums.
+const MOST_ZEROS: usize = 64;
+
+/// What a disk writes wholly or not at all.
+const SECTOR: usize = 512;
+
+fn behind(path: &Path, segment: u64, from: u64) -> io::Result<Behind> {
     let mut file = File::open(path)?;
     file.seek(SeekFrom::Start(from))?;
     let mut rest = Vec::new();
     file.read_to_end(&mut rest)?;
     let Some(last) = rest.iter().rposition(|&byte| byte != 0) else {
-        return Ok((from, None));
+        return Ok(Behind::Nothing);
     };
-    let used = last as u64 + 1;
     for at in 0..=last {
         let Some(lead) = rest.get(at..).and_then(|tail| tail.first_chunk::<8>()) else {
             break;
         };
         let [l0, l1, l2, l3, c0, c1, c2, c3] = *lead;
         let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
-        // A payload may end in a few zeros, never in many: rows end in checksums.
-        if length == 0 || at + 8 + length > last + 64 {
+        if length == 0 || at + 8 + length > last + MOST_ZEROS {
             continue;
         }
         let Some(payload) = rest.get(at + 8..at + 8 + length) else {
@@ -254,10 +270,46 @@ fn behind(path: &Path, segment: u64, from: u64) -> io::Result<(u64, Option<u64>)
         };
         let offset = from + at as u64;
         if checksum(Position { segment, offset }, payload) == u32::from_le_bytes([c0, c1, c2, c3]) {
-            return Ok((from + used, Some(offset)));
+            return Ok(Behind::Good(offset));
         }
     }
-    Ok((from + used, None))
+    rest.truncate(last + 1);
+    let place = Position {
+        segment,
+        offset: from,
+    };
+    if is_torn(&mut rest, place) {
+        Ok(Behind::Torn(from + last as u64 + 1))
+    } else {
+        Ok(Behind::Damaged)
+    }
+}
+
+/// Whether `rest`, which is no good frame and does not end in zeros, is one that lacks its end or a sector.
+fn is_torn(rest: &mut Vec<u8>, place: Position) -> bool {
+    let used = rest.len();
+    let Some(lead) = rest.first_chunk::<8>() else {
+        return true;
+    };
+    let [l0, l1, l2, l3, c0, c1, c2, c3] = *lead;
+    let whole = FRAME as usize + u32::from_le_bytes([l0, l1, l2, l3]) as usize;
+    let lacks_end = whole > used + MOST_ZEROS;
+    rest.resize(used.max(if lacks_end { 0 } else { whole }), 0);
+    let (first, sectors) = rest.split_at((SECTOR - place.offset as usize % SECTOR).min(rest.len()));
+    if std::iter::once(first)
+        .chain(sectors.chunks(SECTOR))
+        .any(|sector| sector.iter().all(|&byte| byte == 0))
+    {
+        return true;
+    }
+    // Unless only its length was damaged, and it is all there.
+    let crc = u32::from_le_bytes([c0, c1, c2, c3]);
+    rest.resize(used + MOST_ZEROS, 0);
+    lacks_end
+        && !(used..=used + MOST_ZEROS).any(|end| {
+            rest.get(FRAME as usize..end)
+                .is_some_and(|payload| checksum(place, payload) == crc)
+        })
 }
 
 /// Where a walk over several segments begins.
@@ -463,18 +515,20 @@ impl Journal {
         }
         let path = segment_path(dir, segment);
         let what = || format!("opening journal segment {}", path.display());
-        let (used, good) = doing(behind(&path, segment, walked.end), what)?;
-        if let Some(good) = good {
-            let why = match walked.stop {
-                Stop::Bad(why) => why,
-                Stop::Blank => "zeros stand there",
-                Stop::NoHead => "its head is unreadable",
-            };
-            return Err(damaged(
-                walked.end,
-                &format!("{why}, but a good frame follows at {good}"),
-            ));
-        }
+        let why = match walked.stop {
+            Stop::Bad(why) => why,
+            Stop::Blank => "zeros stand there",
+            Stop::NoHead => "its head is unreadable",
+        };
+        let used = match doing(behind(&path, segment, walked.end), what)? {
+            Behind::Nothing => walked.end,
+            Behind::Torn(used) => used,
+            Behind::Damaged => return Err(damaged(walked.end, why)),
+            Behind::Good(good) => {
+                let why = format!("{why}, but a good frame follows at {good}");
+                return Err(damaged(walked.end, &why));
+            }
+        };
         let file = doing(File::options().read(true).write(true).open(&path), what)?;
         if used > walked.end {
             tracing::warn!(
@@ -643,16 +697,53 @@ mod tests {
         assert_eq!(between, all[5..16]);
     }
 
+    /// Puts back the zeros that stood in a place before it was written.
+    fn unwrite(dir: &Path, segment: u64, range: std::ops::Range<u64>) {
+        let path = segment_path(dir, segment);
+        let file = File::options().write(true).open(path).unwrap();
+        let zeros = vec![0; (range.end - range.start) as usize];
+        file.write_all_at(&zeros, range.start).unwrap();
+    }
+
     #[test]
     fn a_torn_tail_is_cut_and_writing_goes_on() {
+        // The third frame stands from 1048 to 1556; sectors end at 1536 and 2048.
+        for torn in [1048..1536, 1536..1556, 1100..1556, 1050..1556, 1555..1556] {
+            let dir = tempfile::tempdir().unwrap();
+            let ends = filled(dir.path(), 3);
+            assert_eq!((ends[1].offset, ends[2].offset), (1048, 1556));
+            // Less than a sector at the end: as if the frame had reached over into the next one.
+            if torn.start == 1555 {
+                unwrite(dir.path(), 1, 1536..1555);
+            }
+            unwrite(dir.path(), 1, torn);
+            assert_eq!(replay(dir.path(), Position::default()).unwrap(), [1, 2]);
+            let mut journal =
+                Journal::recover(dir.path(), ends[1], SMALL, &mut |_, _| Ok(())).unwrap();
+            journal.append(&[9; 10]).unwrap();
+            drop(journal);
+            assert_eq!(replay(dir.path(), Position::default()).unwrap(), [1, 2, 9]);
+        }
+    }
+
+    /// It was taken for a torn frame once, and what somebody had been answered for was gone.
+    #[test]
+    fn a_flipped_bit_in_the_last_frame_is_damage_whichever_it_is() {
         let dir = tempfile::tempdir().unwrap();
         let ends = filled(dir.path(), 3);
-        flip(dir.path(), 1, ends[2].offset - 1);
-        assert_eq!(replay(dir.path(), Position::default()).unwrap(), [1, 2]);
-        let mut journal = Journal::recover(dir.path(), ends[1], SMALL, &mut |_, _| Ok(())).unwrap();
-        journal.append(&[9; 10]).unwrap();
-        drop(journal);
-        assert_eq!(replay(dir.path(), Position::default()).unwrap(), [1, 2, 9]);
+        let path = segment_path(dir.path(), 1);
+        let good = fs::read(&path).unwrap();
+        for bit in 8 * ends[1].offset as usize..8 * ends[2].offset as usize {
+            let mut bytes = good.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            fs::write(&path, &bytes).unwrap();
+            let error = replay(dir.path(), Position::default()).unwrap_err();
+            assert!(
+                matches!(error, JournalError::Damaged { offset: 1048, .. }),
+                "bit {bit}: {error}"
+            );
+            assert_eq!(fs::read(&path).unwrap(), bytes);
+        }
     }
 
     #[test]
