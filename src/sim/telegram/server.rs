@@ -142,6 +142,17 @@ impl Inner {
         Failure::new(409, text)
     }
 
+    /// Confirms and gives updates; whoever waits for a confirmation hears of it now, not when the long
+    /// poll that brought it ends.
+    fn updates(&self, world: &mut World, offset: i64, limit: usize) -> Vec<Bytes> {
+        let before = world.queue.confirmed();
+        let batch = world.queue.poll(offset, limit);
+        if world.queue.confirmed() != before {
+            self.heard.notify_waiters();
+        }
+        batch
+    }
+
     /// `getUpdates`.
     async fn poll(&self, args: &Args) -> Result<Vec<u8>, Failure> {
         if self.webhook().is_some() {
@@ -171,7 +182,7 @@ impl Inner {
             poll.last_start = Some(start);
             let mut world = self.look();
             allow(&mut world, args);
-            let batch = world.queue.poll(offset, limit);
+            let batch = self.updates(&mut world, offset, limit);
             if !batch.is_empty() || timeout == 0 {
                 return Ok(list(&batch));
             }
@@ -204,7 +215,7 @@ impl Inner {
                 }
                 None => {}
             }
-            let batch = self.look().queue.poll(offset, limit);
+            let batch = self.updates(&mut self.look(), offset, limit);
             if !batch.is_empty() {
                 return Ok(list(&batch));
             }

@@ -559,6 +559,21 @@ async fn hook(statuses: Vec<u16>) -> (String, Arc<Mutex<Vec<(String, Value)>>>) 
 }
 
 #[tokio::test]
+async fn a_confirmation_wakes_whoever_waits_for_it_while_the_poll_that_brought_it_still_waits() {
+    let (telegram, ..) = town(Options::default()).await;
+    let updates = poll(&telegram, 0, 0).await;
+    let next = updates.last().unwrap()["update_id"].as_i64().unwrap() + 1;
+    let bot = telegram.clone();
+    // Nothing comes after the confirmation: the poll lasts for its 50 seconds.
+    let long = tokio::spawn(async move { poll(&bot, next, 50).await });
+    let asked = Instant::now();
+    assert!(telegram.wait_confirmed(2 * SOON).await);
+    assert!(asked.elapsed() < SOON, "{:?}", asked.elapsed());
+    assert!(!long.is_finished());
+    long.abort();
+}
+
+#[tokio::test]
 async fn a_webhook_is_retried_and_keeps_the_order_of_a_chat() {
     let options = Options {
         webhook_pause: Duration::from_millis(20),
