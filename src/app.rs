@@ -48,6 +48,7 @@ use crate::domain::ids::AccountName;
 use crate::domain::message::Message;
 use crate::domain::message::Press;
 use crate::domain::reading::Command;
+use crate::domain::reading::CommandName;
 use crate::domain::room::Room;
 use crate::domain::room::RoomKind;
 use crate::domain::room::RoomState;
@@ -171,6 +172,10 @@ impl Commands for DeskCommands {
 
     async fn pressed(&self, press: &Press) -> Result<Option<Act>, StoreError> {
         self.0.pressed(press).await
+    }
+
+    fn obeys(&self, message: &Message, name: CommandName) -> bool {
+        self.0.obeys(message, name)
     }
 
     async fn said_privately(&self, message: &Message) -> Result<Option<Act>, StoreError> {

@@ -205,6 +205,14 @@ impl Desk {
         Ok(Some(act))
     }
 
+    /// Whether this command of the staff is the sender's to give.
+    #[must_use]
+    pub fn obeys(&self, message: &Message, name: CommandName) -> bool {
+        self.staff
+            .who(&message.room.account, &message.sender)
+            .is_some_and(|staff| may(staff.role, name))
+    }
+
     /// A pressed button. `None`: not one of the desk's.
     ///
     /// # Errors

@@ -77,8 +77,10 @@ use crate::store::StoreError;
 use crate::store::Write;
 use crate::text::Addressing;
 use crate::text::is_addressed;
+use crate::text::is_slashed;
 use crate::text::lexicon::Lexicon;
 use crate::text::read;
+use crate::text::read_told;
 use known::Known;
 
 /// Most messages of one commit; beyond this a larger group buys nothing (measured, see the store).
@@ -107,6 +109,9 @@ pub trait Commands: Send + Sync + std::fmt::Debug {
     async fn act(&self, message: &Message, command: &Command) -> Result<Option<Act>, StoreError>;
     /// A pressed button.
     async fn pressed(&self, press: &Press) -> Result<Option<Act>, StoreError>;
+    /// Whether a command of the staff is the sender's to give. Plain words that only sound like one are
+    /// a resident's report.
+    fn obeys(&self, message: &Message, name: CommandName) -> bool;
     /// Plain words of a person with a role, such as `OK` to a preview. `None`: not theirs to take.
     async fn said_privately(&self, message: &Message) -> Result<Option<Act>, StoreError>;
 }
@@ -452,12 +457,15 @@ impl Task {
             return Ok(None);
         }
         let now = self.deps.clock.now();
-        let reading = read(
-            &message.text,
-            &addressing,
-            &self.deps.lexicon,
-            message.sent_at,
-        );
+        let lexicon = &self.deps.lexicon;
+        let mut reading = read(&message.text, &addressing, lexicon, message.sent_at);
+        if let Outcome::Command(command) = &reading.outcome
+            && !is_slashed(&message.text)
+            && !is_residents(command.name)
+            && !self.deps.commands.obeys(message, command.name)
+        {
+            reading = read_told(&message.text, &addressing, lexicon, message.sent_at);
+        }
         let doing = Doing {
             task: self,
             message,
@@ -1349,6 +1357,20 @@ impl Doing<'_> {
             .collect();
         Ok(self.answer(receipt::own_cases(&own)))
     }
+}
+
+/// What anybody may command.
+fn is_residents(name: CommandName) -> bool {
+    matches!(
+        name,
+        CommandName::Bao
+            | CommandName::TroGiup
+            | CommandName::Rut
+            | CommandName::CuaToi
+            | CommandName::Xoa
+            | CommandName::KiemTra
+            | CommandName::Start
+    )
 }
 
 /// An edit has no key of its own: the message was seen before, and the version guards against repeats.

@@ -46,6 +46,7 @@ pub mod token;
 pub mod urgent;
 pub mod when;
 
+pub use command::is_slashed;
 pub use command::parse_command;
 
 /// How a message reached the bot.
@@ -386,8 +387,34 @@ pub fn read(
     if !may_be_addressed(text, addressing) {
         return Reading::ignored();
     }
+    read_with(
+        text,
+        addressing,
+        lexicon,
+        now,
+        parse_command(text, addressing),
+    )
+}
+
+/// Reads a message whose first words sound like a command that is not its sender's to give: a resident
+/// who writes "cảnh báo có trộm ở ngõ 12" to the bot tells of something.
+pub fn read_told(
+    text: &str,
+    addressing: &Addressing<'_>,
+    lexicon: &Lexicon,
+    now: DateTime<FixedOffset>,
+) -> Reading {
+    read_with(text, addressing, lexicon, now, None)
+}
+
+fn read_with(
+    text: &str,
+    addressing: &Addressing<'_>,
+    lexicon: &Lexicon,
+    now: DateTime<FixedOffset>,
+    command: Option<Command>,
+) -> Reading {
     let now = FixedOffset::east_opt(7 * 3600).map_or(now, |zone| now.with_timezone(&zone));
-    let command = parse_command(text, addressing);
     let command = match command {
         Some(command) if command.name != CommandName::Bao => {
             return Reading {

@@ -792,3 +792,61 @@ async fn two_accounts_of_people_are_kept_apart() {
     assert!(!receipt.text.contains("Hoa"));
     ward.ends().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_words_without_a_slash_are_a_command_in_private_and_nothing_in_a_group() {
+    let ward = Ward::new().await;
+    ward.lan.says(ward.five, WHOLE);
+    let lan = code(&ward.hears_only(ward.five).await.text);
+    for words in ["của tôi", "Cua toi", "CỦA TÔI."] {
+        ward.lan.tells(words);
+        let own = ward.hears_only(ward.lan.home).await;
+        assert!(own.text.contains(&format!("Mã {lan}:")), "{}", own.text);
+    }
+    for words in ["trợ giúp", "tro giup", "Trợ giúp!"] {
+        ward.lan.tells(words);
+        let help = ward.hears_only(ward.lan.home).await;
+        assert!(help.text.contains("/cuatoi"), "{}", help.text);
+    }
+    for words in ["tổng hợp", "tong hop hom nay", "Tổng hợp hôm nay"] {
+        ward.head.tells(words);
+        let digest = ward.hears_only(ward.head.home).await;
+        assert!(
+            digest.text.contains(&format!("• {lan}: ")),
+            "{}",
+            digest.text
+        );
+        ward.head.says(ward.five, words);
+        ward.hears_nothing(ward.five).await;
+    }
+    for words in ["của tôi", "trợ giúp", "rút 1204", "kiểm tra 7F3A9K"] {
+        ward.lan.says(ward.five, words);
+        ward.hears_nothing(ward.five).await;
+    }
+    ward.head.says(
+        ward.five,
+        &format!("@{} tổng hợp", ward.town.bot_username()),
+    );
+    let digest = ward.hears_only(ward.five).await;
+    assert!(digest.text.starts_with("TỔNG HỢP"), "{}", digest.text);
+    ward.lan.tells(&format!("rút tin {lan}"));
+    let done = ward.hears_only(ward.lan.home).await;
+    assert!(done.text.contains("Đã rút"), "{}", done.text);
+    assert_eq!(ward.record().await.status, Status::Withdrawn);
+    ward.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_report_that_begins_like_a_command_of_the_staff_is_a_report() {
+    let ward = Ward::new().await;
+    ward.lan
+        .tells("cảnh báo có kẻ lạ vào trộm chó ở ngõ 12 lúc 3h sáng nay");
+    let receipt = ward.hears_only(ward.lan.home).await;
+    assert!(receipt.text.contains("Đã ghi nhận"), "{}", receipt.text);
+    // The same words of an officer are a draft.
+    ward.officer.tells("cảnh báo nước lên nhanh");
+    let preview = ward.hears_only(ward.officer.home).await;
+    assert!(preview.text.starts_with("CHƯA GỬI"), "{}", preview.text);
+    assert_eq!(ward.record().await.facts.primary, Category::Theft);
+    ward.ends().await;
+}
