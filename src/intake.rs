@@ -996,23 +996,44 @@ impl Doing<'_> {
             }))
     }
 
+    /// What leads from a private chat to the newest case that its person told there.
+    fn own_key(&self) -> Option<MessageKey> {
+        let person = self.person.filter(|_| self.private)?;
+        Some(MessageKey {
+            room: self.message.room.clone(),
+            message: MessageId(format!("own:{person}").into()),
+        })
+    }
+
     /// The newest open case of this person in this room: what "found it again" most likely means.
     async fn own_newest(&self, known: &mut Known) -> Result<Option<Target>, StoreError> {
         let Some(person) = self.person else {
             return Ok(None);
         };
-        let area = known
-            .room(&self.message.room)
-            .await?
-            .and_then(|room| room.area);
-        let area = area.unwrap_or_else(|| self.task.deps.rules.default_area.clone());
-        let own = known
-            .find_open(&area, NEAR, |case| {
-                case.reports.iter().any(|report| {
-                    report.reporter == Some(person) && report.room == self.message.room
-                })
-            })
-            .await?;
+        let is_own = |case: &Incident| {
+            case.reports
+                .iter()
+                .any(|report| report.reporter == Some(person) && report.room == self.message.room)
+        };
+        // A private report lies in the village that it named, which the next words need not name again.
+        let mut own = match self.own_key() {
+            Some(key) => match known.seen(&key).await?.flatten() {
+                Some(id) => known
+                    .incident(id)
+                    .await?
+                    .filter(|case| case.status.is_open() && is_own(case)),
+                None => None,
+            },
+            None => None,
+        };
+        if own.is_none() {
+            let area = known
+                .room(&self.message.room)
+                .await?
+                .and_then(|room| room.area);
+            let area = area.unwrap_or_else(|| self.task.deps.rules.default_area.clone());
+            own = known.find_open(&area, NEAR, is_own).await?;
+        }
         Ok(own.map(|case| Target {
             question: case.asked,
             case,
@@ -1114,6 +1135,9 @@ impl Doing<'_> {
         }
         act.writes.push(Write::Seen(key_of(self.message), first));
         if let Some(key) = album_key(self.message) {
+            act.writes.push(Write::Seen(key, first));
+        }
+        if let Some(key) = self.own_key() {
             act.writes.push(Write::Seen(key, first));
         }
         let person = self.identity(&mut act);

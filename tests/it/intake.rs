@@ -850,3 +850,28 @@ async fn a_report_that_begins_like_a_command_of_the_staff_is_a_report() {
     assert_eq!(ward.record().await.facts.primary, Category::Theft);
     ward.ends().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_private_report_filed_under_a_named_village_is_found_by_what_is_said_next() {
+    let ward = Ward::new().await;
+    ward.lan
+        .tells("#tromcap mất xe Wave ở cổng thôn Hạ lúc 3h sáng nay");
+    let receipt = ward.hears_only(ward.lan.home).await;
+    assert_eq!(ward.record().await.area.to_string(), "06862/thon-ha");
+    // An addition, a correction, and the withdrawal, none of which names the village.
+    for (words, reports) in [
+        ("biển 14B1-123.45 ạ", 2),
+        ("đính chính biển là 14B1-123.46", 3),
+    ] {
+        ward.lan.tells(words);
+        let added = ward.hears_only(ward.lan.home).await;
+        assert!(added.text.contains("Đã ghi thêm"), "{}", added.text);
+        assert_eq!(code(&added.text), code(&receipt.text));
+        assert_eq!(ward.record().await.reports.len(), reports);
+    }
+    ward.lan.tells("tôi báo nhầm, tìm thấy xe rồi, cho rút lại");
+    let done = ward.hears_only(ward.lan.home).await;
+    assert!(done.text.contains("Đã rút"), "{}", done.text);
+    assert_eq!(ward.record().await.status, Status::Withdrawn);
+    ward.ends().await;
+}
