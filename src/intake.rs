@@ -527,6 +527,12 @@ impl Task {
                 self.dropped();
                 Ok(None)
             }
+            // Nothing of theirs can be meant; what "found it again" tells of is no new case either.
+            (Outcome::Update(UpdateKind::Withdrawal), None)
+                if private || (!to_bot && !reading.incidents.is_empty()) =>
+            {
+                Ok(Some(doing.ask(receipt::nothing_to_withdraw())))
+            }
             (Outcome::AskDetail | Outcome::Update(_), None)
                 if private || matches!(reading.outcome, Outcome::AskDetail) =>
             {
@@ -937,13 +943,17 @@ impl Doing<'_> {
 
     /// Asked once for each message; if the message is then edited into a report, it is read as one.
     fn ask_detail(&self) -> Planned {
+        self.ask(receipt::ask_detail())
+    }
+
+    fn ask(&self, text: String) -> Planned {
         let key = MessageKey {
             message: MessageId(format!("ask:{}", self.message.id).into()),
             ..key_of(self.message)
         };
         let act = Act {
             expects: vec![Expect::Unseen(key.clone())],
-            writes: vec![Write::Seen(key, None), self.say(receipt::ask_detail())],
+            writes: vec![Write::Seen(key, None), self.say(text)],
         };
         Planned {
             act,

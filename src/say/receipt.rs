@@ -143,6 +143,13 @@ pub fn withdrawn(case: IncidentId) -> String {
     format!("Đã rút tin mã {case} theo ý bà con.")
 }
 
+/// Somebody takes back what they never told, or not here.
+#[must_use]
+pub fn nothing_to_withdraw() -> String {
+    "Tôi không thấy tin nào của bà con để rút. Muốn rút, bà con gõ /rut kèm mã; nếu là việc mới, gõ /bao rồi kể."
+        .to_owned()
+}
+
 /// The case cannot be taken back any more.
 #[must_use]
 pub fn already_closed(case: IncidentId) -> String {

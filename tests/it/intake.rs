@@ -875,3 +875,36 @@ async fn a_private_report_filed_under_a_named_village_is_found_by_what_is_said_n
     assert_eq!(ward.record().await.status, Status::Withdrawn);
     ward.ends().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn words_that_take_back_what_nobody_told_open_no_case() {
+    let ward = Ward::new().await;
+    ward.lan.says(ward.five, WHOLE);
+    ward.hears_only(ward.five).await;
+    // Not for the bot at all.
+    for words in [
+        "tìm thấy xe rồi",
+        "tìm thấy xe rồi nhé mọi người",
+        "rút lại",
+    ] {
+        ward.minh.says(ward.five, words);
+        ward.hears_nothing(ward.five).await;
+    }
+    for words in ["#tromcap tìm thấy xe rồi nhé", "#tromcap báo nhầm, rút lại"] {
+        ward.minh.says(ward.five, words);
+        let answer = ward.hears_only(ward.five).await;
+        assert!(answer.text.contains("/rut kèm mã"), "{}", answer.text);
+    }
+    ward.minh.tells("cho tôi rút lại tin");
+    let answer = ward.hears_only(ward.minh.home).await;
+    assert!(answer.text.contains("/rut kèm mã"), "{}", answer.text);
+    assert_eq!(ward.record().await.status, Status::New);
+    // Changed into a report, the same message is one.
+    let id = ward.minh.says(ward.ha, "#tromcap tìm thấy xe rồi nhé");
+    ward.hears_only(ward.ha).await;
+    ward.minh.edits(ward.ha, id, WHOLE);
+    let receipt = ward.hears_only(ward.ha).await;
+    assert!(receipt.text.contains("Đã ghi nhận"), "{}", receipt.text);
+    assert_eq!(ward.records().await.len(), 2);
+    ward.ends().await;
+}
