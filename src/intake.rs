@@ -684,8 +684,23 @@ impl Task {
             room: press.room.clone(),
             message: MessageId(format!("cb:{}", press.id).into()),
         };
-        let Some(mut act) = self.deps.commands.pressed(press).await? else {
-            return Ok(None);
+        let mut act = match self.deps.commands.pressed(press).await? {
+            Some(act) => act,
+            // Nobody knows the button, or nobody does any more: the telephone waits for an answer all
+            // the same.
+            None => Act {
+                expects: Vec::new(),
+                writes: vec![self.delivery(
+                    press.room.clone(),
+                    press.thread.clone(),
+                    Lane::Reply,
+                    Body::PressAnswer {
+                        press: press.id.clone(),
+                        text: notice::button_of_no_use(),
+                    },
+                    self.deps.clock.now(),
+                )],
+            },
         };
         act.expects.insert(0, Expect::Unseen(key.clone()));
         act.writes.push(Write::Seen(key, None));

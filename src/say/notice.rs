@@ -35,6 +35,12 @@ pub fn greeting(native: &str) -> String {
     format!("{}\nSố tài khoản của bà con ở đây: {native}", help(true))
 }
 
+/// To a pressed button that means nothing, or nothing any more.
+#[must_use]
+pub fn button_of_no_use() -> String {
+    "Nút này không còn dùng được.".to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

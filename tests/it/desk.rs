@@ -190,6 +190,32 @@ async fn a_forged_press_sends_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_press_with_unknown_or_outdated_data_is_answered_and_reveals_nothing() {
+    let ward = Ward::new().await;
+    let notice = ward.town.sent(ward.five).remove(0);
+    let mut answers = std::collections::BTreeSet::new();
+    for (who, chat) in [(&ward.lan, ward.five), (&ward.officer, ward.five)] {
+        for data in ["rut:12", "a:maybe:7F3A9K", "a:ok:khong", "", "\u{202E}\0"] {
+            let press = ward
+                .town
+                .press_forged(who.person, chat, notice.message_id, data)
+                .unwrap();
+            let answer = ward
+                .town
+                .wait(crate::support::PATIENCE, || {
+                    ward.town.callback_answer(&press)
+                })
+                .await
+                .unwrap();
+            answers.insert(answer["text"].to_string());
+        }
+    }
+    assert_eq!(answers.len(), 1, "{answers:?}");
+    ward.hears_nothing(ward.five).await;
+    ward.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_double_press_sends_once() {
     let ward = Ward::new().await;
     let preview = ward.drafts(FLOOD).await;
