@@ -34,8 +34,8 @@ use crate::channel::HookError;
 use crate::domain::ids::AccountName;
 use crate::domain::secret::Secret;
 use crate::intake::Intake;
-use crate::store::Cursor;
 use crate::store::Store;
+use export::Pages;
 use export::What;
 use metrics::Metrics;
 
@@ -162,21 +162,17 @@ async fn export_rows(
     let Some(what) = What::parse(&what) else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    let store = Arc::clone(&web.store);
-    let pages = stream::try_unfold(Some(Cursor::default()), move |cursor| {
-        let store = Arc::clone(&store);
-        async move {
-            let Some(cursor) = cursor else {
-                return Ok::<_, crate::store::StoreError>(None);
-            };
-            let (rows, next) = export::page(&*store, what, &cursor, EXPORT_PAGE).await?;
-            let mut lines = String::new();
-            for row in rows {
-                lines.push_str(&row.to_string());
-                lines.push('\n');
-            }
-            Ok(Some((lines, next)))
+    let pages = Pages::new(Arc::clone(&web.store), what, EXPORT_PAGE);
+    let pages = stream::try_unfold(pages, |mut pages| async move {
+        let Some(rows) = pages.next().await? else {
+            return Ok::<_, crate::store::StoreError>(None);
+        };
+        let mut lines = String::new();
+        for row in rows {
+            lines.push_str(&row.to_string());
+            lines.push('\n');
         }
+        Ok(Some((lines, pages)))
     });
     (
         [(header::CONTENT_TYPE, "application/jsonl; charset=utf-8")],

@@ -4,6 +4,7 @@ use std::io::IsTerminal as _;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use anyhow::bail;
@@ -11,8 +12,7 @@ use serde_json::Value;
 
 use super::Format;
 use super::keep;
-use crate::store::Cursor;
-use crate::web::export;
+use crate::web::export::Pages;
 use crate::web::export::What;
 
 /// A spreadsheet holds at most this many rows (Excel's limit), the heading included.
@@ -44,11 +44,9 @@ pub(super) fn run(
     super::serve::runtime()?.block_on(async {
         match keep::open_or_ask(&config).await? {
             keep::Access::Store(store) => {
-                let mut from = Some(Cursor::default());
-                while let Some(cursor) = from {
-                    let (rows, next) = export::page(&*store, what, &cursor, 1000).await?;
+                let mut pages = Pages::new(Arc::clone(&store), what, 1000);
+                while let Some(rows) = pages.next().await? {
                     rows.iter().try_for_each(|row| sheet.row(row))?;
-                    from = next;
                 }
                 store.close().await?;
                 Ok(())

@@ -323,8 +323,8 @@ pub(crate) fn scan_audit(
     )
 }
 
-/// First the rows that wait, then those that have ended: one that ends in between may be told twice,
-/// but none is left out.
+/// First the rows that wait, then those that have ended: one that ends in between comes by twice, for the
+/// caller to tell once, but none is left out.
 pub(crate) fn scan_deliveries(
     view: &dyn Kv,
     from: &Cursor,

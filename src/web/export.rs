@@ -3,6 +3,9 @@
 //! No reporter, no name, no pseudonym is ever exported; a report's words only for incidents, whose
 //! readers are the officers who work on them.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use serde_json::Value;
 use serde_json::json;
 
@@ -11,6 +14,7 @@ use crate::domain::clock::Time;
 use crate::domain::delivery::Body;
 use crate::domain::delivery::Delivery;
 use crate::domain::delivery::DeliveryState;
+use crate::domain::ids::DeliveryId;
 use crate::domain::incident::EventKind;
 use crate::domain::incident::Incident;
 use crate::domain::incident::Sensitivity;
@@ -60,34 +64,66 @@ impl What {
     }
 }
 
-/// Some rows, and where to go on (`None`: that was the end).
-///
-/// # Errors
-/// When the store cannot be read.
-pub async fn page(
-    store: &dyn Store,
+/// The rows, page by page, each once, while others go on writing.
+#[derive(Debug)]
+pub struct Pages {
+    store: Arc<dyn Store>,
     what: What,
-    from: &Cursor,
     limit: usize,
-) -> Result<(Vec<Value>, Option<Cursor>), StoreError> {
-    Ok(match what {
-        What::Incidents => {
-            let (rows, next) = store.scan_incidents(from, limit).await?;
-            (rows.iter().map(incident).collect(), next)
+    from: Option<Cursor>,
+    /// Deliveries told while they waited: one that ends meanwhile comes by again among the ended.
+    told: HashSet<DeliveryId>,
+}
+
+impl Pages {
+    /// From the beginning, at most `limit` rows at a time.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, what: What, limit: usize) -> Self {
+        Self {
+            store,
+            what,
+            limit,
+            from: Some(Cursor::default()),
+            told: HashSet::new(),
         }
-        What::Alerts => {
-            let (rows, next) = store.scan_alerts(from, limit).await?;
-            (rows.iter().map(alert).collect(), next)
-        }
-        What::Deliveries => {
-            let (rows, next) = store.scan_deliveries(from, limit).await?;
-            (rows.iter().map(delivery).collect(), next)
-        }
-        What::Audit => {
-            let (rows, next) = store.scan_audit(from, limit).await?;
-            (rows.iter().map(audit).collect(), next)
-        }
-    })
+    }
+
+    /// The next rows, which may be none although more follow; `None` at the end.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn next(&mut self) -> Result<Option<Vec<Value>>, StoreError> {
+        let Some(from) = self.from.take() else {
+            return Ok(None);
+        };
+        let (store, limit) = (&self.store, self.limit);
+        let (rows, next) = match self.what {
+            What::Incidents => {
+                let (rows, next) = store.scan_incidents(&from, limit).await?;
+                (rows.iter().map(incident).collect(), next)
+            }
+            What::Alerts => {
+                let (rows, next) = store.scan_alerts(&from, limit).await?;
+                (rows.iter().map(alert).collect(), next)
+            }
+            What::Deliveries => {
+                let (mut rows, next) = store.scan_deliveries(&from, limit).await?;
+                rows.retain(|row| match row.state {
+                    DeliveryState::Waiting { .. } | DeliveryState::Sending { .. } => {
+                        self.told.insert(row.id)
+                    }
+                    _ => !self.told.contains(&row.id),
+                });
+                (rows.iter().map(delivery).collect(), next)
+            }
+            What::Audit => {
+                let (rows, next) = store.scan_audit(&from, limit).await?;
+                (rows.iter().map(audit).collect(), next)
+            }
+        };
+        self.from = next;
+        Ok(Some(rows))
+    }
 }
 
 fn time(at: Time) -> String {

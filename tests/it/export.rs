@@ -1,5 +1,9 @@
 //! Records leave beside the running program: exports, backups, and a new home for them.
 
+use std::collections::BTreeSet;
+
+use keng::web::export::Pages;
+use keng::web::export::What;
 use serde_json::Value;
 
 use crate::support::Ward;
@@ -67,6 +71,40 @@ async fn exports_beside_the_running_program_and_without_it_are_the_same() {
         assert_eq!(&ward.keng(&["export", what]).unwrap(), text, "{what}");
     }
     ward.starts().await;
+    ward.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_delivery_that_ends_between_two_pages_of_an_export_is_listed_once() {
+    let ward = Ward::new().await;
+    let groups = ward.more_groups(4).await;
+    let preview = ward.drafts("Nước lên nhanh").await;
+    for chat in groups.iter().chain([&ward.five, &ward.ha]) {
+        ward.town
+            .flood_wait(Some(*chat), std::time::Duration::from_secs(1));
+    }
+    ward.officer.presses(&preview, "Gửi");
+    ward.until("every room waits", async || {
+        ward.deliveries().await.len() == 6
+    })
+    .await;
+    // Two rows are read while they wait; the others when all have ended.
+    let mut pages = Pages::new(ward.store(), What::Deliveries, 2);
+    let mut rows = pages.next().await.unwrap().unwrap();
+    assert_eq!(rows.len(), 2);
+    assert!(rows.iter().all(|row| row["state"] != "sent"), "{rows:?}");
+    ward.hears_where(ward.officer.home, |sent| sent.text.contains("cả 6 nhóm"))
+        .await;
+    while let Some(more) = pages.next().await.unwrap() {
+        rows.extend(more);
+    }
+    let ids: BTreeSet<_> = rows.iter().map(|row| row["id"].as_u64().unwrap()).collect();
+    assert_eq!((rows.len(), ids.len()), (6, 6), "{rows:?}");
+    ward.settles().await;
+    for chat in groups.into_iter().chain([ward.five, ward.ha]) {
+        ward.hears_only(chat).await;
+    }
+    ward.hears_all(ward.officer.home);
     ward.ends().await;
 }
 
