@@ -595,6 +595,81 @@ async fn a_long_alert_arrives_whole() {
     ward.ends().await;
 }
 
+/// The words of parts marked `(1/3) `, which must be in order, complete and short enough.
+fn joined(parts: &[Sent]) -> String {
+    let count = parts.len();
+    let mut whole = String::new();
+    for (index, part) in parts.iter().enumerate() {
+        assert!(part.text.encode_utf16().count() <= 4096);
+        let mark = format!("({}/{count}) ", index + 1);
+        let words = part.text.strip_prefix(&mark);
+        whole.push_str(words.unwrap_or_else(|| panic!("{mark} is missing: {}", part.text)));
+        whole.push('\n');
+    }
+    // Blanks at the cuts may be lost; nothing else.
+    whole.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_alert_of_nearly_twenty_thousand_letters_is_previewed_and_sent_whole_in_numbered_parts()
+{
+    let ward = Ward::new().await;
+    let mut text = String::new();
+    let mut number = 0;
+    // Lines of many lengths, letters of two and three bytes, and letters of two UTF-16 units.
+    while text.chars().count() < 19_900 {
+        number += 1;
+        text.push_str(&format!("{number}. Nước lên rất nhanh ở ngõ {number} 🌊, "));
+        text.push_str(&"bà con chuyển đồ lên cao. ".repeat(number % 7));
+        text.push('\n');
+    }
+    let text: String = text.chars().take(19_990).collect();
+    let text = text.trim_end();
+    ward.officer.tells(&format!("/canhbao {text}"));
+    ward.hears_where(ward.officer.home, |sent| sent.button("Gửi").is_some())
+        .await;
+    ward.settles().await;
+    let preview = ward.town.sent(ward.officer.home);
+    assert!(preview.len() > 5, "{}", preview.len());
+    let (last, others) = preview.split_last().unwrap();
+    assert!(last.button("Gửi").is_some());
+    assert!(others.iter().all(|part| part.buttons.is_empty()));
+    let shown = joined(&preview);
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(shown.starts_with("CHƯA GỬI") && shown.contains(&words));
+    assert!(shown.contains("Gửi đến 2 nhóm"), "{}", last.text);
+    ward.officer.presses(last, "Gửi");
+    report_ends(&ward, "cả 2 nhóm đã nhận").await;
+    ward.settles().await;
+    for chat in [ward.five, ward.ha] {
+        let heard = joined(&ward.hears_all(chat));
+        // What was previewed is what is heard, but for the minute.
+        assert!(heard.contains(&words));
+        assert!(heard.starts_with("⚠️ CẢNH BÁO") && heard.contains("Mã kiểm tra: "));
+        assert!(
+            shown.contains(
+                heard
+                    .split_once(" ngày ")
+                    .unwrap()
+                    .0
+                    .trim_end_matches(|c: char| { c.is_ascii_digit() || c == ':' })
+            )
+        );
+    }
+    // The button is gone, and the words still stand above.
+    let after = ward.town.sent(ward.officer.home);
+    assert!(after[preview.len() - 1].text.starts_with("ĐÃ XÁC NHẬN"));
+    assert!(after.iter().all(|sent| sent.buttons.is_empty()));
+    assert_eq!(after[..preview.len() - 1], *others);
+    // One letter too many is refused with the length.
+    ward.hears_all(ward.officer.home);
+    ward.officer
+        .tells(&format!("/canhbao {}", "ừ".repeat(20_001)));
+    let refused = ward.hears_only(ward.officer.home).await;
+    assert!(refused.text.contains("20.001 ký tự"), "{}", refused.text);
+    ward.ends().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_officer_without_a_private_chat_confirms_in_the_group() {
     let ward = Ward::new().await;
