@@ -13,6 +13,7 @@ pub mod delivery;
 pub mod digest;
 pub mod ids;
 pub mod incident;
+pub mod invite;
 pub mod message;
 pub mod person;
 pub mod reading;

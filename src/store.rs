@@ -36,6 +36,8 @@ use crate::domain::ids::MessageKey;
 use crate::domain::ids::RoomId;
 use crate::domain::incident::Incident;
 use crate::domain::incident::Question;
+use crate::domain::invite::Invite;
+use crate::domain::invite::InviteHash;
 use crate::domain::person::Identity;
 use crate::domain::person::PersonKey;
 use crate::domain::room::Room;
@@ -49,6 +51,8 @@ pub enum Expect {
     Incident(IncidentId, u32),
     /// The alert is still at this revision (0: it does not exist yet).
     Alert(AlertId, u32),
+    /// The invitation is still at this revision (0: it does not exist yet).
+    Invite(InviteHash, u32),
 }
 
 /// One thing to write. A write replaces the whole row it names; the indexes follow by themselves.
@@ -71,6 +75,8 @@ pub enum Write {
     Delivery(Box<Delivery>),
     /// A line of the audit chain.
     Audit(AuditEntry),
+    /// An invitation, new or changed.
+    Invite(Box<Invite>),
 }
 
 /// Writes that belong together, with what they rest on.
@@ -194,6 +200,8 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     async fn room(&self, id: &RoomId) -> Result<Option<Room>, StoreError>;
     /// All rooms.
     async fn rooms(&self) -> Result<Vec<Room>, StoreError>;
+    /// Every invitation there ever was, with the person who took it; there are few.
+    async fn invites(&self) -> Result<Vec<Invite>, StoreError>;
     /// One alert.
     async fn alert(&self, id: AlertId) -> Result<Option<Alert>, StoreError>;
     /// The alert with this check code.

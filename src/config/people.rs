@@ -104,17 +104,15 @@ pub(super) fn staff(
     let mut taken: HashMap<(AccountName, String), &str> = HashMap::new();
     let mut staff = Vec::new();
     for officer in officers {
-        let role = match officer.role.get_ref().as_str() {
-            "officer" => Role::Officer,
-            "head" => Role::Head,
-            "admin" => Role::Admin,
-            other => {
-                return Err(file.error(
-                    Some(officer.role.span().start),
-                    format!("`officer.role` is {other:?}, but should be \"officer\", \"head\" or \"admin\""),
-                ));
-            }
-        };
+        let role = officer.role.get_ref();
+        let role = Role::parse(role).ok_or_else(|| {
+            file.error(
+                Some(officer.role.span().start),
+                format!(
+                    "`officer.role` is {role:?}, but should be \"officer\", \"head\" or \"admin\""
+                ),
+            )
+        })?;
         let mut identities = Vec::new();
         for (account, native) in &officer.accounts {
             let name = known_account(file, "officer.accounts", account, accounts)?;

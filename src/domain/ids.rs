@@ -179,7 +179,7 @@ pub struct CheckCode(String);
 
 impl CheckCode {
     /// Digits and capitals without 0/O, 1/I/L and U: nothing that sounds or looks like another.
-    const LETTERS: &'static [u8; 30] = b"23456789ABCDEFGHJKMNPQRSTVWXYZ";
+    pub(super) const LETTERS: &'static [u8; 30] = b"23456789ABCDEFGHJKMNPQRSTVWXYZ";
     const LENGTH: usize = 6;
 
     /// A fresh code out of random bytes.

@@ -73,6 +73,17 @@ impl Role {
         }
     }
 
+    /// The role with this id.
+    #[must_use]
+    pub fn parse(id: &str) -> Option<Self> {
+        match id {
+            "head" => Some(Self::Head),
+            "officer" => Some(Self::Officer),
+            "admin" => Some(Self::Admin),
+            _ => None,
+        }
+    }
+
     /// Whether cases and alerts are theirs to move.
     #[must_use]
     pub fn is_officer(self) -> bool {

@@ -67,7 +67,11 @@ impl Known {
             Write::Room(room) => {
                 self.rooms.insert(room.id.clone(), Some((**room).clone()));
             }
-            Write::Identity(..) | Write::Alert(_) | Write::Delivery(_) | Write::Audit(_) => {}
+            Write::Identity(..)
+            | Write::Alert(_)
+            | Write::Delivery(_)
+            | Write::Audit(_)
+            | Write::Invite(_) => {}
         }
     }
 

@@ -39,6 +39,7 @@ use crate::domain::ids::IncidentId;
 use crate::domain::ids::MessageId;
 use crate::domain::ids::RoomId;
 use crate::domain::incident::Incident;
+use crate::domain::invite::Invite;
 use crate::domain::person::Identity;
 use crate::domain::person::PersonKey;
 
@@ -168,6 +169,12 @@ impl Writer<'_, '_> {
                         return Ok(Done::Stale);
                     }
                 }
+                Expect::Invite(hash, revision) => {
+                    let found: Option<Invite> = read(self.staged, &key::invite(hash))?;
+                    if found.map_or(0, |invite| invite.revision) != *revision {
+                        return Ok(Done::Stale);
+                    }
+                }
                 Expect::Alert(id, revision) => {
                     let found: Option<Alert> = read(self.staged, &key::alert(*id))?;
                     if found.map_or(0, |alert| alert.revision) != *revision {
@@ -192,6 +199,7 @@ impl Writer<'_, '_> {
                 Write::Alert(alert) => self.alert(&alert)?,
                 Write::Delivery(delivery) => self.queue(&delivery)?,
                 Write::Audit(entry) => self.audit(entry)?,
+                Write::Invite(invite) => self.row(key::invite(&invite.hash), invite.as_ref())?,
             }
         }
         Ok(Done::Written)

@@ -42,6 +42,7 @@ use crate::domain::ids::MessageKey;
 use crate::domain::ids::RoomId;
 use crate::domain::incident::Incident;
 use crate::domain::incident::Question;
+use crate::domain::invite::Invite;
 use crate::domain::person::Identity;
 use crate::domain::person::PersonKey;
 use crate::domain::room::Room;
@@ -191,6 +192,10 @@ impl<E: Engine> Store for E {
 
     async fn rooms(&self) -> Result<Vec<Room>, StoreError> {
         aside(self, |engine| reads::rooms(&engine.view()?)).await
+    }
+
+    async fn invites(&self) -> Result<Vec<Invite>, StoreError> {
+        reads::invites(&self.view()?)
     }
 
     async fn alert(&self, id: AlertId) -> Result<Option<Alert>, StoreError> {

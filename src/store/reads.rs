@@ -34,6 +34,7 @@ use crate::domain::ids::IncidentId;
 use crate::domain::ids::MessageId;
 use crate::domain::ids::MessageKey;
 use crate::domain::incident::Incident;
+use crate::domain::invite::Invite;
 use crate::domain::room::Room;
 
 /// How many keys or rows are read in one view: writers wait for a view to end.
@@ -188,6 +189,10 @@ pub(crate) fn incidents<V: Kv>(
 
 pub(crate) fn rooms(view: &dyn Kv) -> Result<Vec<Room>, StoreError> {
     list(view, &[key::ROOM])
+}
+
+pub(crate) fn invites(view: &dyn Kv) -> Result<Vec<Invite>, StoreError> {
+    list(view, &[key::INVITE])
 }
 
 pub(crate) fn alert_by_code(view: &dyn Kv, code: &CheckCode) -> Result<Option<Alert>, StoreError> {

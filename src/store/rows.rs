@@ -16,6 +16,7 @@
 //! | `q` | short account, short room, person | the question |
 //! | `v` | person | the identity |
 //! | `r` | short account, short room | the room |
+//! | `n` | hash of the code | the invitation |
 //! | `l` | alert | the alert |
 //! | `c` | check code | the alert's id |
 //! | `o` | alert that is draft or live | nothing |
@@ -68,9 +69,13 @@ use crate::domain::incident::Question;
 use crate::domain::incident::Report;
 use crate::domain::incident::Sensitivity;
 use crate::domain::incident::Status;
+use crate::domain::invite::Invite;
+use crate::domain::invite::InviteHash;
+use crate::domain::invite::InviteState;
 use crate::domain::message::Attachment;
 use crate::domain::person::Identity;
 use crate::domain::person::PersonKey;
+use crate::domain::person::Role;
 use crate::domain::reading;
 use crate::domain::reading::Category;
 use crate::domain::reading::Facts;
@@ -92,6 +97,7 @@ pub(crate) mod key {
     pub(crate) const QUESTION: u8 = b'q';
     pub(crate) const IDENTITY: u8 = b'v';
     pub(crate) const ROOM: u8 = b'r';
+    pub(crate) const INVITE: u8 = b'n';
     pub(crate) const ALERT: u8 = b'l';
     pub(crate) const CODE: u8 = b'c';
     pub(crate) const OPEN_ALERT: u8 = b'o';
@@ -194,6 +200,12 @@ pub(crate) mod key {
         let mut made = vec![ROOM];
         short(&mut made, room.account.as_str());
         short(&mut made, &room.native);
+        made
+    }
+
+    pub(crate) fn invite(hash: &InviteHash) -> Vec<u8> {
+        let mut made = vec![INVITE];
+        made.extend_from_slice(&hash.0);
         made
     }
 
@@ -345,6 +357,7 @@ first_version! {
     Question => Question1,
     Identity => Identity1,
     Room => Room1,
+    Invite => Invite1,
     Alert => Alert1,
     Delivery => Delivery1,
 }
@@ -958,6 +971,89 @@ impl Identity1<'_> {
             account: account(self.account)?,
             native: owned(self.native),
             name: owned(self.name),
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Invite1<'a> {
+    hash: [u8; 32],
+    revision: u32,
+    name: &'a str,
+    role: &'a str,
+    area: &'a str,
+    by: &'a str,
+    made_at: Moment,
+    expires_at: Moment,
+    #[serde(borrow)]
+    state: InviteState1<'a>,
+}
+
+#[derive(Serialize, Deserialize)]
+enum InviteState1<'a> {
+    Open,
+    Used {
+        account: &'a str,
+        native: &'a str,
+        at: Moment,
+    },
+    Ended {
+        at: Moment,
+    },
+}
+
+impl<'a> From<&'a Invite> for Invite1<'a> {
+    fn from(invite: &'a Invite) -> Self {
+        Self {
+            hash: invite.hash.0,
+            revision: invite.revision,
+            name: &invite.name,
+            role: invite.role.as_str(),
+            area: invite.area.as_str(),
+            by: &invite.by,
+            made_at: moment(&invite.made_at),
+            expires_at: moment(&invite.expires_at),
+            state: match &invite.state {
+                InviteState::Open => InviteState1::Open,
+                InviteState::Used {
+                    account,
+                    native,
+                    at,
+                } => InviteState1::Used {
+                    account: account.as_str(),
+                    native,
+                    at: moment(at),
+                },
+                InviteState::Ended { at } => InviteState1::Ended { at: moment(at) },
+            },
+        }
+    }
+}
+
+impl Invite1<'_> {
+    fn into_domain(self) -> Result<Invite, String> {
+        Ok(Invite {
+            hash: InviteHash(self.hash),
+            revision: self.revision,
+            name: owned(self.name),
+            role: Role::parse(self.role).ok_or_else(|| format!("no role is `{}`", self.role))?,
+            area: area(self.area)?,
+            by: owned(self.by),
+            made_at: time(self.made_at)?,
+            expires_at: time(self.expires_at)?,
+            state: match self.state {
+                InviteState1::Open => InviteState::Open,
+                InviteState1::Used {
+                    account: name,
+                    native,
+                    at,
+                } => InviteState::Used {
+                    account: account(name)?,
+                    native: owned(native),
+                    at: time(at)?,
+                },
+                InviteState1::Ended { at } => InviteState::Ended { at: time(at)? },
+            },
         })
     }
 }
@@ -1602,6 +1698,31 @@ mod tests {
             name: "Lan".to_owned(),
         };
         kept("identity", &identity);
+        for (name, state) in [
+            ("open", InviteState::Open),
+            (
+                "used",
+                InviteState::Used {
+                    account: AccountName::parse("tg1").unwrap(),
+                    native: "555".to_owned(),
+                    at: at(2),
+                },
+            ),
+            ("ended", InviteState::Ended { at: at(3) }),
+        ] {
+            let invite = Invite {
+                hash: InviteHash([5; 32]),
+                revision: 2,
+                name: "Bác Bình".to_owned(),
+                role: Role::Head,
+                area: AreaId::parse("06862/to-5").unwrap(),
+                by: "Anh Quang".to_owned(),
+                made_at: at(0),
+                expires_at: at(172_800),
+                state,
+            };
+            kept(&format!("invite-{name}"), &invite);
+        }
         kept("room-active", &saved_room(RoomState::Active));
         kept("room-removed", &saved_room(RoomState::Removed));
         kept("room-moved", &saved_room(RoomState::Moved(room("-1001"))));

@@ -44,6 +44,7 @@ use crate::domain::ids::DeliveryId;
 use crate::domain::ids::IncidentId;
 use crate::domain::incident::Incident;
 use crate::domain::incident::Question;
+use crate::domain::invite::Invite;
 use crate::domain::person::Identity;
 use crate::domain::room::Room;
 
@@ -324,6 +325,7 @@ impl Check<'_> {
                 self.report.rooms += 1;
                 own_key(key, &key::room(&Room::open(value)?.id))
             }
+            key::INVITE => own_key(key, &key::invite(&Invite::open(value)?.hash)),
             key::ALERT => self.alert(key, value),
             key::CODE => {
                 self.codes.insert(key.to_vec(), NumberRow::open(value)?.0);

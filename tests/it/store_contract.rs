@@ -15,8 +15,12 @@ use keng::domain::incident::Incident;
 use keng::domain::incident::Missing;
 use keng::domain::incident::Question;
 use keng::domain::incident::Status;
+use keng::domain::invite::Invite;
+use keng::domain::invite::InviteHash;
+use keng::domain::invite::InviteState;
 use keng::domain::person::Identity;
 use keng::domain::person::PersonKey;
+use keng::domain::person::Role;
 use keng::domain::room::Room;
 use keng::domain::room::RoomKind;
 use keng::domain::room::RoomState;
@@ -68,6 +72,7 @@ contract! {
     incidents_are_found_by_area_and_time_newest_first,
     long_texts_come_back_whole,
     questions_identities_and_rooms_are_replaced_and_taken_back,
+    an_invitation_is_taken_once,
     alerts_are_found_by_code_and_while_open,
     rows_wait_are_claimed_once_and_leave,
     a_row_sent_again_keeps_its_place_or_moves,
@@ -300,6 +305,41 @@ async fn questions_identities_and_rooms_are_replaced_and_taken_back(store: &impl
     let rooms = store.rooms().await.unwrap();
     assert_eq!(rooms.len(), 2);
     assert!(rooms.contains(&group) && rooms.contains(&other));
+}
+
+async fn an_invitation_is_taken_once(store: &impl Store) {
+    let hash = InviteHash([9; 32]);
+    let mut invite = Invite {
+        hash,
+        revision: 1,
+        name: "Bác Bình".to_owned(),
+        role: Role::Head,
+        area: area("06862/to-5"),
+        by: "Anh Quang".to_owned(),
+        made_at: at(0),
+        expires_at: at(60),
+        state: InviteState::Open,
+    };
+    let write = |expected: u32, invite: &Invite| Act {
+        expects: vec![Expect::Invite(hash, expected)],
+        writes: vec![Write::Invite(Box::new(invite.clone()))],
+    };
+    assert_eq!(one(store, write(0, &invite)).await, Done::Written);
+    assert_eq!(one(store, write(0, &invite)).await, Done::Stale);
+    assert_eq!(store.invites().await.unwrap(), [invite.clone()]);
+    invite.revision = 2;
+    invite.state = InviteState::Used {
+        account: room("-1").account,
+        native: "55".to_owned(),
+        at: at(1),
+    };
+    // Two people with one code, in one batch: the second comes too late.
+    let done = store
+        .commit(vec![write(1, &invite), write(1, &invite)])
+        .await
+        .unwrap();
+    assert_eq!(done, [Done::Written, Done::Stale]);
+    assert_eq!(store.invites().await.unwrap(), [invite]);
 }
 
 async fn alerts_are_found_by_code_and_while_open(store: &impl Store) {
