@@ -174,8 +174,8 @@ impl Commands for DeskCommands {
         self.0.pressed(press).await
     }
 
-    fn obeys(&self, message: &Message, name: CommandName) -> bool {
-        self.0.obeys(message, name)
+    async fn obeys(&self, message: &Message, name: CommandName) -> Result<bool, StoreError> {
+        self.0.obeys(message, name).await
     }
 
     async fn said_privately(&self, message: &Message) -> Result<Option<Act>, StoreError> {

@@ -17,6 +17,7 @@
 mod alerts;
 mod cases;
 mod digests;
+mod invites;
 mod limit;
 mod rooms;
 mod staff;
@@ -29,6 +30,9 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
+pub use self::invites::LASTS as INVITATION_LASTS;
+pub use self::invites::NotInvited;
+pub use self::invites::Wanted;
 use self::limit::PerMinute;
 use self::limit::Turn;
 pub use self::staff::StaffDirectory;
@@ -46,6 +50,8 @@ use crate::domain::delivery::Post;
 use crate::domain::ids::DeliveryId;
 use crate::domain::ids::MessageId;
 use crate::domain::ids::RoomId;
+use crate::domain::invite::Invite;
+use crate::domain::invite::InviteCode;
 use crate::domain::message::Message;
 use crate::domain::message::Press;
 use crate::domain::message::Sender;
@@ -162,13 +168,19 @@ impl Desk {
             | CommandName::TroGiup
             | CommandName::Rut
             | CommandName::CuaToi
-            | CommandName::Xoa
-            | CommandName::Start => return Ok(None),
+            | CommandName::Xoa => return Ok(None),
+            CommandName::Start => {
+                let code = InviteCode::parse(rest).filter(|_| asked.is_private());
+                return match code {
+                    Some(code) => self.join(message, &asked, &code).await.map(Some),
+                    None => Ok(None),
+                };
+            }
             CommandName::KiemTra => return self.check(&asked, rest).await.map(Some),
             _ => {}
         }
-        let Some(officer) = self
-            .staff
+        let staff = self.staff().await?;
+        let Some(officer) = staff
             .who(&message.room.account, &message.sender)
             .filter(|staff| may(staff.role, command.name))
         else {
@@ -188,12 +200,12 @@ impl Desk {
             CommandName::TongHop => self.digest(officer, &asked, rest).await?,
             CommandName::GanThon => self.bind(officer, &asked, rest).await?,
             CommandName::Nhom => self.list_rooms(officer, &asked).await?,
-            // These come with the later life of alerts, schedules and invitations.
+            CommandName::Moi => self.invite_by_chat(officer, &asked, rest).await?,
+            // These come with the later life of alerts, and with schedules.
             CommandName::DinhChinh
             | CommandName::ThuHoi
             | CommandName::HetCanhBao
-            | CommandName::Hen
-            | CommandName::Moi => self.reply(&asked, say::desk::not_yet()),
+            | CommandName::Hen => self.reply(&asked, say::desk::not_yet()),
             CommandName::Bao
             | CommandName::TroGiup
             | CommandName::Rut
@@ -206,11 +218,14 @@ impl Desk {
     }
 
     /// Whether this command of the staff is the sender's to give.
-    #[must_use]
-    pub fn obeys(&self, message: &Message, name: CommandName) -> bool {
-        self.staff
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn obeys(&self, message: &Message, name: CommandName) -> Result<bool, StoreError> {
+        let staff = self.staff().await?;
+        Ok(staff
             .who(&message.room.account, &message.sender)
-            .is_some_and(|staff| may(staff.role, name))
+            .is_some_and(|staff| may(staff.role, name)))
     }
 
     /// A pressed button. `None`: not one of the desk's.
@@ -222,12 +237,12 @@ impl Desk {
             return Ok(None);
         };
         let asked = Asked::by_press(press);
-        let Some(officer) = self.officer(&press.room, &press.sender) else {
+        let Some(officer) = self.officer(&press.room, &press.sender).await? else {
             return Ok(Some(self.reply(&asked, say::desk::not_your_button())));
         };
         let act = match answer {
-            YesNo::Yes => self.confirm(officer, &asked, &code).await?,
-            YesNo::No => self.drop_draft(officer, &asked, &code).await?,
+            YesNo::Yes => self.confirm(&officer, &asked, &code).await?,
+            YesNo::No => self.drop_draft(&officer, &asked, &code).await?,
         };
         Ok(Some(act))
     }
@@ -245,7 +260,7 @@ impl Desk {
         let Some(answer) = words::yes_or_no(&message.text) else {
             return Ok(None);
         };
-        let Some(officer) = self.officer(&message.room, &message.sender) else {
+        let Some(officer) = self.officer(&message.room, &message.sender).await? else {
             return Ok(None);
         };
         let asked = Asked::by_message(message);
@@ -254,7 +269,7 @@ impl Desk {
         } else {
             alerts::Which::Newest
         };
-        self.answered(officer, &asked, answer, which).await
+        self.answered(&officer, &asked, answer, which).await
     }
 
     /// Puts drafts that nobody confirmed away, and ends alerts whose time has passed; to be asked once
@@ -266,10 +281,22 @@ impl Desk {
         self.tidy_alerts().await
     }
 
-    fn officer(&self, room: &RoomId, sender: &Sender) -> Option<&Staff> {
-        self.staff
+    /// Everybody with a role now: named by the config, or invited.
+    async fn staff(&self) -> Result<Arc<StaffDirectory>, StoreError> {
+        let invited = self.store.invites().await?;
+        let mut taken = invited.iter().filter_map(Invite::staff).peekable();
+        Ok(match taken.peek() {
+            None => Arc::clone(&self.staff),
+            Some(_) => Arc::new(self.staff.with(taken)),
+        })
+    }
+
+    async fn officer(&self, room: &RoomId, sender: &Sender) -> Result<Option<Staff>, StoreError> {
+        let staff = self.staff().await?;
+        Ok(staff
             .who(&room.account, sender)
             .filter(|staff| staff.role.is_officer())
+            .cloned())
     }
 
     /// The answer to everybody who may not do what they asked: one and the same for all.

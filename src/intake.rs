@@ -111,7 +111,7 @@ pub trait Commands: Send + Sync + std::fmt::Debug {
     async fn pressed(&self, press: &Press) -> Result<Option<Act>, StoreError>;
     /// Whether a command of the staff is the sender's to give. Plain words that only sound like one are
     /// a resident's report.
-    fn obeys(&self, message: &Message, name: CommandName) -> bool;
+    async fn obeys(&self, message: &Message, name: CommandName) -> Result<bool, StoreError>;
     /// Plain words of a person with a role, such as `OK` to a preview. `None`: not theirs to take.
     async fn said_privately(&self, message: &Message) -> Result<Option<Act>, StoreError>;
 }
@@ -462,7 +462,7 @@ impl Task {
         if let Outcome::Command(command) = &reading.outcome
             && !is_slashed(&message.text)
             && !is_residents(command.name)
-            && !self.deps.commands.obeys(message, command.name)
+            && !self.deps.commands.obeys(message, command.name).await?
         {
             reading = read_told(&message.text, &addressing, lexicon, message.sent_at);
         }
@@ -1318,7 +1318,16 @@ impl Doing<'_> {
             CommandName::TroGiup => Ok(Some(self.answer(notice::help(self.private)))),
             CommandName::Start => match &self.message.sender {
                 Sender::Person { native, .. } if self.private => {
-                    let mut planned = self.answer(notice::greeting(native));
+                    let commands = &self.task.deps.commands;
+                    let invited = if command.rest.is_empty() {
+                        None
+                    } else {
+                        commands.act(self.message, command).await?
+                    };
+                    let mut planned = match invited {
+                        Some(act) => self.planned(act, Kind::Command),
+                        None => self.answer(notice::greeting(native)),
+                    };
                     self.room(known, &mut planned.act).await?;
                     Ok(Some(planned))
                 }
@@ -1342,8 +1351,15 @@ impl Doing<'_> {
             CommandName::CuaToi => self.own_cases().await.map(Some),
             CommandName::Bao => Ok(Some(self.ask_detail())),
             _ => {
-                let act = self.task.deps.commands.act(self.message, command).await?;
-                Ok(act.map(|act| self.planned(act, Kind::Command)))
+                let commands = &self.task.deps.commands;
+                let Some(mut act) = commands.act(self.message, command).await? else {
+                    return Ok(None);
+                };
+                // From now on the bot can tell this colleague something by itself.
+                if self.private && commands.obeys(self.message, command.name).await? {
+                    self.room(known, &mut act).await?;
+                }
+                Ok(Some(self.planned(act, Kind::Command)))
             }
         }
     }

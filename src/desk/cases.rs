@@ -196,11 +196,12 @@ impl Desk {
         if words::says_nothing(name) {
             return Ok(self.reply(asked, say::desk::assign_to_whom(id)));
         }
-        let found = self.staff.officers_named(&case.area, name);
+        let staff = self.staff().await?;
+        let found = staff.officers_named(&case.area, name);
         let [to] = found.as_slice() else {
             // The list of colleagues is no business of a group.
             let known: Vec<&str> = if asked.is_private() {
-                self.staff
+                staff
                     .officers(&case.area)
                     .map(|staff| staff.name.as_str())
                     .collect()

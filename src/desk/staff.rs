@@ -72,6 +72,40 @@ impl StaffDirectory {
         })
     }
 
+    /// These people and those whom an invitation brought. The config is newer than an invitation: whoever
+    /// has the name or the account of somebody in it is left out.
+    #[must_use]
+    pub(crate) fn with(&self, invited: impl Iterator<Item = Staff>) -> Self {
+        let mut all = self.clone();
+        for person in invited {
+            let is_known = all.has_name(&person.name)
+                || person
+                    .identities
+                    .iter()
+                    .any(|identity| all.by_identity.contains_key(identity));
+            if !is_known {
+                let index = all.people.len();
+                all.by_identity
+                    .extend(person.identities.iter().map(|known| (known.clone(), index)));
+                all.people.push(person);
+            }
+        }
+        all
+    }
+
+    /// Whether somebody is called so.
+    pub(crate) fn has_name(&self, name: &str) -> bool {
+        self.named(name).is_some()
+    }
+
+    /// Whoever is called so.
+    pub(crate) fn named(&self, name: &str) -> Option<&Staff> {
+        let plain = super::words::plain(name);
+        self.people
+            .iter()
+            .find(|staff| super::words::plain(&staff.name) == plain)
+    }
+
     /// The person who wrote, if they have a role. Whoever writes as the group or as a program is nobody.
     #[must_use]
     pub fn who(&self, account: &AccountName, sender: &Sender) -> Option<&Staff> {

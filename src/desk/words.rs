@@ -111,7 +111,7 @@ fn unlead(text: &str) -> &str {
         .trim_end()
 }
 
-fn next_word(text: &str) -> Option<(&str, &str)> {
+pub(crate) fn next_word(text: &str) -> Option<(&str, &str)> {
     let text = text.trim_start();
     let end = text.find(char::is_whitespace).unwrap_or(text.len());
     let (word, tail) = text.split_at_checked(end)?;

@@ -3,6 +3,7 @@
 use super::category::category;
 use super::phrase::clip;
 use super::phrase::inside;
+use super::phrase::moment;
 use super::phrase::moment_seen_from;
 use super::phrase::room;
 use crate::domain::alert::Alert;
@@ -13,6 +14,7 @@ use crate::domain::ids::IncidentId;
 use crate::domain::incident::Incident;
 use crate::domain::incident::Status;
 use crate::domain::message::Attachment;
+use crate::domain::person::Role;
 use crate::domain::reading::When;
 
 /// Room names shown in one list; the others are counted.
@@ -491,6 +493,91 @@ pub fn merged(from: IncidentId, into: IncidentId) -> String {
 #[must_use]
 pub fn merge_with_itself() -> String {
     "Hai mã giống nhau. Ví dụ: /gop 1204 vào 1198".to_owned()
+}
+
+// Invitations.
+
+/// What `/moi` should look like.
+#[must_use]
+pub fn invite_how() -> String {
+    "Xin ghi vai trò và tên, ví dụ:\n/moi cán bộ Đ/c Nam\n/moi trưởng thôn Bác Bình, Tân Trúc Tùng"
+        .to_owned()
+}
+
+/// A place that is none, or several.
+#[must_use]
+pub fn invite_where() -> String {
+    "Không rõ mời phụ trách nơi nào. Xin ghi tên thôn sau dấu phẩy, ví dụ:\n/moi trưởng thôn Bác Bình, Tân Trúc Tùng"
+        .to_owned()
+}
+
+/// Codes are no business of a group.
+#[must_use]
+pub fn invite_in_private() -> String {
+    "Xin nhắn riêng cho bot: mã mời không nên hiện trong nhóm.".to_owned()
+}
+
+/// Two colleagues of one name could not be told apart.
+#[must_use]
+pub fn invite_name_taken(name: &str) -> String {
+    format!("Đã có người tên {name}. Xin ghi tên khác cho khỏi nhầm.")
+}
+
+/// The invitation, for whoever made it.
+#[must_use]
+pub fn invited(name: &str, role: Role, area_title: &str, code: &str, until: Time) -> String {
+    format!(
+        "Mời {name} làm {}, phụ trách {}. Mã dùng một lần, đến {}.\nChuyển riêng cho {name}, đừng gửi vào nhóm. {name} nhắn cho bot:\n/start {code}",
+        role_name(role, area_title),
+        inside(area_title),
+        moment(until)
+    )
+}
+
+/// What a role is called there.
+fn role_name(role: Role, area_title: &str) -> String {
+    if role != Role::Head {
+        return "cán bộ".to_owned();
+    }
+    match inside(area_title).split_whitespace().next() {
+        Some("tổ") => "tổ trưởng".to_owned(),
+        Some(kind @ ("khu" | "ấp" | "bản" | "xóm" | "làng" | "buôn" | "khóm")) => {
+            format!("trưởng {kind}")
+        }
+        _ => "trưởng thôn".to_owned(),
+    }
+}
+
+/// To whoever took an invitation.
+#[must_use]
+pub fn joined(name: &str, role: Role, area_title: &str) -> String {
+    let place = inside(area_title);
+    match role {
+        Role::Head => format!(
+            "Chào {name}. Từ nay {name} xem được tình hình {place}: nhắn /tonghop lúc nào cũng được."
+        ),
+        Role::Officer | Role::Admin => format!(
+            "Chào {name}. Từ nay {name} phụ trách {place}: /nhan kèm mã để nhận vụ, /canhbao để soạn cảnh báo, /tonghop để xem tình hình."
+        ),
+    }
+}
+
+/// To whoever invited.
+#[must_use]
+pub fn invite_taken(name: &str) -> String {
+    format!("{name} đã nhận lời mời.")
+}
+
+/// One answer for wrong, used and old codes.
+#[must_use]
+pub fn invite_of_no_use() -> String {
+    "Mã mời không đúng, đã dùng hoặc đã hết hạn. Xin hỏi lại người mời.".to_owned()
+}
+
+/// The account has a role.
+#[must_use]
+pub fn has_a_role_already() -> String {
+    "Tài khoản này đã có vai trò, không cần mã mời.".to_owned()
 }
 
 // Rooms.

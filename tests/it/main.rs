@@ -14,6 +14,7 @@ mod export;
 mod hooks;
 mod hostile;
 mod intake;
+mod invites;
 
 mod store_contract;
 mod store_damage;
