@@ -162,7 +162,7 @@ pub async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
 
 /// The desk, as the intake asks it.
 #[derive(Debug)]
-struct DeskCommands(Desk);
+struct DeskCommands(Arc<Desk>);
 
 #[async_trait]
 impl Commands for DeskCommands {
@@ -346,6 +346,26 @@ pub fn lexicon(config: &Config) -> anyhow::Result<Lexicon> {
     Ok(lexicon)
 }
 
+/// The desk of this config.
+///
+/// # Errors
+/// When two people of the staff have one name or one account.
+pub fn desk(config: &Config, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> anyhow::Result<Desk> {
+    let lasting = |time: Duration| TimeDelta::from_std(time).unwrap_or(TimeDelta::MAX);
+    Ok(Desk::new(
+        store,
+        clock,
+        Arc::new(config.areas.clone()),
+        Arc::new(StaffDirectory::new(config.staff.clone())?),
+        crate::desk::Settings {
+            alert_lasts: lasting(config.alert.expires),
+            draft_lasts: lasting(config.alert.draft),
+            ..Default::default()
+        },
+        Arc::new(SystemRandom),
+    ))
+}
+
 /// Binds the rooms that the config names and nobody has bound yet; a command in the room is newer than
 /// the file, so it stands.
 async fn bind_rooms(store: &dyn Store, rules: &Rules, now: Time) -> Result<(), StoreError> {
@@ -420,7 +440,6 @@ impl App {
     pub async fn start(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
         let lexicon = Arc::new(lexicon(&config)?);
         let areas = Arc::new(config.areas.clone());
-        let staff = Arc::new(StaffDirectory::new(config.staff.clone())?);
         let http = http_client()?;
         let store = open_store(&config).await?;
         let rules = rules(&config);
@@ -452,20 +471,8 @@ impl App {
         let bells: Vec<Arc<Notify>> = wired.iter().map(|_| Arc::new(Notify::new())).collect();
         let news = Arc::new(Notify::new());
 
-        let minutes = |time: Duration| TimeDelta::from_std(time).unwrap_or(TimeDelta::MAX);
-        let desk = Desk::new(
-            Arc::clone(&store),
-            Arc::clone(&clock),
-            Arc::clone(&areas),
-            staff,
-            crate::desk::Settings {
-                alert_lasts: minutes(config.alert.expires),
-                draft_lasts: minutes(config.alert.draft),
-                ..Default::default()
-            },
-            Arc::new(SystemRandom),
-        );
-        let desk = Arc::new(DeskCommands(desk));
+        let desk_acts = Arc::new(desk(&config, Arc::clone(&store), Arc::clone(&clock))?);
+        let desk = Arc::new(DeskCommands(Arc::clone(&desk_acts)));
         let names = Arc::new(Names::new(config.bot_names.clone()));
         let intake_metrics = Arc::new(crate::intake::Metrics::default());
         count_intake(&mut metrics, &intake_metrics);
@@ -579,6 +586,7 @@ impl App {
             store: Arc::clone(&store),
             intake,
             channels,
+            desk: desk_acts,
             metrics: Arc::new(metrics),
             admin,
         });

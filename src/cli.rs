@@ -3,6 +3,7 @@
 mod demo;
 mod export;
 mod import;
+mod invite;
 mod keep;
 mod read;
 mod serve;
@@ -83,6 +84,30 @@ enum Command {
         #[command(flatten)]
         config: ConfigArg,
     },
+    /// Make a one-time code by which somebody becomes an officer or a head, beside a running server or
+    /// while it is down.
+    Invite {
+        /// The name by which colleagues will know them, such as "Đ/c Nam".
+        #[arg(required_unless_present = "list")]
+        name: Option<String>,
+        /// What they may do.
+        #[arg(long, value_enum, required_unless_present_any = ["end", "list"])]
+        role: Option<InvitedRole>,
+        /// Where: a commune code, or a village such as 06862/tan-truc-tung.
+        #[arg(long, value_name = "AREA", required_unless_present_any = ["end", "list"])]
+        area: Option<String>,
+        /// For how many hours the code is good.
+        #[arg(long, default_value_t = 48)]
+        hours: u32,
+        /// Take the invitation back, and the role of whoever took it.
+        #[arg(long, conflicts_with_all = ["role", "area", "list"])]
+        end: bool,
+        /// List everybody who was invited.
+        #[arg(long)]
+        list: bool,
+        #[command(flatten)]
+        config: ConfigArg,
+    },
     /// Check a config file and say what would run.
     CheckConfig(ConfigArg),
     /// Ask the running program whether it can record.
@@ -118,6 +143,12 @@ enum What {
     Alerts,
     Deliveries,
     Audit,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum InvitedRole {
+    Officer,
+    Head,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -167,6 +198,33 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             output,
             config,
         } => export::run(&config.config, what.into(), format, output.as_deref()),
+        Command::Invite {
+            name,
+            role,
+            area,
+            hours,
+            end,
+            list,
+            config,
+        } => {
+            let name = name.unwrap_or_default();
+            let ask = if list {
+                invite::Ask::List
+            } else if end {
+                invite::Ask::End(&name)
+            } else {
+                invite::Ask::New {
+                    name: &name,
+                    role: match role {
+                        Some(InvitedRole::Head) => "head",
+                        _ => "officer",
+                    },
+                    area: area.as_deref().unwrap_or_default(),
+                    hours,
+                }
+            };
+            invite::run(&config.config, &ask)
+        }
         Command::CheckConfig(config) => serve::check_config(&config.config),
         Command::Health(config) => keep::health(&config.config),
         Command::Verify(config) => keep::verify(&config.config),

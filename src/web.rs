@@ -1,10 +1,11 @@
 //! Webhooks, health, metrics and exports over HTTP.
 //!
 //! A webhook is answered 200 only when what it brought is durable; anything else makes the platform
-//! tell it again. Exports and backups are for the same machine's command line: they need the token that
+//! tell it again. Exports, backups and invitations are for the same machine's command line: they need the token that
 //! the running program leaves in its store directory, readable by its own user only.
 
 pub mod export;
+pub mod invites;
 pub mod metrics;
 
 use std::collections::HashMap;
@@ -31,6 +32,7 @@ use tracing::warn;
 
 use crate::channel::Channel;
 use crate::channel::HookError;
+use crate::desk::Desk;
 use crate::domain::ids::AccountName;
 use crate::domain::secret::Secret;
 use crate::intake::Intake;
@@ -57,6 +59,8 @@ pub struct Web {
     pub intake: Intake,
     /// The accounts, for their webhooks.
     pub channels: HashMap<AccountName, Arc<dyn Channel>>,
+    /// Who may be invited, and how.
+    pub desk: Arc<Desk>,
     /// The counters.
     pub metrics: Arc<Metrics>,
     /// Who may export and back up.
@@ -71,6 +75,7 @@ pub fn router(web: Web) -> Router {
         .route("/hooks/{account}", post(hook))
         .route("/api/export/{what}", get(export_rows))
         .route("/api/backup", get(backup))
+        .route("/api/invites/{what}", post(invite))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(Arc::new(web))
 }
@@ -147,6 +152,22 @@ impl Web {
             .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "))
             .unwrap_or_default();
         given.ct_eq(self.admin.expose().as_bytes()).into()
+    }
+}
+
+/// Invitations: made, taken back, listed.
+async fn invite(
+    State(web): State<Arc<Web>>,
+    Path(what): Path<String>,
+    headers: HeaderMap,
+    axum::Json(body): axum::Json<serde_json::Value>,
+) -> Response {
+    if !web.admits(&headers) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    match invites::answer(&web.desk, web.store.as_ref(), &what, &body).await {
+        Ok(answer) => axum::Json(answer).into_response(),
+        Err(why) => (StatusCode::UNPROCESSABLE_ENTITY, why).into_response(),
     }
 }
 

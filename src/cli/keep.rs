@@ -108,6 +108,29 @@ impl Running {
         Ok(answer)
     }
 
+    /// Has something done; the server's own words when it could not be.
+    pub(super) async fn post(
+        &self,
+        path: &str,
+        body: &serde_json::Value,
+    ) -> anyhow::Result<serde_json::Value> {
+        let answer = self
+            .http
+            .post(format!("{}/{path}", self.base))
+            .bearer_auth(&self.token)
+            .header("content-type", "application/json")
+            .body(body.to_string())
+            .send()
+            .await
+            .with_context(|| format!("asking the running server at {}", self.base))?;
+        let status = answer.status();
+        let text = answer.text().await?;
+        if !status.is_success() {
+            bail!("the running server refused ({status}): {text}");
+        }
+        serde_json::from_str(&text).context("the running server sent an answer that is not JSON")
+    }
+
     /// The lines of an answer.
     pub(super) async fn lines(&self, path: &str) -> anyhow::Result<Lines> {
         Ok(Lines {

@@ -126,7 +126,7 @@ impl Pages {
     }
 }
 
-fn time(at: Time) -> String {
+pub(super) fn time(at: Time) -> String {
     at.to_rfc3339_opts(chrono::SecondsFormat::Secs, false)
 }
 

@@ -119,6 +119,63 @@ async fn a_code_is_good_once_for_one_person_and_some_hours() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_command_line_invites_beside_the_running_program_and_without_it() {
+    let mut ward = Ward::on_disk().await;
+    let area = ["--role", "head", "--area", "06862/thon-ha"];
+    let keng = |ward: &Ward, name: &str, more: &[&str]| {
+        let mut args = vec!["invite", name];
+        args.extend(more);
+        ward.keng(&args)
+    };
+    let running = code(&keng(&ward, "Bác Tư", &area).unwrap());
+    ward.stops().await;
+    let stopped = code(&keng(&ward, "Bác Năm", &area).unwrap());
+    ward.starts().await;
+    for (who, code) in [(&ward.lan, running), (&ward.minh, stopped)] {
+        let welcome = takes(&ward, who, &code).await;
+        assert!(welcome.contains("thôn Hạ"), "{welcome}");
+        who.tells("/tonghop");
+        let digest = ward.hears_only(who.home).await;
+        assert!(digest.text.starts_with("TỔNG HỢP"), "{}", digest.text);
+    }
+    for (name, more, why) in [
+        ("Bác Tư", &area[..], "has this name already"),
+        (
+            "Bác Sáu",
+            &["--role", "head", "--area", "99999"],
+            "no commune",
+        ),
+        ("Bác Sáu", &["--role", "admin", "--area", "06862"], "admin"),
+        ("Bác Sáu", &["--end"], "nobody was invited"),
+        ("Bác Sáu", &[&area[..], &["--hours", "0"]].concat(), "hours"),
+    ] {
+        let error = keng(&ward, name, more).unwrap_err();
+        assert!(error.contains(why), "{error}");
+    }
+    keng(&ward, "Bác Tư", &["--end"]).unwrap();
+    ward.lan.tells("/tonghop");
+    let refused = ward.hears_only(ward.lan.home).await;
+    assert!(
+        refused.text.starts_with("Lệnh này không dùng được"),
+        "{}",
+        refused.text
+    );
+    let list = ward.keng(&["invite", "--list"]).unwrap();
+    assert!(
+        list.contains("Bác Tư: head in 06862/thon-ha, ended"),
+        "{list}"
+    );
+    assert!(
+        list.contains("Bác Năm: head in 06862/thon-ha, used"),
+        "{list}"
+    );
+    ward.stops().await;
+    ward.keng(&["verify"]).unwrap();
+    ward.starts().await;
+    ward.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn codes_cannot_be_tried_one_after_another() {
     let ward = Ward::new().await;
     let code = invites(&ward, "cán bộ Đ/c Nam").await;
