@@ -201,11 +201,10 @@ impl Desk {
             CommandName::GanThon => self.bind(officer, &asked, rest).await?,
             CommandName::Nhom => self.list_rooms(officer, &asked).await?,
             CommandName::Moi => self.invite_by_chat(officer, &asked, rest).await?,
-            // These come with the later life of alerts, and with schedules.
-            CommandName::DinhChinh
-            | CommandName::ThuHoi
-            | CommandName::HetCanhBao
-            | CommandName::Hen => self.reply(&asked, say::desk::not_yet()),
+            CommandName::DinhChinh | CommandName::ThuHoi | CommandName::HetCanhBao => {
+                self.reply(&asked, say::desk::alerts_stand())
+            }
+            CommandName::Hen => self.reply(&asked, say::desk::no_schedule()),
             CommandName::Bao
             | CommandName::TroGiup
             | CommandName::Rut

@@ -1119,6 +1119,7 @@ impl Doing<'_> {
                 urgent: facts.urgent,
                 category: facts.primary,
                 better_private,
+                private: self.private,
                 people: decide::people(&case),
             });
             let asks = case
@@ -1315,7 +1316,7 @@ impl Doing<'_> {
         command: &Command,
     ) -> Result<Option<Planned>, StoreError> {
         match command.name {
-            CommandName::TroGiup => Ok(Some(self.answer(notice::help(self.private)))),
+            CommandName::TroGiup => self.help().await.map(Some),
             CommandName::Start => match &self.message.sender {
                 Sender::Person { native, .. } if self.private => {
                     let commands = &self.task.deps.commands;
@@ -1362,6 +1363,18 @@ impl Doing<'_> {
                 Ok(Some(self.planned(act, Kind::Command)))
             }
         }
+    }
+
+    /// How to report; a colleague in private also reads what else they may do.
+    async fn help(&self) -> Result<Planned, StoreError> {
+        let mut text = notice::help(self.private);
+        let commands = &self.task.deps.commands;
+        if self.private && commands.obeys(self.message, CommandName::TongHop).await? {
+            let officer = commands.obeys(self.message, CommandName::Nhan).await?;
+            let admin = commands.obeys(self.message, CommandName::Moi).await?;
+            text.push_str(&notice::help_for_staff(officer, admin));
+        }
+        Ok(self.answer(text))
     }
 
     /// Erases what this person said; the skeleton of the case stays.

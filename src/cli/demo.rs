@@ -59,6 +59,8 @@ struct Ward {
 #[derive(Default)]
 struct Said {
     tagged: Vec<(Chat, i64)>,
+    /// Who wrote each of them.
+    authors: Vec<Person>,
     untagged: Vec<String>,
 }
 
@@ -265,6 +267,7 @@ impl Ward {
                 let report = folk.report();
                 let id = self.town.say(person, chat, report.text);
                 said.tagged.push((chat, id));
+                said.authors.push(person);
             } else {
                 let text = folk.chatter();
                 self.town.say(person, chat, text);
@@ -278,23 +281,24 @@ impl Ward {
         Ok(())
     }
 
-    /// Somebody who was asked where it happened answers under the bot's question.
+    /// Somebody who was asked where it happened answers the bot's question.
     async fn answer(&self, folk: &mut Folk, said: &mut Said) -> anyhow::Result<()> {
-        let asked = said.tagged.iter().find_map(|(chat, message)| {
+        let tagged = said.tagged.iter().zip(&said.authors);
+        let asked = tagged.into_iter().find_map(|((chat, message), author)| {
             let question =
                 self.town.sent(*chat).into_iter().find(|sent| {
                     sent.reply_to == Some(*message) && sent.text.contains("ở đâu ạ?")
                 })?;
-            Some((*chat, question.message_id))
+            Some((*chat, question.message_id, *author))
         });
-        let Some((chat, question)) = asked else {
+        let Some((chat, question, person)) = asked else {
             return Ok(());
         };
-        let person = self.residents[folk.below(self.residents.len())];
         let id = self
             .town
             .reply(person, chat, question, &format!("ở {}", folk.place()));
         said.tagged.push((chat, id));
+        said.authors.push(person);
         let added = self
             .town
             .wait_for(chat, |sent| sent.reply_to == Some(id), PATIENCE)
@@ -339,6 +343,10 @@ impl Ward {
             })
             .await;
         all.context("the alert did not reach every group")?;
+        self.town
+            .wait_for(desk, |sent| sent.text.contains("đã gửi xong"), PATIENCE)
+            .await
+            .context("the officer was not told how the sending went")?;
         self.digest().await
     }
 

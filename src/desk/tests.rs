@@ -974,19 +974,22 @@ async fn rooms_are_listed_by_name_in_private_only() {
 }
 
 #[tokio::test]
-async fn what_is_not_built_yet_says_so() {
+async fn what_is_not_built_yet_says_what_to_do_instead() {
     let mut ward = Ward::new().await;
     for name in [
-        CommandName::Hen,
         CommandName::ThuHoi,
         CommandName::DinhChinh,
         CommandName::HetCanhBao,
     ] {
         assert_eq!(
             ward.answer(HA, HA, name, "333333").await,
-            say::desk::not_yet()
+            say::desk::alerts_stand()
         );
     }
+    assert_eq!(
+        ward.answer(HEAD, HEAD, CommandName::Hen, "19h").await,
+        say::desk::no_schedule()
+    );
 }
 
 #[tokio::test]
@@ -1007,11 +1010,11 @@ async fn a_head_gets_the_village_and_an_officer_the_commune() {
     TỔNG HỢP thôn Tân Trúc Tùng, hôm nay 25/11
 
     Đang mở: 2 vụ
-    • 1: trộm cắp, đã 24 giờ, đang giải quyết
-    • 2: trộm cắp, đã 30 phút, chưa ai nhận
+    • 1: trộm cắp, báo 24 giờ trước, đang giải quyết
+    • 2: trộm cắp, báo 30 phút trước, chưa ai nhận
 
-    Mới ghi nhận: 1 vụ, hôm qua 1
-    • trộm cắp: 1 vụ, hôm qua 1
+    Mới ghi nhận: 1 vụ (hôm qua: 1)
+    • trộm cắp: 1 vụ (hôm qua: 1)
     Cán bộ đã nhận 1 vụ.
 
     Cảnh báo đang có hiệu lực:
@@ -1022,12 +1025,12 @@ async fn a_head_gets_the_village_and_an_officer_the_commune() {
     TỔNG HỢP xã Quảng Ninh, hôm nay 25/11
 
     Đang mở: 3 vụ
-    • 1: trộm cắp, thôn Tân Trúc Tùng, đã 24 giờ, đang giải quyết
-    • 2: trộm cắp, thôn Tân Trúc Tùng, đã 30 phút, chưa ai nhận
-    • 3: trộm cắp, khu 7, đã 30 phút, chưa ai nhận
+    • 1: trộm cắp, thôn Tân Trúc Tùng, báo 24 giờ trước, đang giải quyết
+    • 2: trộm cắp, thôn Tân Trúc Tùng, báo 30 phút trước, chưa ai nhận
+    • 3: trộm cắp, khu 7, báo 30 phút trước, chưa ai nhận
 
-    Mới ghi nhận: 2 vụ, hôm qua 1
-    • trộm cắp: 2 vụ, hôm qua 1
+    Mới ghi nhận: 2 vụ (hôm qua: 1)
+    • trộm cắp: 2 vụ (hôm qua: 1)
     Cán bộ đã nhận 1 vụ.
 
     Cảnh báo đang có hiệu lực:

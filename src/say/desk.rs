@@ -39,10 +39,17 @@ pub fn not_your_button() -> String {
     "Nút này chỉ dành cho người soạn.".to_owned()
 }
 
-/// A command of the staff that is still to come.
+/// An alert that is out cannot be changed; what can be done instead.
 #[must_use]
-pub fn not_yet() -> String {
-    "Bot chưa làm được việc này. Lệnh sẽ có trong bản sau.".to_owned()
+pub fn alerts_stand() -> String {
+    "Cảnh báo đã gửi thì bot chưa sửa hay thu hồi được. Cần báo lại, xin soạn cảnh báo mới bằng /canhbao."
+        .to_owned()
+}
+
+/// Nothing is sent by the clock; what can be done instead.
+#[must_use]
+pub fn no_schedule() -> String {
+    "Bot chưa tự gửi theo giờ. Lúc nào cần xem, xin nhắn /tonghop.".to_owned()
 }
 
 /// `/canhbao` without a text.

@@ -117,7 +117,7 @@ fn open_case(
         several => format!(", {several} lượt báo"),
     };
     format!(
-        "• {}: {urgent}{kind}{place}, đã {}, {standing}{reports}\n",
+        "• {}: {urgent}{kind}{place}, báo {} trước, {standing}{reports}\n",
         case.id,
         lasting(now - case.received_at)
     )
@@ -129,12 +129,12 @@ fn counts(text: &mut String, digest: &Digest, audience: Audience, now: Time) {
         text.push_str("\nKhông có vụ mới.\n");
     } else {
         text.push_str(&format!(
-            "\nMới ghi nhận: {} vụ, {before} {}\n",
+            "\nMới ghi nhận: {} vụ ({before}: {})\n",
             digest.recorded, digest.recorded_before
         ));
         for count in veiled(&digest.counts, audience) {
             text.push_str(&format!(
-                "• {}: {} vụ, {before} {}\n",
+                "• {}: {} vụ ({before}: {})\n",
                 count.0, count.1, count.2
             ));
         }
@@ -302,25 +302,25 @@ mod tests {
         TỔNG HỢP xã Quảng Ninh, từ 18/11 đến 24/11
 
         Đang mở: 2 vụ
-        • 1: KHẨN, cháy nổ, khu 7, đã 3 giờ, chưa ai nhận
-        • 2: việc cần kín đáo, đã 3 giờ, chưa ai nhận, 2 lượt báo
+        • 1: KHẨN, cháy nổ, khu 7, báo 3 giờ trước, chưa ai nhận
+        • 2: việc cần kín đáo, báo 3 giờ trước, chưa ai nhận, 2 lượt báo
 
-        Mới ghi nhận: 4 vụ, 7 ngày trước đó 3
-        • trộm cắp: 3 vụ, 7 ngày trước đó 1
-        • việc cần kín đáo: 1 vụ, 7 ngày trước đó 2
+        Mới ghi nhận: 4 vụ (7 ngày trước đó: 3)
+        • trộm cắp: 3 vụ (7 ngày trước đó: 1)
+        • việc cần kín đáo: 1 vụ (7 ngày trước đó: 2)
         Đã khép lại 2 vụ.
         ");
         assert_snapshot!(text(&digest, &areas, Audience::Staff, now()), @r"
         TỔNG HỢP xã Quảng Ninh, từ 18/11 đến 24/11
 
         Đang mở: 2 vụ
-        • 1: KHẨN, cháy nổ, khu 7, đã 3 giờ, chưa ai nhận
-        • 2: bạo lực gia đình, khu 7, đã 3 giờ, chưa ai nhận, 2 lượt báo
+        • 1: KHẨN, cháy nổ, khu 7, báo 3 giờ trước, chưa ai nhận
+        • 2: bạo lực gia đình, khu 7, báo 3 giờ trước, chưa ai nhận, 2 lượt báo
 
-        Mới ghi nhận: 4 vụ, 7 ngày trước đó 3
-        • trộm cắp: 3 vụ, 7 ngày trước đó 1
-        • bạo lực gia đình: 1 vụ, 7 ngày trước đó 0
-        • ma tuý: 0 vụ, 7 ngày trước đó 2
+        Mới ghi nhận: 4 vụ (7 ngày trước đó: 3)
+        • trộm cắp: 3 vụ (7 ngày trước đó: 1)
+        • bạo lực gia đình: 1 vụ (7 ngày trước đó: 0)
+        • ma tuý: 0 vụ (7 ngày trước đó: 2)
         Đã khép lại 2 vụ.
         ");
     }

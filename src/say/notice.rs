@@ -4,7 +4,7 @@
 #[must_use]
 pub fn joined(sees_all: bool) -> String {
     let mut text = "Chào bà con, tôi là Kẻng, giúp bà con báo tin an ninh trật tự.\n\
-        Cách báo: nhắn tin kèm thẻ, ví dụ “#tromcap mất xe ở cổng chợ lúc 3h sáng”, hoặc gõ /bao rồi kể.\n\
+        Cách báo: nhắn tin kèm thẻ (dấu # và loại việc), ví dụ “#tromcap mất xe ở cổng chợ lúc 3h sáng”, hoặc gõ /bao rồi kể.\n\
         Tôi chỉ lưu tin có thẻ, có lệnh, nhắc tên tôi hoặc trả lời tôi; chuyện khác tôi bỏ qua, không lưu.\n\
         Chuyện tế nhị xin nhắn riêng cho tôi. Việc gấp gọi 113, cháy gọi 114, cấp cứu gọi 115."
         .to_owned();
@@ -18,7 +18,7 @@ pub fn joined(sees_all: bool) -> String {
 #[must_use]
 pub fn help(private: bool) -> String {
     let mut text = "Bà con báo tin bằng một trong các cách:\n\
-        • nhắn kèm thẻ: #tromcap, #luadao, #danhnhau, #chay, #antt …\n\
+        • nhắn kèm thẻ (dấu # và loại việc): #tromcap, #luadao, #danhnhau, #chay, #antt …\n\
         • gõ /bao rồi kể chuyện gì, ở đâu, lúc nào\n\
         /rut kèm mã: rút tin đã báo. /kiemtra kèm mã: cảnh báo có thật không."
         .to_owned();
@@ -29,10 +29,31 @@ pub fn help(private: bool) -> String {
     text
 }
 
+/// The commands of the staff, for whoever may use them.
+#[must_use]
+pub fn help_for_staff(officer: bool, admin: bool) -> String {
+    let mut text = "\nTổng hợp: /tonghop, thêm được: hôm qua, tuần này, 7 ngày, 20/11.".to_owned();
+    if officer {
+        text.push_str(
+            "\nVụ việc, kèm mã: /nhan, /xong, /tuchoi, /giao, /gop.\n\
+             Cảnh báo: /canhbao kèm nội dung, /duyet kèm mã. Các nhóm: /nhom.",
+        );
+    }
+    if admin {
+        text.push_str(
+            "\nQuản trị: /ganthon kèm tên thôn, nhắn trong nhóm; /moi kèm vai trò và tên.",
+        );
+    }
+    text
+}
+
 /// The greeting in a private chat; the number is what an operator writes into the config.
 #[must_use]
 pub fn greeting(native: &str) -> String {
-    format!("{}\nSố tài khoản của bà con ở đây: {native}", help(true))
+    format!(
+        "Chào bà con, tôi là Kẻng.\n{}\nMã người dùng: {native}",
+        help(true)
+    )
 }
 
 /// To a pressed button that means nothing, or nothing any more.
@@ -49,7 +70,7 @@ mod tests {
     fn the_notice_says_what_is_read_and_what_is_not() {
         insta::assert_snapshot!(joined(false), @r"
         Chào bà con, tôi là Kẻng, giúp bà con báo tin an ninh trật tự.
-        Cách báo: nhắn tin kèm thẻ, ví dụ “#tromcap mất xe ở cổng chợ lúc 3h sáng”, hoặc gõ /bao rồi kể.
+        Cách báo: nhắn tin kèm thẻ (dấu # và loại việc), ví dụ “#tromcap mất xe ở cổng chợ lúc 3h sáng”, hoặc gõ /bao rồi kể.
         Tôi chỉ lưu tin có thẻ, có lệnh, nhắc tên tôi hoặc trả lời tôi; chuyện khác tôi bỏ qua, không lưu.
         Chuyện tế nhị xin nhắn riêng cho tôi. Việc gấp gọi 113, cháy gọi 114, cấp cứu gọi 115.
         Tôi chưa thấy được tin có thẻ trong nhóm: nhờ quản trị nhóm đặt tôi làm quản trị viên.

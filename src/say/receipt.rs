@@ -21,6 +21,8 @@ pub struct Receipt {
     pub category: Category,
     /// It belongs in the private lane and stands in a group.
     pub better_private: bool,
+    /// It was told in private: there the next words are the answer.
+    pub private: bool,
     /// How many people have told of the same event, this one included.
     pub people: usize,
 }
@@ -51,10 +53,13 @@ pub fn recorded(receipt: &Receipt) -> String {
             "Chuyện này bà con nên nhắn riêng cho tôi, và có thể xoá tin trong nhóm.".to_owned(),
         );
     } else if let Some(missing) = receipt.asks {
-        lines.push(format!(
-            "{} Bà con trả lời ngay dưới tin này giúp.",
-            question(missing)
-        ));
+        // Typed without replying, the answer would be chatter of the group, which is not for the bot.
+        let how = if receipt.private {
+            ""
+        } else {
+            " Bà con bấm giữ tin này, chọn Trả lời giúp tôi."
+        };
+        lines.push(format!("{}{how}", question(missing)));
     } else if is_crime(receipt.category) && !receipt.urgent {
         lines.push("Đây chưa phải biên bản tiếp nhận tố giác.".to_owned());
     }
@@ -242,6 +247,7 @@ mod tests {
             urgent: false,
             category: Category::Theft,
             better_private: false,
+            private: false,
             people: 1,
         }
     }
@@ -255,7 +261,11 @@ mod tests {
         insta::assert_snapshot!(recorded(&Receipt { asks: Some(Missing::Place), urgent: true, ..receipt() }), @r"
         ✅ Đã ghi nhận tin báo, mã 1204. Cảm ơn bà con.
         Nếu đang nguy hiểm, bà con gọi ngay 113 (công an).
-        Chuyện xảy ra ở đâu ạ? Bà con trả lời ngay dưới tin này giúp.
+        Chuyện xảy ra ở đâu ạ? Bà con bấm giữ tin này, chọn Trả lời giúp tôi.
+        ");
+        insta::assert_snapshot!(recorded(&Receipt { asks: Some(Missing::Place), private: true, ..receipt() }), @r"
+        ✅ Đã ghi nhận tin báo, mã 1204. Cảm ơn bà con.
+        Chuyện xảy ra ở đâu ạ?
         ");
         insta::assert_snapshot!(recorded(&Receipt { better_private: true, category: Category::Drugs, ..receipt() }), @r"
         ✅ Đã ghi nhận tin báo, mã 1204. Cảm ơn bà con.

@@ -908,3 +908,23 @@ async fn words_that_take_back_what_nobody_told_open_no_case() {
     assert_eq!(ward.records().await.len(), 2);
     ward.ends().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn help_tells_colleagues_in_private_what_else_they_may_do() {
+    let ward = Ward::new().await;
+    for (who, tells, hides) in [
+        (&ward.lan, "/cuatoi", "/tonghop"),
+        (&ward.head, "/tonghop", "/canhbao"),
+        (&ward.officer, "/canhbao", "/moi"),
+        (&ward.admin, "/moi", "???"),
+    ] {
+        who.tells("/trogiup");
+        let help = ward.hears_only(who.home).await;
+        assert!(help.text.contains(tells), "{}", help.text);
+        assert!(!help.text.contains(hides), "{}", help.text);
+    }
+    ward.admin.says(ward.five, "/trogiup");
+    let help = ward.hears_only(ward.five).await;
+    assert!(!help.text.contains("/moi"), "{}", help.text);
+    ward.ends().await;
+}
