@@ -444,6 +444,52 @@ mod tests {
         insta::assert_snapshot!(refusal("[web\n"), @"ward.toml, line 1: unclosed table, expected `]`");
     }
 
+    /// The keys that a table of the config takes, as its refusal of an unknown one lists them.
+    fn keys_of(table: &str) -> Vec<String> {
+        let text = format!("{table}\nno-such-key = 1\n");
+        let refusal = refusal(text.trim_start());
+        let (_, listed) = refusal
+            .split_once("unknown key `no-such-key`, expected ")
+            .unwrap_or_else(|| panic!("{table}: {refusal}"));
+        listed
+            .split('`')
+            .skip(1)
+            .step_by(2)
+            .map(str::to_owned)
+            .collect()
+    }
+
+    #[test]
+    fn the_manual_explains_every_key_and_no_other() {
+        for name in keys_of("") {
+            let (table, lists) = match name.as_str() {
+                "limits" => ("[limits.telegram]".to_owned(), false),
+                "area" | "account" | "officer" | "room" => (format!("[[{name}]]"), true),
+                _ => (format!("[{name}]"), false),
+            };
+            // From the table's head to the next one. A list of tables stands in comments.
+            let head = if lists {
+                format!("# {table}")
+            } else {
+                table.clone()
+            };
+            let section: Vec<&str> = DEFAULTS
+                .lines()
+                .skip_while(|line| *line != head)
+                .skip(1)
+                .take_while(|line| !line.trim_start_matches("# ").starts_with('['))
+                .take_while(|line| !(lists && line.is_empty()))
+                .collect();
+            let told: Vec<&str> = section
+                .iter()
+                .filter_map(|line| line.trim_start_matches("# ").split_once(" = "))
+                .map(|(key, _)| key)
+                .filter(|key| key.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
+                .collect();
+            assert_eq!(told, keys_of(&table), "{table} in config/keng.toml");
+        }
+    }
+
     #[test]
     fn areas_are_named_from_the_official_list_and_the_file() {
         let config = parse(

@@ -63,6 +63,52 @@ const CRATES: &[(&str, &[&str])] = &[
     ("toml", &["config", "text"]),
 ];
 
+/// The image is built where nobody here can watch: what it copies must be there, its Rust must be ours,
+/// and it must run as a user and say how it is.
+#[test]
+fn the_image_is_made_of_what_is_here() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |name: &str| std::fs::read_to_string(root.join(name)).unwrap();
+    let (image, manifest, ignored) = (
+        read("Dockerfile"),
+        read("Cargo.toml"),
+        read(".dockerignore"),
+    );
+    let mut copied = BTreeSet::new();
+    for line in image.lines().filter(|line| line.starts_with("COPY ")) {
+        let words: Vec<&str> = line.split_whitespace().skip(1).collect();
+        let (_, from) = words.split_last().unwrap();
+        if from.iter().any(|word| word.starts_with("--from")) {
+            continue;
+        }
+        for name in from {
+            assert!(root.join(name).exists(), "{name} is copied and is not here");
+            assert!(
+                !ignored.lines().any(|line| line == *name),
+                "{name} is copied and ignored"
+            );
+            copied.insert((*name).to_owned());
+        }
+    }
+    for needed in ["Cargo.toml", "Cargo.lock", "src", "config", "benches"] {
+        assert!(copied.contains(needed), "{needed} is not copied");
+    }
+    let version = manifest
+        .lines()
+        .find_map(|line| line.strip_prefix("rust-version = "))
+        .unwrap()
+        .trim_matches('"');
+    assert!(
+        image.contains(&format!("FROM rust:{version}-")),
+        "{version}"
+    );
+    let stages: Vec<&str> = image.split("\nFROM ").collect();
+    let last = stages.last().unwrap();
+    assert!(last.contains("\nUSER keng\n"));
+    assert!(last.contains("HEALTHCHECK") && last.contains("\"keng\", \"health\""));
+    assert!(last.contains("STOPSIGNAL SIGTERM"));
+}
+
 fn sources(dir: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
