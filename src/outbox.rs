@@ -21,6 +21,8 @@ pub mod report;
 mod rooms;
 pub mod settle;
 pub mod split;
+#[cfg(test)]
+mod tests;
 pub mod worker;
 
 pub use limit::Rates;
