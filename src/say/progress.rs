@@ -22,6 +22,8 @@ pub fn report(alert: &Alert, tally: &Tally, failures: &[(String, u32)]) -> Strin
         format!("Cảnh báo {code}: không có nhóm nào để gửi.")
     } else if waiting > 0 {
         format!("Cảnh báo {code}: đang gửi, {sent}/{planned} nhóm đã nhận, còn {waiting} nhóm.")
+    } else if sent == planned && planned == 1 {
+        format!("Cảnh báo {code}: đã gửi xong, nhóm đã nhận.")
     } else if sent == planned {
         format!("Cảnh báo {code}: đã gửi xong, cả {planned} nhóm đã nhận.")
     } else {
@@ -134,6 +136,12 @@ mod tests {
         assert_snapshot!(report(&alert(), &tally, &[]), @"Cảnh báo 7F3A9K: đang gửi, 120/300 nhóm đã nhận, còn 180 nhóm.");
         tally.sent = 300;
         assert_snapshot!(report(&alert(), &tally, &[]), @"Cảnh báo 7F3A9K: đã gửi xong, cả 300 nhóm đã nhận.");
+        let one = Tally {
+            planned: 1,
+            sent: 1,
+            ..Tally::default()
+        };
+        assert_snapshot!(report(&alert(), &one, &[]), @"Cảnh báo 7F3A9K: đã gửi xong, nhóm đã nhận.");
         tally = Tally {
             planned: 300,
             sent: 295,

@@ -335,7 +335,7 @@ async fn a_room_that_puts_the_bot_out_before_the_alert_is_told_as_failed() {
         && report.text.contains("- 1 nhóm: bot không còn ở trong nhóm");
     // The press may also see the room as gone already; then it is not planned.
     assert!(
-        late || report.text.contains("cả 1 nhóm đã nhận"),
+        late || report.text.contains("đã gửi xong, nhóm đã nhận"),
         "{}",
         report.text
     );
