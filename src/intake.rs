@@ -481,7 +481,7 @@ impl Task {
         {
             return Ok(Some(doing.planned(act, Kind::Command)));
         }
-        let mut target = doing.target(known).await?;
+        let mut target = doing.target(known, reading.incidents.first()).await?;
         if target.is_none()
             && !to_bot
             && let Outcome::Update(update) = reading.outcome
@@ -894,6 +894,15 @@ struct Target {
 }
 
 impl Target {
+    /// Whether a text tells just what was asked.
+    fn is_told_in(&self, facts: Option<&Facts>) -> bool {
+        facts.is_some_and(|facts| match self.question {
+            Some(Missing::Place) => facts.place.is_some(),
+            Some(Missing::Time) => facts.time.is_some(),
+            Some(Missing::What) | None => false,
+        })
+    }
+
     /// Whether a text that reads as a report of its own is meant for this case.
     fn answers(&self, facts: Option<&Facts>) -> bool {
         self.by_reply
@@ -978,7 +987,11 @@ impl Doing<'_> {
     }
 
     /// The case that this message answers: by reply, or as the next words after a question in private.
-    async fn target(&self, known: &mut Known) -> Result<Option<Target>, StoreError> {
+    async fn target(
+        &self,
+        known: &mut Known,
+        facts: Option<&Facts>,
+    ) -> Result<Option<Target>, StoreError> {
         if let Some(reply) = self.message.reply_to.as_ref().filter(|reply| reply.to_bot) {
             let key = MessageKey {
                 room: self.message.room.clone(),
@@ -987,6 +1000,19 @@ impl Doing<'_> {
             if let Some(Some(id)) = known.seen(&key).await?
                 && let Some(case) = known.incident(id).await?
             {
+                let is_own = self.person.is_some()
+                    && case
+                        .reports
+                        .iter()
+                        .any(|report| report.reporter == self.person);
+                // Several receipts may stand in one message, and it leads to the first one's case:
+                // whoever was asked something there answers it for their own.
+                if !is_own
+                    && let Some(asked) = self.asked(known).await?
+                    && asked.is_told_in(facts)
+                {
+                    return Ok(Some(asked));
+                }
                 return Ok(Some(Target {
                     question: case.asked,
                     case,
@@ -994,6 +1020,11 @@ impl Doing<'_> {
                 }));
             }
         }
+        self.asked(known).await
+    }
+
+    /// The case about which this person was asked something here not long ago.
+    async fn asked(&self, known: &mut Known) -> Result<Option<Target>, StoreError> {
         let Some(person) = self.person else {
             return Ok(None);
         };

@@ -27,6 +27,9 @@ pub struct Receipt {
     pub people: usize,
 }
 
+/// What has to be done in a group, where words that answer nobody are not for the bot.
+const HOW_TO_ANSWER: &str = "Bà con bấm giữ tin này, chọn Trả lời giúp tôi.";
+
 /// The receipt of a report.
 #[must_use]
 pub fn recorded(receipt: &Receipt) -> String {
@@ -53,13 +56,11 @@ pub fn recorded(receipt: &Receipt) -> String {
             "Chuyện này bà con nên nhắn riêng cho tôi, và có thể xoá tin trong nhóm.".to_owned(),
         );
     } else if let Some(missing) = receipt.asks {
-        // Typed without replying, the answer would be chatter of the group, which is not for the bot.
-        let how = if receipt.private {
-            ""
+        lines.push(if receipt.private {
+            question(missing).to_owned()
         } else {
-            " Bà con bấm giữ tin này, chọn Trả lời giúp tôi."
-        };
-        lines.push(format!("{}{how}", question(missing)));
+            format!("{} {HOW_TO_ANSWER}", question(missing))
+        });
     } else if is_crime(receipt.category) && !receipt.urgent {
         lines.push("Đây chưa phải biên bản tiếp nhận tố giác.".to_owned());
     }
@@ -87,6 +88,9 @@ pub fn folded(cases: &[(IncidentId, Option<Missing>)]) -> String {
         if !asked.is_empty() {
             text.push_str(&format!("\nMã {}: {}", asked.join(", "), question(missing)));
         }
+    }
+    if cases.iter().any(|(_, asks)| asks.is_some()) {
+        text.push_str(&format!("\n{HOW_TO_ANSWER}"));
     }
     text
 }
@@ -284,6 +288,7 @@ mod tests {
         insta::assert_snapshot!(folded(&cases), @r"
         ✅ Đã ghi nhận 3 tin báo, mã 7, 8, 9. Cảm ơn bà con.
         Mã 8, 9: Chuyện xảy ra ở đâu ạ?
+        Bà con bấm giữ tin này, chọn Trả lời giúp tôi.
         ");
     }
 }

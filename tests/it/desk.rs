@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use keng::domain::delivery::DeliveryState;
+use keng::domain::incident::Missing;
 use keng::domain::incident::Status;
 use keng::sim::telegram::Chat;
 use keng::sim::telegram::Fault;
@@ -411,6 +412,41 @@ async fn receipts_above_the_limit_of_a_group_become_one_message_with_all_codes()
         });
         assert!(told, "{code} is in no receipt");
     }
+    ward.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_to_a_message_of_many_receipts_goes_to_the_case_of_whoever_answers() {
+    let ward = Ward::with(Plan {
+        limits: "{ per_second = 30, room_per_minute = 20 }",
+        ..Plan::default()
+    })
+    .await;
+    ward.town.hold_updates(true);
+    for number in 0..30 {
+        ward.minh.says(
+            ward.five,
+            &format!("#danhnhau ở ngõ {number} lúc 20h tối nay"),
+        );
+    }
+    ward.lan
+        .says(ward.five, "#tromcap mất xe Wave lúc 3h sáng nay");
+    ward.town.hold_updates(false);
+    let own = ward.records().await.pop().unwrap();
+    assert_eq!(own.asked, Some(Missing::Place));
+    let question = format!("Mã {}: Chuyện xảy ra ở đâu ạ?", own.id);
+    let all = ward.hears_all(ward.five);
+    let folded = all
+        .iter()
+        .find(|sent| sent.text.contains(&question))
+        .unwrap_or_else(|| panic!("nobody asked: {all:#?}"));
+    ward.lan.replies(folded, "ở cổng chợ Rộc");
+    let thanks = ward.hears_only(ward.five).await;
+    assert_eq!(code(&thanks.text), own.id.to_string());
+    let cases = ward.records().await;
+    let own = cases.last().unwrap();
+    assert_eq!((own.asked, own.reports.len()), (None, 2));
+    assert!(cases[..30].iter().all(|case| case.reports.len() == 1));
     ward.ends().await;
 }
 
