@@ -1,7 +1,7 @@
 //! Which waiting rows leave next.
 //!
 //! The rows of an account wait on disk, perhaps a hundred thousand of them; a [`Plan`] holds a window
-//! of about a thousand for each lane. It asks for pages ([`Plan::ask`]), is given them
+//! of some thousands for each lane. It asks for pages ([`Plan::ask`]), is given them
 //! ([`Plan::feed`]), and says what to claim now and when to look again ([`Plan::pick`]).
 //!
 //! Promises:
@@ -49,8 +49,9 @@ pub const AHEAD: Duration = Duration::from_millis(30);
 /// Rows read at once.
 const PAGE: usize = 256;
 
-/// A lane's window in memory, counted in rows of ordinary length.
-const WINDOW: usize = 1024;
+/// A lane's window in memory, counted in rows of ordinary length: a hundred receipts for each of the
+/// thirty rooms of a ward, and some more.
+const WINDOW: usize = 4096;
 
 /// Rows of one room in the window.
 const PER_ROOM: usize = 200;

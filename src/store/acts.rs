@@ -121,7 +121,11 @@ pub(crate) fn execute(
 ) -> Result<Answer, StoreError> {
     staged.keep();
     let before = *running;
-    let mut writer = Writer { staged, running };
+    let mut writer = Writer {
+        staged,
+        running,
+        absent: Vec::new(),
+    };
     let answer = match op {
         Op::Commit(acts) => acts
             .into_iter()
@@ -151,22 +155,31 @@ pub(crate) fn read<R: Row>(view: &dyn kv::Kv, key: &[u8]) -> Result<Option<R>, S
 struct Writer<'s, 'v> {
     staged: &'s mut Staged<'v>,
     running: &'s mut Running,
+    /// What an act expected to be absent, and rightly: to write it needs no second look.
+    absent: Vec<Vec<u8>>,
 }
 
 impl Writer<'_, '_> {
     fn act(&mut self, act: Act) -> Result<Done, StoreError> {
         // Nothing is written before all expectations were looked at, so there is nothing to take back.
+        self.absent.clear();
         for expect in &act.expects {
             match expect {
                 Expect::Unseen(message) => {
-                    if self.staged.get(&key::seen(message))?.is_some() {
+                    let key = key::seen(message);
+                    if self.staged.get(&key)?.is_some() {
                         return Ok(Done::Seen);
                     }
+                    self.absent.push(key);
                 }
                 Expect::Incident(id, version) => {
-                    let found: Option<Incident> = read(self.staged, &key::incident(*id))?;
-                    if found.map_or(0, |incident| incident.version) != *version {
+                    let key = key::incident(*id);
+                    let found: Option<Incident> = read(self.staged, &key)?;
+                    if found.as_ref().map_or(0, |incident| incident.version) != *version {
                         return Ok(Done::Stale);
+                    }
+                    if found.is_none() {
+                        self.absent.push(key);
                     }
                 }
                 Expect::Invite(hash, revision) => {
@@ -205,8 +218,17 @@ impl Writer<'_, '_> {
         Ok(Done::Written)
     }
 
-    fn load<R: Row>(&self, key: &[u8]) -> Result<(Option<R>, Was), StoreError> {
-        let stored: Option<Stored> = kv::load(self.staged, key)?;
+    fn stored(&mut self, key: &[u8]) -> Result<Option<Stored>, StoreError> {
+        if let Some(at) = self.absent.iter().position(|absent| absent == key) {
+            // It is about to be written.
+            self.absent.swap_remove(at);
+            return Ok(None);
+        }
+        kv::load(self.staged, key)
+    }
+
+    fn load<R: Row>(&mut self, key: &[u8]) -> Result<(Option<R>, Was), StoreError> {
+        let stored = self.stored(key)?;
         let was = Was::from(&stored);
         let row = stored
             .map(|stored| rows::read(key, &stored.value))
@@ -216,13 +238,13 @@ impl Writer<'_, '_> {
 
     /// Writes a row that has no index.
     fn row(&mut self, key: Vec<u8>, row: &impl Row) -> Result<(), StoreError> {
-        let was = Was::from(&kv::load(self.staged, &key)?);
+        let was = Was::from(&self.stored(&key)?);
         self.staged.put(key, row.seal(), was);
         Ok(())
     }
 
     fn remove(&mut self, key: Vec<u8>) -> Result<(), StoreError> {
-        let was = Was::from(&kv::load(self.staged, &key)?);
+        let was = Was::from(&self.stored(&key)?);
         self.staged.remove(key, was);
         Ok(())
     }
@@ -390,6 +412,8 @@ impl Writer<'_, '_> {
             // It has ended before; telling it again changes nothing.
             return Ok(());
         };
+        // A receipt leaves without a claim, which would have counted the try.
+        row.attempts = row.attempts.max(asked.attempts);
         row.state = match how {
             Settled::Again {
                 due,

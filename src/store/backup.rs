@@ -29,9 +29,7 @@ use super::kv::Kv as _;
 use super::kv::Order;
 use super::kv::Range;
 use super::rows::Position;
-use super::rows::Row as _;
 use super::rows::SCHEMA;
-use super::rows::key;
 use super::sled::Options;
 use super::sled::Paths;
 use super::sled::SledStore;
@@ -106,9 +104,6 @@ impl Output {
     }
 
     fn row(&mut self, key: &[u8], value: Option<&[u8]>) -> io::Result<()> {
-        if key == key::META_WATERMARK {
-            return Ok(());
-        }
         self.lines += 1;
         self.line(&Line {
             key: &hex(key),
@@ -287,8 +282,9 @@ pub(crate) fn load(from: &Path, state: &State) -> Result<Position, StoreError> {
         }
         Ok(())
     })?;
-    let mark = (key::META_WATERMARK.to_vec(), Some(end.seal().to_vec()));
-    state.load(rows.into_iter().chain([mark]))?;
+    state.load(rows.into_iter())?;
+    state.flush()?;
+    state.set_watermark(end)?;
     state.flush()?;
     Ok(end)
 }

@@ -19,6 +19,7 @@ mod frame;
 pub(crate) mod journal;
 mod open;
 mod overlay;
+mod pages;
 pub(crate) mod state;
 mod writer;
 

@@ -252,7 +252,6 @@ impl Check<'_> {
         let view = self.view;
         for entry in view.scan(&Range::all(), Order::Up) {
             match entry {
-                Ok((key, _)) if &key[..] == key::META_WATERMARK => {}
                 Ok((key, raw)) => self.entry(&key, raw),
                 Err(error) => {
                     self.finding(format!("reading on is impossible: {}", chain(&error)));

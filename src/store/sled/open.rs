@@ -337,10 +337,7 @@ fn begin(
             }
             return Ok((journal, applied));
         }
-        let rows = view
-            .scan(&Range::all(), Order::Up)
-            .any(|entry| entry.map_or(true, |(key, _)| &key[..] != key::META_WATERMARK));
-        if rows {
+        if view.scan(&Range::all(), Order::Up).next().is_some() {
             return Err(crate::store::kv::damaged(
                 key::META_SCHEMA,
                 "it is missing: this is no store of ours, or a damaged one",

@@ -12,6 +12,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::overlay::Overlay;
+use super::pages::Pages;
 use crate::store::StoreError;
 use crate::store::kv::Entries;
 use crate::store::kv::Kv;
@@ -29,7 +30,9 @@ pub(crate) const BATCH_KEYS: usize = 1024;
 
 /// sled and what it does not have yet.
 pub(crate) struct State {
+    /// Beside the pages it holds the watermark.
     tree: ::sled::Tree,
+    pages: Pages,
     db: ::sled::Db,
     /// A second descriptor of sled's file: its own flush does not reach the disk (sync_file_range).
     file: File,
@@ -134,6 +137,7 @@ impl State {
         }
         Ok(Self {
             tree: (*db).clone(),
+            pages: Pages::new((*db).clone()),
             db,
             file,
             overlay: RwLock::default(),
@@ -154,7 +158,7 @@ impl State {
     pub(crate) fn view(&self) -> View<'_> {
         View {
             overlay: self.overlay.read().unwrap_or_else(PoisonError::into_inner),
-            tree: &self.tree,
+            pages: &self.pages,
         }
     }
 
@@ -187,7 +191,7 @@ impl State {
         self.overlay_mut(Overlay::freeze);
     }
 
-    /// Applies some frozen writes to sled and makes them durable; with the last ones goes the watermark.
+    /// Applies some frozen writes to sled and makes them durable; after the last ones, the watermark.
     /// True when none are left.
     ///
     /// Every batch is synced at once. sled takes what it has flushed for durable and writes over the space
@@ -195,28 +199,37 @@ impl State {
     /// tear pages that had long been on disk (seen within three cuts).
     pub(crate) fn apply(&self, limit: usize, watermark: Position) -> Result<bool, StoreError> {
         let limit = limit.clamp(1, BATCH_KEYS);
-        let (writes, keys, last) = self.overlay(|overlay| {
+        let (writes, keys, done) = self.overlay(|overlay| {
             let (writes, keys) = overlay.next(limit);
-            let last = keys.len() == overlay.frozen.len();
-            (writes, keys, last)
+            let done = keys.len() == overlay.frozen.len();
+            (writes, keys, done)
         });
-        let mut batch = ::sled::Batch::default();
-        for (key, value) in &writes {
-            match value {
-                Some(value) => batch.insert(&key[..], &value[..]),
-                None => batch.remove(&key[..]),
+        let mut steps = self.pages.steps(&writes)?;
+        if !steps.grow.is_empty() {
+            for batch in std::mem::take(&mut steps.grow) {
+                self.write(batch)?;
             }
+            self.flush()?;
         }
-        if last {
-            batch.insert(key::META_WATERMARK, &watermark.seal()[..]);
+        if done {
+            steps.last(|batch| batch.insert(key::META_WATERMARK, &watermark.seal()[..]));
         }
+        // Until here readers found these keys in the overlay, from here on in sled.
+        let wrote = self.overlay_mut(|overlay| {
+            let wrote = steps.last.map(|batch| self.write(batch)).transpose()?;
+            overlay.finished(&keys);
+            Ok::<_, StoreError>(wrote)
+        })?;
+        if wrote.is_some() {
+            self.flush()?;
+        }
+        Ok(done)
+    }
+
+    fn write(&self, batch: ::sled::Batch) -> Result<(), StoreError> {
         self.tree
             .apply_batch(batch)
-            .map_err(|error| engine("applying writes to sled", error))?;
-        self.flush()?;
-        // Only now: until here readers found these keys in the overlay, from here on in sled.
-        self.overlay_mut(|overlay| overlay.finished(&keys));
-        Ok(last)
+            .map_err(|error| engine("writing rows into sled", error))
     }
 
     /// Applies everything.
@@ -230,16 +243,22 @@ impl State {
         &self,
         rows: impl Iterator<Item = (Vec<u8>, Option<Vec<u8>>)>,
     ) -> Result<(), StoreError> {
+        let writes = rows
+            .map(|(key, value)| (Bytes::from(key), value.map(Bytes::from)))
+            .collect();
+        let steps = self.pages.steps(&writes)?;
+        steps
+            .grow
+            .into_iter()
+            .chain(steps.last)
+            .try_for_each(|batch| self.write(batch))
+    }
+
+    /// That a store being built goes on from here.
+    pub(crate) fn set_watermark(&self, watermark: Position) -> Result<(), StoreError> {
         let mut batch = ::sled::Batch::default();
-        for (key, value) in rows {
-            match value {
-                Some(value) => batch.insert(key, value),
-                None => batch.remove(key),
-            }
-        }
-        self.tree
-            .apply_batch(batch)
-            .map_err(|error| engine("writing rows into sled", error))
+        batch.insert(key::META_WATERMARK, &watermark.seal()[..]);
+        self.write(batch)
     }
 
     /// Makes everything that was applied durable.
@@ -254,10 +273,10 @@ impl State {
 }
 
 /// One moment: sled under what it does not have yet. The writer applies to sled only what a view finds
-/// in the overlay, so nothing changes under a view.
+/// in the overlay, and takes nothing out of a page while there is a view: nothing changes under a view.
 pub(crate) struct View<'a> {
     overlay: RwLockReadGuard<'a, Overlay>,
-    tree: &'a ::sled::Tree,
+    pages: &'a Pages,
 }
 
 impl Kv for View<'_> {
@@ -266,29 +285,17 @@ impl Kv for View<'_> {
         if let Some(slot) = overlay.active.get(key).or_else(|| overlay.frozen.get(key)) {
             return Ok(slot.value.clone());
         }
-        let found = self
-            .tree
-            .get(key)
-            .map_err(|error| engine("reading sled", error))?;
-        Ok(found.map(|value| Bytes::copy_from_slice(&value)))
+        self.pages.get(key)
     }
 
     fn scan(&self, range: &Range, order: Order) -> Entries<'_> {
-        let below = self.tree.range::<&[u8], _>(range.bounds());
-        let read = |entry: ::sled::Result<(::sled::IVec, ::sled::IVec)>| {
-            let (key, value) = entry.map_err(|error| engine("reading sled", error))?;
-            let value = Bytes::copy_from_slice(&value);
-            Ok((Bytes::copy_from_slice(&key), Some(value)))
-        };
+        let below = self.pages.scan(range, order);
         let overlay = &self.overlay;
         Merge::entries(
             vec![
                 layer(&overlay.active, range, order, |slot| slot.value.clone()),
                 layer(&overlay.frozen, range, order, |slot| slot.value.clone()),
-                match order {
-                    Order::Up => Box::new(below.map(read)),
-                    Order::Down => Box::new(below.rev().map(read)),
-                },
+                Box::new(below.map(|row| row.map(|(key, value)| (key, Some(value))))),
             ],
             order,
         )
