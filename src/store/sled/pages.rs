@@ -201,10 +201,10 @@ impl Pages {
     /// The page in which a key belongs; none while there is no page at all.
     fn page_of(&self, key: &[u8]) -> Result<Option<Page>, StoreError> {
         let place = place(key);
-        let found = self
+        let mut found = self
             .tree
             .range::<&[u8], _>([PAGE].as_slice()..=place.as_slice());
-        match found.rev().next() {
+        match found.next_back() {
             Some(found) => {
                 let (key, raw) = found.map_err(reading)?;
                 Page::open(&key, &raw).map(Some)
@@ -224,10 +224,10 @@ impl Pages {
 
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
         let place = place(key);
-        let found = self
+        let mut found = self
             .tree
             .range::<&[u8], _>([PAGE].as_slice()..=place.as_slice());
-        let Some(found) = found.rev().next() else {
+        let Some(found) = found.next_back() else {
             return Ok(None);
         };
         let (start, raw) = found.map_err(reading)?;
@@ -246,8 +246,7 @@ impl Pages {
                 let first = self
                     .tree
                     .range::<&[u8], _>([PAGE].as_slice()..=from.as_slice())
-                    .rev()
-                    .next();
+                    .next_back();
                 match first {
                     Some(Ok((first, _))) => self.tree.range::<&[u8], _>(&first[..]..&[PAGE + 1]),
                     // An error comes up again there.
@@ -526,13 +525,14 @@ mod tests {
     use super::*;
 
     type Model = BTreeMap<Vec<u8>, Vec<u8>>;
+    type Write = (Vec<u8>, Option<Vec<u8>>);
 
     fn pages() -> Pages {
         let db = ::sled::Config::new().temporary(true).open().unwrap();
         Pages::new((*db).clone())
     }
 
-    fn writes(list: &[(Vec<u8>, Option<Vec<u8>>)]) -> Writes {
+    fn writes(list: &[Write]) -> Writes {
         list.iter()
             .map(|(key, value)| {
                 (
@@ -543,7 +543,7 @@ mod tests {
             .collect()
     }
 
-    fn note(model: &mut Model, list: &[(Vec<u8>, Option<Vec<u8>>)]) {
+    fn note(model: &mut Model, list: &[Write]) {
         for (key, value) in list {
             match value {
                 Some(value) => model.insert(key.clone(), value.clone()),
@@ -599,7 +599,7 @@ mod tests {
         ]
     }
 
-    fn batches() -> impl Strategy<Value = Vec<Vec<(Vec<u8>, Option<Vec<u8>>)>>> {
+    fn batches() -> impl Strategy<Value = Vec<Vec<Write>>> {
         prop::collection::vec(prop::collection::vec((key(), value()), 1..120), 1..12)
     }
 
