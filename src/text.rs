@@ -4,7 +4,7 @@
 //!
 //! 1. [`is_addressed`]: the cheap door. Nine of ten messages are not for the bot and end here.
 //! 2. [`token`]: words and numbers, folded by [`fold`], with the way back to the text.
-//! 3. [`lexicon`]: every known phrase in them, in one pass.
+//! 3. [`lexicon`]: every known phrase in them, in one pass; [`frame`]: what classes of words tell together.
 //! 4. [`tag`], [`command`], the leading keyword: what addresses the bot.
 //! 5. [`category`], [`when`], [`entities`], [`place`], [`urgent`]: the facts, each with its evidence.
 //!
@@ -37,6 +37,7 @@ pub mod category;
 pub mod command;
 pub mod entities;
 pub mod fold;
+pub mod frame;
 pub mod lexicon;
 pub mod link;
 pub mod lunar;
@@ -126,6 +127,8 @@ impl<'a> Page<'a> {
         let loose = marked * 100 < words * 40;
         let mut hits = Vec::with_capacity(tokens.len() * 2);
         lexicon.find(&tokens, loose, &mut hits);
+        let cased = capitals > 1 && !all_upper;
+        lexicon.find_frames(&tokens, cased, &mut hits);
         let mut starts = Vec::with_capacity(tokens.len() + 1);
         let mut next = 0;
         for at in 0..=tokens.len() {
@@ -155,7 +158,7 @@ impl<'a> Page<'a> {
             kinds,
             states,
             loose,
-            cased: capitals > 1 && !all_upper,
+            cased,
             all_upper,
             now,
             lexicon,
@@ -915,7 +918,7 @@ impl Message<'_> {
         let categories = category::decide(scores, &tags);
         let primary = categories.first().copied().unwrap_or(Category::Other);
         for hit in &scores.cues {
-            if let What::Cue(category, weight) = hit.what
+            if let What::Cue(category, weight) | What::Frame(category, weight) = hit.what
                 && categories.contains(&category)
             {
                 evidence.push(Evidence {

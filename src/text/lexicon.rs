@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | `mất (xe\|chó\|)` | one of the words, or none |
 //! | `lấy .. xe` | up to three words between |
+//! | `<take> <goods>` | a frame: words of these classes in order, see [`crate::text::frame`] |
 //! | `báo!` at the end | only with exactly these marks, never `bao` |
 //! | `-phrase` in a ward's file | forget a built-in phrase |
 //!
@@ -24,6 +25,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::domain::reading::Category;
 use crate::text::fold::fold;
+use crate::text::frame::Frames;
 use crate::text::place::PlaceWord;
 use crate::text::token::{Marks, Token, tokens};
 use crate::text::when::TimeWord;
@@ -32,6 +34,14 @@ use crate::text::when::TimeWord;
 const BUILTIN: &[(&str, &str)] = &[
     ("tags.toml", include_str!("../../config/lexicon/tags.toml")),
     ("cues.toml", include_str!("../../config/lexicon/cues.toml")),
+    (
+        "classes.toml",
+        include_str!("../../config/lexicon/classes.toml"),
+    ),
+    (
+        "frames.toml",
+        include_str!("../../config/lexicon/frames.toml"),
+    ),
     (
         "masks.toml",
         include_str!("../../config/lexicon/masks.toml"),
@@ -175,6 +185,15 @@ impl State {
 pub enum What {
     /// Speaks for a category, with a weight.
     Cue(Category, u8),
+    /// Belongs to a class of words that frames speak of.
+    Class {
+        /// Its number in [`Frames`].
+        class: u8,
+        /// It is one syllable with marks, so without them it may be another word.
+        syllable: bool,
+    },
+    /// Words of certain classes in order speak for a category, with a weight.
+    Frame(Category, u8),
     /// Looks like a cue and is none.
     Mask,
     /// A leading keyword such as `báo tin`.
@@ -294,6 +313,7 @@ pub struct Lexicon {
     common_in_places: HashSet<String>,
     laughter: Vec<memchr::memmem::Finder<'static>>,
     banks: Vec<String>,
+    frames: Frames,
 }
 
 type File = BTreeMap<String, BTreeMap<String, Vec<Spanned<String>>>>;
@@ -433,6 +453,12 @@ impl Lexicon {
                 }
             }
         }
+        if let Some(class) = lexicon.frames.empty_class() {
+            return Err(LexiconError::Syntax {
+                file: "classes.toml".to_owned(),
+                message: format!("a frame names the class `{class}`, which has no words"),
+            });
+        }
         Ok(lexicon)
     }
 
@@ -480,6 +506,16 @@ impl Lexicon {
                 _ => return Err(unknown()),
             },
             "mask" => What::Mask,
+            "class" => {
+                let class = self.frames.class(list);
+                let class = class.map_err(|message| entry.error(message))?;
+                self.frames.fill(class);
+                let syllable = match tokens(phrase).as_slice() {
+                    [word] => !word.marks.none(),
+                    _ => false,
+                };
+                What::Class { class, syllable }
+            }
             "state" => What::State(State::parse(list).ok_or_else(unknown)?),
             "place" => What::Place(PlaceWord::parse(list).ok_or_else(unknown)?),
             "time" => What::Time(TimeWord::parse(list).ok_or_else(unknown)?),
@@ -515,6 +551,10 @@ impl Lexicon {
                     "hint" => 1,
                     _ => return Err(unknown()),
                 };
+                if phrase.starts_with('<') {
+                    let added = self.frames.add(phrase, category, weight);
+                    return added.map_err(|message| entry.error(message));
+                }
                 What::Cue(category, weight)
             }
         };
@@ -798,6 +838,13 @@ impl Lexicon {
                 self.walk(tokens, node, &mut path, loose, hits);
             }
         }
+    }
+
+    /// Adds the frames that the phrases found so far tell.
+    ///
+    /// `cased`: capitals mean something.
+    pub fn find_frames(&self, tokens: &[Token], cased: bool, hits: &mut Vec<Hit>) {
+        self.frames.find(tokens, cased, hits);
     }
 
     fn walk(
