@@ -146,6 +146,16 @@ pub enum State {
     Accident,
     /// Somebody hurt or in tears.
     Victim,
+    /// What nobody can steal, hit or lose: a heart, sleep, a deadline.
+    Unreal,
+    /// Asks the bot or the group something.
+    Question,
+    /// Announces that something will be told.
+    WantsToTell,
+    /// After a denied tag, says what it is: "mà là".
+    Instead,
+    /// Says that it was nothing more: "thôi".
+    Merely,
 }
 
 impl State {
@@ -175,6 +185,11 @@ impl State {
             "family" => Self::Family,
             "violence" => Self::Violence,
             "victim" => Self::Victim,
+            "unreal" => Self::Unreal,
+            "question" => Self::Question,
+            "wants_to_tell" => Self::WantsToTell,
+            "instead" => Self::Instead,
+            "merely" => Self::Merely,
             _ => return None,
         })
     }
@@ -200,6 +215,8 @@ pub enum What {
     Keyword,
     /// Looks like a leading keyword and is none.
     LookAlike,
+    /// Looks like a leading keyword without marks, and may be one.
+    MaybeAlike,
     /// Tells about the state of things.
     State(State),
     /// Part of the grammar of places.
@@ -503,6 +520,7 @@ impl Lexicon {
             "keyword" => match list {
                 "leading" => What::Keyword,
                 "look_alike" => What::LookAlike,
+                "maybe_alike" => What::MaybeAlike,
                 _ => return Err(unknown()),
             },
             "mask" => What::Mask,
