@@ -953,7 +953,9 @@ impl Message<'_> {
             let tells = |scores: &category::Scores, tags: &[Option<Category>]| {
                 scores.best() >= STRONG || scores.best() > 0 && tags.iter().any(Option::is_some)
             };
-            if !tells(&first, &before) || !tells(&second, &after) {
+            // A new sentence alone is no new incident: each half must be clear by its own words.
+            let clear = first.best() >= category::CLEAR && second.best() >= category::CLEAR;
+            if !tells(&first, &before) || !tells(&second, &after) || !said && !clear {
                 continue;
             }
             let (one, two) = (
