@@ -17,6 +17,8 @@ use crate::text::token::{Case, Token};
 
 /// Words between two parts of a frame, at most.
 const GAP: usize = 7;
+/// The same where the frame says `..`.
+const WIDE: usize = 16;
 /// Classes there can be.
 const CLASSES: usize = 224;
 
@@ -61,8 +63,8 @@ fn is_name(tokens: &[Token], hit: &Hit) -> bool {
 
 #[derive(Debug)]
 struct Frame {
-    /// The classes before the last, from right to left.
-    before: Box<[u8]>,
+    /// The classes before the last, from right to left, each with the words that may follow it.
+    before: Box<[(u8, usize)]>,
     category: Category,
     weight: u8,
 }
@@ -109,20 +111,24 @@ impl Frames {
         self.names.get(at).map(String::as_str)
     }
 
-    /// Adds a frame written as `<take> <goods>`.
+    /// Adds a frame written as `<take> <goods>`, or `<lend> .. <pawn>` when the parts may be far apart.
     ///
     /// # Errors
     /// It is not written so.
     pub fn add(&mut self, text: &str, category: Category, weight: u8) -> Result<(), &'static str> {
-        let mut classes = Vec::new();
+        let mut classes: Vec<(u8, usize)> = Vec::new();
         for part in text.split_whitespace() {
+            if part == ".." {
+                classes.last_mut().ok_or("a frame begins with a class")?.1 = WIDE;
+                continue;
+            }
             let name = part
                 .strip_prefix('<')
                 .and_then(|rest| rest.strip_suffix('>'))
                 .ok_or("a frame is of classes only, `<take> <goods>`")?;
-            classes.push(self.class(name)?);
+            classes.push((self.class(name)?, GAP));
         }
-        let last = classes.pop().ok_or("a frame needs a class")?;
+        let (last, _) = classes.pop().ok_or("a frame needs a class")?;
         classes.reverse();
         if let Some(frames) = self.frames.get_mut(usize::from(last)) {
             frames.push(Frame {
@@ -191,12 +197,12 @@ impl Frame {
     fn told(&self, hit: &Hit, bare: bool, sentence: usize, last: &[Seen]) -> Option<Hit> {
         let mut from = hit.from;
         let mut unsure = usize::from(bare);
-        for class in &self.before {
+        for (class, gap) in &self.before {
             let seen = last
                 .get(usize::from(*class))
                 .filter(|seen| seen.from != NEVER.from)?;
             let (start, end) = (seen.from as usize, seen.to as usize);
-            if start < sentence || end > from || from - end > GAP {
+            if start < sentence || end > from || from - end > *gap {
                 return None;
             }
             from = start;

@@ -1119,8 +1119,9 @@ impl Pattern {
             }
         }
         let fit = if bare == 0 { Fit::Exact } else { Fit::Within };
-        // Among marked words one may lack its marks when another of the phrase has them.
-        let vague = self.exact || (!loose && (bare > 1 || !marked));
+        // Among marked words one may lack its marks when another right beside it has them.
+        let apart = path.end() - path.start() > self.marks.len();
+        let vague = self.exact || (!loose && (bare > 1 || !marked || apart));
         if fit == Fit::Within && vague {
             None
         } else {
