@@ -43,6 +43,7 @@ pub mod lunar;
 pub mod place;
 pub mod tag;
 pub mod token;
+mod trie;
 pub mod urgent;
 pub mod when;
 
@@ -61,9 +62,24 @@ pub struct Addressing<'a> {
     pub bot_names: &'a [String],
 }
 
-/// Bits of [`Page::kinds`].
-const TIME: u8 = 1;
-const PLACE: u8 = 2;
+/// What the phrases at a token are, so that a question about them costs one look.
+#[derive(Debug, Clone, Copy, Default)]
+struct Spot {
+    /// The first phrase that starts at the token or behind it.
+    first: usize,
+    /// The words of the grammar of times that start here.
+    times: u64,
+    /// Those that end before the token.
+    times_before: u64,
+    /// The words of the grammar of places that start here.
+    places: u32,
+    /// Those that end before the token.
+    places_before: u32,
+    /// What starts here ends the name of a place.
+    stops: bool,
+    /// The token is a number in words.
+    counts: bool,
+}
 
 /// No phrase has more tokens than this.
 const REACH: usize = 16;
@@ -89,8 +105,10 @@ pub struct Page<'a> {
     pub tokens: Vec<Token>,
     /// The phrases found, by their first token.
     pub hits: Vec<Hit>,
-    starts: Vec<usize>,
-    kinds: Vec<u8>,
+    /// One for each token, and one for the end.
+    spots: Vec<Spot>,
+    /// The words of the grammar of places told anywhere.
+    places: u32,
     /// A bit for every [`State`] told of anywhere.
     states: u64,
     /// It has so few marks that any word may lack them.
@@ -110,49 +128,57 @@ impl<'a> Page<'a> {
         let text = text.split_at(text.floor_char_boundary(READ_BYTES)).0;
         let mut tokens = token::tokens(text);
         lexicon.name_words(&mut tokens);
-        let words = tokens.iter().filter(|token| !token.is_number()).count();
-        let marked = tokens.iter().filter(|token| !token.marks.none()).count();
-        let capitals = tokens
-            .iter()
-            .filter(|token| !token.is_number() && token.case != Case::Lower)
-            .count();
-        let all_upper = words > 3
-            && tokens
-                .iter()
-                .filter(|token| token.case == Case::Upper || token.length == 1)
-                .count()
-                * 10
-                > words * 7;
+        let (mut words, mut marked, mut capitals, mut upper) = (0, 0, 0, 0);
+        for token in &tokens {
+            let word = !token.is_number();
+            words += usize::from(word);
+            marked += usize::from(!token.marks.none());
+            capitals += usize::from(word && token.case != Case::Lower);
+            upper += usize::from(token.case == Case::Upper || token.length == 1);
+        }
+        let all_upper = words > 3 && upper * 10 > words * 7;
         let loose = marked * 100 < words * 40;
         let mut hits = Vec::with_capacity(tokens.len() * 2);
         lexicon.find(&tokens, loose, &mut hits);
-        let mut starts = Vec::with_capacity(tokens.len() + 1);
-        let mut next = 0;
-        for at in 0..=tokens.len() {
-            while hits.get(next).is_some_and(|hit| hit.from < at) {
-                next += 1;
-            }
-            starts.push(next);
-        }
-        let mut kinds = vec![0; tokens.len()];
-        let mut states = 0;
+        let mut spots = vec![Spot::default(); tokens.len() + 1];
+        let (mut states, mut places) = (0, 0);
         for hit in &hits {
-            if let What::State(state) = hit.what {
-                states |= 1 << state as u8;
+            let Some(spot) = spots.get_mut(hit.from) else {
+                continue;
+            };
+            // Counted here, added up below.
+            spot.first += 1;
+            spot.stops |= place::stops(hit.what);
+            // `hits_near` sees no phrase that started longer ago.
+            let near = hit.to - hit.from <= REACH;
+            match hit.what {
+                What::State(state) => states |= 1 << state as u8,
+                What::Number(_) => spot.counts |= hit.to == hit.from + 1,
+                What::Time(word) => {
+                    spot.times |= word.bit();
+                    if let Some(spot) = spots.get_mut(hit.to).filter(|_| near) {
+                        spot.times_before |= word.bit();
+                    }
+                }
+                What::Place(word) => {
+                    spot.places |= word.bit();
+                    places |= word.bit();
+                    if let Some(spot) = spots.get_mut(hit.to).filter(|_| near) {
+                        spot.places_before |= word.bit();
+                    }
+                }
+                _ => {}
             }
-            if let Some(kind) = kinds.get_mut(hit.from) {
-                *kind |= match hit.what {
-                    What::Time(_) => TIME,
-                    What::Place(_) => PLACE,
-                    _ => 0,
-                };
-            }
+        }
+        let mut first = 0;
+        for spot in &mut spots {
+            (spot.first, first) = (first, first + spot.first);
         }
         Self {
             text,
             hits,
-            starts,
-            kinds,
+            spots,
+            places,
             states,
             loose,
             cased: capitals > 1 && !all_upper,
@@ -163,37 +189,55 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// A phrase of the grammar of times starts at a token.
-    pub fn has_time(&self, at: usize) -> bool {
-        self.kinds.get(at).is_some_and(|kind| kind & TIME != 0)
+    /// The words of the grammar of times that start at a token, as a set.
+    pub fn times_at(&self, at: usize) -> u64 {
+        self.spots.get(at).map_or(0, |spot| spot.times)
     }
 
-    /// A phrase of the grammar of places starts at a token.
-    pub fn has_place(&self, at: usize) -> bool {
-        self.kinds.get(at).is_some_and(|kind| kind & PLACE != 0)
+    /// The words of the grammar of times that end before a token.
+    pub fn times_before(&self, at: usize) -> u64 {
+        self.spots.get(at).map_or(0, |spot| spot.times_before)
+    }
+
+    /// The words of the grammar of places that start at a token, as a set.
+    pub fn places_at(&self, at: usize) -> u32 {
+        self.spots.get(at).map_or(0, |spot| spot.places)
+    }
+
+    /// The words of the grammar of places that end before a token.
+    pub fn places_before(&self, at: usize) -> u32 {
+        self.spots.get(at).map_or(0, |spot| spot.places_before)
+    }
+
+    /// A word of the grammar of places stands anywhere.
+    pub fn has_anywhere(&self, word: place::PlaceWord) -> bool {
+        self.places & word.bit() != 0
+    }
+
+    /// What starts at a token ends the name of a place.
+    pub fn stops_at(&self, at: usize) -> bool {
+        self.spots.get(at).is_some_and(|spot| spot.stops)
     }
 
     /// The phrases that start at a token.
     pub fn hits_at(&self, at: usize) -> &[Hit] {
-        match (self.starts.get(at), self.starts.get(at + 1)) {
-            (Some(from), Some(to)) => self.hits.get(*from..*to).unwrap_or(&[]),
+        match (self.spots.get(at), self.spots.get(at + 1)) {
+            (Some(from), Some(to)) => self.hits.get(from.first..to.first).unwrap_or(&[]),
             _ => &[],
         }
     }
 
     /// The phrases that start in the sixteen tokens before a token, at it, or shortly after it.
     pub fn hits_near(&self, at: usize) -> &[Hit] {
-        let last = self.starts.len().saturating_sub(1);
+        let last = self.spots.len().saturating_sub(1);
         let from = self
-            .starts
+            .spots
             .get(at.saturating_sub(REACH).min(last))
-            .copied()
-            .unwrap_or(0);
+            .map_or(0, |spot| spot.first);
         let to = self
-            .starts
+            .spots
             .get((at + 6).min(last))
-            .copied()
-            .unwrap_or(self.hits.len());
+            .map_or(self.hits.len(), |spot| spot.first);
         self.hits.get(from..to).unwrap_or(&[])
     }
 
@@ -247,6 +291,9 @@ impl<'a> Page<'a> {
 
     /// A number in words.
     pub fn counting_word(&self, at: usize) -> Option<u32> {
+        if !self.spots.get(at)?.counts {
+            return None;
+        }
         self.hits_at(at).iter().find_map(|hit| match hit.what {
             What::Number(value) if hit.to == at + 1 => Some(value),
             _ => None,
