@@ -4,7 +4,7 @@
 //!
 //! 1. [`is_addressed`]: the cheap door. Nine of ten messages are not for the bot and end here.
 //! 2. [`token`]: words and numbers, folded by [`fold`], with the way back to the text.
-//! 3. [`lexicon`]: every known phrase in them, in one pass.
+//! 3. [`lexicon`]: every known phrase in them, in one pass; [`frame`]: what classes of words tell together.
 //! 4. [`tag`], [`command`], the leading keyword: what addresses the bot.
 //! 5. [`category`], [`when`], [`entities`], [`place`], [`urgent`]: the facts, each with its evidence.
 //!
@@ -37,6 +37,7 @@ pub mod category;
 pub mod command;
 pub mod entities;
 pub mod fold;
+pub mod frame;
 pub mod lexicon;
 pub mod link;
 pub mod lunar;
@@ -90,6 +91,9 @@ const READ_BYTES: usize = 24_000;
 /// One strong cue.
 const STRONG: u16 = 5;
 
+/// Words in which nobody only chats with a bot.
+const LENGTHY: usize = 11;
+
 /// Places where a message may fall into two incidents; a flood of sentences must not take for ever.
 const CUTS: usize = 12;
 
@@ -140,6 +144,8 @@ impl<'a> Page<'a> {
         let loose = marked * 100 < words * 40;
         let mut hits = Vec::with_capacity(tokens.len() * 2);
         lexicon.find(&tokens, loose, &mut hits);
+        let cased = capitals > 1 && !all_upper;
+        lexicon.find_frames(&tokens, cased, &mut hits);
         let mut spots = vec![Spot::default(); tokens.len() + 1];
         let (mut states, mut places) = (0, 0);
         for hit in &hits {
@@ -181,7 +187,7 @@ impl<'a> Page<'a> {
             places,
             states,
             loose,
-            cased: capitals > 1 && !all_upper,
+            cased,
             all_upper,
             now,
             lexicon,
@@ -416,11 +422,27 @@ fn keyword(page: &Page<'_>) -> Option<Hit> {
     if look_alike.is_some_and(|end| end >= word.to) {
         return None;
     }
-    let scores = category::score(page, word.to, page.tokens.len());
-    let idle = page.state(State::Hearsay).is_some()
-        || page.state(State::Trade).is_some()
-        || page.state(State::Greeting).is_some();
-    (scores.best() >= 5 || (scores.best() >= category::TOLD && !idle)).then_some(word)
+    // "bao co ke gian" may be "báo cô" and may be "báo: có"; then it must tell more.
+    let maybe_alike = hits
+        .iter()
+        .any(|hit| hit.what == What::MaybeAlike && hit.to >= word.to);
+    let best = category::score(page, word.to, page.tokens.len()).best();
+    let idle = [
+        State::Hearsay,
+        State::Trade,
+        State::Greeting,
+        State::Joke,
+        State::Unreal,
+        State::Question,
+    ]
+    .iter()
+    .any(|state| page.tells(*state));
+    let enough = match (idle, maybe_alike) {
+        (_, true) => 2 * category::CLEAR - 3,
+        (true, false) => category::CLEAR,
+        (false, false) => STRONG,
+    };
+    (best >= enough).then_some(word)
 }
 
 /// Reads a message.
@@ -567,12 +589,36 @@ impl Message<'_> {
                 }
                 return ask(evidence);
             }
-            // A mention without an incident in it.
-            if self.mentioned
-                && page.state(State::Help).is_some()
-                && page.state(State::Trade).is_none()
-            {
+            // A mention without an incident in it, as far as the words are known. Who writes to the
+            // bot at length about a place and asks it nothing tells of something all the same.
+            let chats = [
+                State::Greeting,
+                State::Trade,
+                State::Question,
+                State::Joke,
+                State::Unreal,
+                State::Exercise,
+            ]
+            .iter()
+            .any(|state| page.tells(*state))
+                || page.lexicon.laughs(page.text);
+            if self.mentioned && page.tells(State::WantsToTell) {
                 return ask(evidence);
+            }
+            if self.mentioned && !chats {
+                if content >= LENGTHY {
+                    let facts = self.facts(start, page.tokens.len(), &scores, &mut evidence);
+                    if facts.place.is_some() {
+                        return Reading {
+                            outcome: Outcome::Report,
+                            incidents: vec![facts],
+                            evidence,
+                        };
+                    }
+                }
+                if page.tells(State::Help) {
+                    return ask(evidence);
+                }
             }
             return Reading {
                 outcome: Outcome::Ignore,
@@ -671,6 +717,29 @@ impl Message<'_> {
         self.page.tokens.iter().skip(start).filter(outside).count()
     }
 
+    /// The greatest weight of what is told outside the tags.
+    fn told_outside_tags(&self, scores: &category::Scores) -> u16 {
+        let page = &self.page;
+        let mut weights = [0_u16; 20];
+        for cue in &scores.cues {
+            let bytes = (page.tokens.get(cue.from), page.tokens.get(cue.to - 1));
+            let (Some(first), Some(last)) = bytes else {
+                continue;
+            };
+            let tagged = self
+                .tags
+                .iter()
+                .any(|tag| tag.start <= first.start && last.end <= tag.end);
+            if let What::Cue(category, weight) | What::Frame(category, weight) = cue.what
+                && !tagged
+                && let Some(sum) = weights.get_mut(category as usize)
+            {
+                *sum += u16::from(weight);
+            }
+        }
+        weights.into_iter().max().unwrap_or(0)
+    }
+
     fn only_greets(&self, start: usize) -> bool {
         let page = &self.page;
         let greets = page.state(State::Greeting).is_some();
@@ -701,7 +770,17 @@ impl Message<'_> {
                 && page.tokens.get(after).is_some_and(|token| !token.breaks());
             before || behind
         };
-        if !self.tags.iter().all(denied) || scores.best() > category::CLEAR {
+        if !self.tags.iter().all(denied) {
+            return None;
+        }
+        // "không phải … mà là": the rest tells what it is. "… thôi" is what it was instead.
+        let instead = page.tells(State::Instead);
+        let least = if page.tells(State::Merely) && !instead {
+            2 * category::CLEAR
+        } else {
+            category::CLEAR
+        };
+        if self.told_outside_tags(scores) > least || instead && scores.best() >= STRONG {
             return None;
         }
         let takes_back = [State::Withdraw, State::Found]
@@ -722,14 +801,28 @@ impl Message<'_> {
     /// Words that say that the tag is not meant: school work, jokes, old alerts passed on, denials.
     fn unreal(&self, start: usize, scores: &category::Scores) -> Option<Hit> {
         let page = &self.page;
-        let in_need = page.state(State::Help).is_some() && page.state(State::Danger).is_some();
+        let in_need = page.tells(State::Help) && page.tells(State::Danger);
         if let Some(hit) = page.state(State::Nothing) {
             return Some(hit).filter(|_| scores.best() < 14 && !in_need);
         }
-        let hinted = page.lexicon.laughs(page.text)
-            || [State::Exercise, State::Joke, State::Forward, State::Trade]
-                .iter()
-                .any(|state| page.tells(*state));
+        let outside = self.told_outside_tags(scores);
+        // Who tells of something says what, where or who; a tag alone with other words is a way of talking.
+        let idle = outside < category::TOLD
+            && !page.tells(State::Help)
+            && !page.tells(State::Ongoing)
+            && !self.tags.is_empty()
+            && self.content_words(start) > 5;
+        let hinted = idle
+            || page.lexicon.laughs(page.text)
+            || [
+                State::Exercise,
+                State::Joke,
+                State::Unreal,
+                State::Forward,
+                State::Trade,
+            ]
+            .iter()
+            .any(|state| page.tells(*state));
         if !hinted {
             return None;
         }
@@ -747,6 +840,15 @@ impl Message<'_> {
             || !entities.urls.is_empty()
             || !entities.handles.is_empty();
         let vague = !place && time.is_none() && !pointed;
+        if idle && !place && !pointed {
+            return self.first_hit();
+        }
+        if let Some(hit) = page
+            .state(State::Unreal)
+            .filter(|_| !pointed && outside < if vague { 13 } else { category::CLEAR })
+        {
+            return Some(hit);
+        }
         if let Some(hit) = page
             .state(State::Forward)
             .filter(|_| (old || vague) && !in_need)
@@ -760,7 +862,7 @@ impl Message<'_> {
                 .iter()
                 .filter(|hit| hit.what == What::State(State::Exercise))
                 .count();
-            !named || often > 1
+            !named || often > 1 || outside < category::TOLD
         }) {
             return Some(hit);
         }
@@ -807,10 +909,14 @@ impl Message<'_> {
         let page = &self.page;
         let free = |hit: &Hit| {
             !page.hits_near(hit.from).iter().any(|other| {
-                matches!(other.what, What::Cue(..) | What::Mask)
-                    && other.from <= hit.from
-                    && other.to >= hit.to
-                    && other.to - other.from > hit.to - hit.from
+                let covers = other.from <= hit.from && other.to >= hit.to;
+                let longer = other.to - other.from > hit.to - hit.from;
+                match other.what {
+                    What::Mask => covers && longer,
+                    // Without marks "khoi den" is smoke before it is "khỏi đến".
+                    What::Cue(..) => covers && (longer || page.loose),
+                    _ => false,
+                }
             })
         };
         let state = |state: State| {
@@ -829,15 +935,11 @@ impl Message<'_> {
         if let Some(hit) = state(State::Withdraw) {
             return Some((UpdateKind::Withdrawal, hit));
         }
-        let lost = scores.of(Category::MissingPerson) >= 3
-            || scores.of(Category::Theft) >= 3
-            || scores.of(Category::Other) >= 3
-            || self.tags.iter().any(|tag| {
-                matches!(
-                    tag.category,
-                    Some(Category::MissingPerson | Category::Theft | Category::Other)
-                )
-            });
+        let tags: Vec<_> = self.tags.iter().map(|tag| tag.category).collect();
+        let lost = matches!(
+            category::decide(scores, &tags).first(),
+            Some(Category::MissingPerson | Category::Theft | Category::Other | Category::Animal)
+        );
         if let Some(hit) =
             state(State::Found).filter(|hit| hit.to - hit.from >= 3 && (lost || spoken_to))
         {
@@ -962,7 +1064,7 @@ impl Message<'_> {
         let categories = category::decide(scores, &tags);
         let primary = categories.first().copied().unwrap_or(Category::Other);
         for hit in &scores.cues {
-            if let What::Cue(category, weight) = hit.what
+            if let What::Cue(category, weight) | What::Frame(category, weight) = hit.what
                 && categories.contains(&category)
             {
                 evidence.push(Evidence {

@@ -106,7 +106,52 @@ pub fn score(page: &Page<'_>, from: usize, to: usize) -> Scores {
         }
         scores.cues.push(hit);
     }
+    add_frames(page, from, to, &others, &mut scores);
     scores
+}
+
+/// Adds what frames tell beyond the cues inside them.
+fn add_frames(page: &Page<'_>, from: usize, to: usize, others: &[Hit], scores: &mut Scores) {
+    let mut until = [0_usize; 20];
+    for hit in &page.hits {
+        let What::Frame(category, weight) = hit.what else {
+            continue;
+        };
+        let Some(until) = until.get_mut(category as usize) else {
+            continue;
+        };
+        // What is told already need not be told again; this also bounds the work on a flood of words.
+        let told = scores.of(category) >= 16;
+        if told || hit.from < from || hit.to > to || hit.from < *until {
+            continue;
+        }
+        let near = others.partition_point(|other| other.from + REACH < hit.from);
+        let near = others.get(near..).unwrap_or(&[]);
+        let near = near
+            .get(..near.partition_point(|other| other.from <= hit.from))
+            .unwrap_or(&[]);
+        if denied(page, *hit, near) {
+            continue;
+        }
+        let inside = scores.cues.iter().filter_map(|cue| match cue.what {
+            What::Cue(other, weight) if other == category => {
+                (cue.from < hit.to && cue.to > hit.from).then_some(weight)
+            }
+            _ => None,
+        });
+        let more = weight.saturating_sub(inside.max().unwrap_or(0));
+        if more == 0 {
+            continue;
+        }
+        *until = hit.to;
+        if let Some(sum) = scores.weights.get_mut(category as usize) {
+            *sum += u16::from(more);
+        }
+        scores.cues.push(Hit {
+            what: What::Frame(category, more),
+            ..*hit
+        });
+    }
 }
 
 /// A single word with a capital inside a sentence is a name: `dốc Ba Dao`.

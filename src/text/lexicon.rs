@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | `mất (xe\|chó\|)` | one of the words, or none |
 //! | `lấy .. xe` | up to three words between |
+//! | `<take> <goods>` | a frame: words of these classes in order, see [`crate::text::frame`] |
 //! | `báo!` at the end | only with exactly these marks, never `bao` |
 //! | `-phrase` in a ward's file | forget a built-in phrase |
 //!
@@ -24,6 +25,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::domain::reading::Category;
 use crate::text::fold::fold;
+use crate::text::frame::Frames;
 use crate::text::place::PlaceWord;
 use crate::text::token::{Marks, Token, tokens};
 use crate::text::trie::{Growth, LONGEST, Trie};
@@ -33,6 +35,14 @@ use crate::text::when::TimeWord;
 const BUILTIN: &[(&str, &str)] = &[
     ("tags.toml", include_str!("../../config/lexicon/tags.toml")),
     ("cues.toml", include_str!("../../config/lexicon/cues.toml")),
+    (
+        "classes.toml",
+        include_str!("../../config/lexicon/classes.toml"),
+    ),
+    (
+        "frames.toml",
+        include_str!("../../config/lexicon/frames.toml"),
+    ),
     (
         "masks.toml",
         include_str!("../../config/lexicon/masks.toml"),
@@ -137,6 +147,16 @@ pub enum State {
     Accident,
     /// Somebody hurt or in tears.
     Victim,
+    /// What nobody can steal, hit or lose: a heart, sleep, a deadline.
+    Unreal,
+    /// Asks the bot or the group something.
+    Question,
+    /// Announces that something will be told.
+    WantsToTell,
+    /// After a denied tag, says what it is: "mà là".
+    Instead,
+    /// Says that it was nothing more: "thôi".
+    Merely,
 }
 
 impl State {
@@ -166,6 +186,11 @@ impl State {
             "family" => Self::Family,
             "violence" => Self::Violence,
             "victim" => Self::Victim,
+            "unreal" => Self::Unreal,
+            "question" => Self::Question,
+            "wants_to_tell" => Self::WantsToTell,
+            "instead" => Self::Instead,
+            "merely" => Self::Merely,
             _ => return None,
         })
     }
@@ -176,12 +201,23 @@ impl State {
 pub enum What {
     /// Speaks for a category, with a weight.
     Cue(Category, u8),
+    /// Belongs to a class of words that frames speak of.
+    Class {
+        /// Its number in [`Frames`].
+        class: u8,
+        /// It is one syllable with marks, so without them it may be another word.
+        syllable: bool,
+    },
+    /// Words of certain classes in order speak for a category, with a weight.
+    Frame(Category, u8),
     /// Looks like a cue and is none.
     Mask,
     /// A leading keyword such as `báo tin`.
     Keyword,
     /// Looks like a leading keyword and is none.
     LookAlike,
+    /// Looks like a leading keyword without marks, and may be one.
+    MaybeAlike,
     /// Tells about the state of things.
     State(State),
     /// Part of the grammar of places.
@@ -281,6 +317,7 @@ pub struct Lexicon {
     common_in_places: HashSet<String>,
     laughter: Vec<memchr::memmem::Finder<'static>>,
     banks: Vec<String>,
+    frames: Frames,
 }
 
 type File = BTreeMap<String, BTreeMap<String, Vec<Spanned<String>>>>;
@@ -418,6 +455,12 @@ impl Lexicon {
                 }
             }
         }
+        if let Some(class) = lexicon.frames.empty_class() {
+            return Err(LexiconError::Syntax {
+                file: "classes.toml".to_owned(),
+                message: format!("a frame names the class `{class}`, which has no words"),
+            });
+        }
         lexicon.trie = std::mem::take(&mut lexicon.growth).finish();
         Ok(lexicon)
     }
@@ -463,9 +506,20 @@ impl Lexicon {
             "keyword" => match list {
                 "leading" => What::Keyword,
                 "look_alike" => What::LookAlike,
+                "maybe_alike" => What::MaybeAlike,
                 _ => return Err(unknown()),
             },
             "mask" => What::Mask,
+            "class" => {
+                let class = self.frames.class(list);
+                let class = class.map_err(|message| entry.error(message))?;
+                self.frames.fill(class);
+                let syllable = match tokens(phrase).as_slice() {
+                    [word] => !word.marks.none(),
+                    _ => false,
+                };
+                What::Class { class, syllable }
+            }
             "state" => What::State(State::parse(list).ok_or_else(unknown)?),
             "place" => What::Place(PlaceWord::parse(list).ok_or_else(unknown)?),
             "time" => What::Time(TimeWord::parse(list).ok_or_else(unknown)?),
@@ -501,6 +555,10 @@ impl Lexicon {
                     "hint" => 1,
                     _ => return Err(unknown()),
                 };
+                if phrase.starts_with('<') {
+                    let added = self.frames.add(phrase, category, weight);
+                    return added.map_err(|message| entry.error(message));
+                }
                 What::Cue(category, weight)
             }
         };
@@ -718,6 +776,13 @@ impl Lexicon {
     /// `loose`: the message has so few marks that an unmarked word may be any word.
     pub fn find(&self, tokens: &[Token], loose: bool, hits: &mut Vec<Hit>) {
         self.trie.find(tokens, loose, hits);
+    }
+
+    /// Adds the frames that the phrases found so far tell.
+    ///
+    /// `cased`: capitals mean something.
+    pub fn find_frames(&self, tokens: &[Token], cased: bool, hits: &mut Vec<Hit>) {
+        self.frames.find(tokens, cased, hits);
     }
 }
 

@@ -1,0 +1,203 @@
+//! Frames: what is told by words of certain classes that follow each other, whatever the words.
+//!
+//! Nobody can list every way to say that a thing was taken: `bẻ cổ con SH`, `hái sạch hai
+//! vườn ổi`, `tháo nốt cái máy bơm` all are a taking followed by goods. A frame of
+//! `config/lexicon/frames.toml` says so once, `<take> <goods>`, and classes of
+//! `config/lexicon/classes.toml` say which words take and which are goods.
+//!
+//! Without marks a word of one syllable may be another (`bo` is `bò`, `bố`, `bỏ`), so a frame
+//! counts for less with each such part.
+//!
+//! The parts stand in order, in one sentence, with at most [`GAP`] words between two of them.
+//! Time is in proportion to the phrases found: only the last place of each class is kept.
+
+use crate::domain::reading::Category;
+use crate::text::lexicon::{Hit, What};
+use crate::text::token::{Case, Token};
+
+/// Words between two parts of a frame, at most.
+const GAP: usize = 6;
+/// Classes there can be.
+const CLASSES: usize = 224;
+
+/// Where a class was last seen.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    from: u32,
+    to: u32,
+    /// One syllable without marks.
+    bare: bool,
+}
+
+/// Nowhere.
+const NEVER: Seen = Seen {
+    from: u32::MAX,
+    to: 0,
+    bare: false,
+};
+
+/// The weight of a frame of whose parts some are not sure to be what they look like.
+fn lowered(weight: u8, unsure: usize) -> u8 {
+    match (weight, unsure) {
+        (_, 0) => weight,
+        (8.., 1) => 5,
+        (5.., 1) | (8.., 2) => 3,
+        _ => 0,
+    }
+}
+
+/// A word with a capital beside another is a name: `khu Sao Giả`.
+fn is_name(tokens: &[Token], hit: &Hit) -> bool {
+    let title = |at: usize| {
+        tokens
+            .get(at)
+            .is_some_and(|token| token.case == Case::Title)
+    };
+    let inside = tokens
+        .get(hit.from)
+        .is_some_and(|token| token.before == ' ');
+    title(hit.from) && inside && (hit.from > 0 && title(hit.from - 1) || title(hit.from + 1))
+}
+
+#[derive(Debug)]
+struct Frame {
+    /// The classes before the last, from right to left.
+    before: Box<[u8]>,
+    category: Category,
+    weight: u8,
+}
+
+/// All classes and frames.
+#[derive(Debug, Default)]
+pub struct Frames {
+    names: Vec<String>,
+    /// Whether a class has words.
+    filled: Vec<bool>,
+    /// By their last class.
+    frames: Vec<Vec<Frame>>,
+}
+
+impl Frames {
+    /// The number of a class by its name.
+    ///
+    /// # Errors
+    /// There are too many classes.
+    pub fn class(&mut self, name: &str) -> Result<u8, &'static str> {
+        let known = self.names.iter().position(|known| known == name);
+        let at = known.unwrap_or(self.names.len());
+        if at >= CLASSES {
+            return Err("too many classes");
+        }
+        if known.is_none() {
+            self.names.push(name.to_owned());
+            self.frames.push(Vec::new());
+            self.filled.push(false);
+        }
+        u8::try_from(at).map_err(|_| "too many classes")
+    }
+
+    /// Notes that a class has words.
+    pub fn fill(&mut self, class: u8) {
+        if let Some(filled) = self.filled.get_mut(usize::from(class)) {
+            *filled = true;
+        }
+    }
+
+    /// A class that frames name and no word belongs to.
+    pub fn empty_class(&self) -> Option<&str> {
+        let at = self.filled.iter().position(|filled| !filled)?;
+        self.names.get(at).map(String::as_str)
+    }
+
+    /// Adds a frame written as `<take> <goods>`.
+    ///
+    /// # Errors
+    /// It is not written so.
+    pub fn add(&mut self, text: &str, category: Category, weight: u8) -> Result<(), &'static str> {
+        let mut classes = Vec::new();
+        for part in text.split_whitespace() {
+            let name = part
+                .strip_prefix('<')
+                .and_then(|rest| rest.strip_suffix('>'))
+                .ok_or("a frame is of classes only, `<take> <goods>`")?;
+            classes.push(self.class(name)?);
+        }
+        let last = classes.pop().ok_or("a frame needs a class")?;
+        classes.reverse();
+        if let Some(frames) = self.frames.get_mut(usize::from(last)) {
+            frames.push(Frame {
+                before: classes.into(),
+                category,
+                weight,
+            });
+        }
+        Ok(())
+    }
+
+    /// Adds the frames told by the phrases found so far; `hits` are and stay in order of their start.
+    pub fn find(&self, tokens: &[Token], cased: bool, hits: &mut Vec<Hit>) {
+        let mut last = [NEVER; CLASSES];
+        let (mut sentence, mut seen, mut masked_until) = (0, 0, 0);
+        let mut found = Vec::new();
+        for hit in hits.iter() {
+            let (class, bare) = match hit.what {
+                What::Class { class, syllable } => {
+                    let token = tokens.get(hit.from);
+                    (
+                        class,
+                        syllable && token.is_some_and(|token| token.marks.none()),
+                    )
+                }
+                What::Mask => {
+                    masked_until = masked_until.max(hit.to);
+                    continue;
+                }
+                _ => continue,
+            };
+            if hit.to <= masked_until || cased && is_name(tokens, hit) {
+                continue;
+            }
+            while seen <= hit.from {
+                if tokens.get(seen).is_some_and(Token::starts_sentence) {
+                    sentence = seen;
+                }
+                seen += 1;
+            }
+            let frames = self.frames.get(usize::from(class));
+            for frame in frames.into_iter().flatten() {
+                let mut from = hit.from;
+                let mut unsure = usize::from(bare);
+                let fits = frame.before.iter().all(|class| {
+                    let Some(seen) = last.get(usize::from(*class)) else {
+                        return false;
+                    };
+                    let (start, end) = (seen.from as usize, seen.to as usize);
+                    let near = start >= sentence && end <= from && from - end <= GAP;
+                    from = start;
+                    unsure += usize::from(seen.bare);
+                    near && seen.from != NEVER.from
+                });
+                let weight = lowered(frame.weight, unsure);
+                if fits && weight > 0 {
+                    found.push(Hit {
+                        from,
+                        to: hit.to,
+                        what: What::Frame(frame.category, weight),
+                    });
+                }
+            }
+            if let Some(last) = last.get_mut(usize::from(class)) {
+                let narrow = |at: usize| u32::try_from(at).unwrap_or(NEVER.from);
+                *last = Seen {
+                    from: narrow(hit.from),
+                    to: narrow(hit.to),
+                    bare,
+                };
+            }
+        }
+        if !found.is_empty() {
+            hits.append(&mut found);
+            hits.sort_by_key(|hit| hit.from);
+        }
+    }
+}
