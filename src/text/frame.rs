@@ -20,6 +20,9 @@ const GAP: usize = 6;
 /// Classes there can be.
 const CLASSES: usize = 224;
 
+/// So many frames are put in their places one by one; more are sorted in.
+const FEW: usize = 8;
+
 /// Where a class was last seen.
 #[derive(Debug, Clone, Copy)]
 struct Seen {
@@ -27,6 +30,12 @@ struct Seen {
     to: u32,
     /// One syllable without marks.
     bare: bool,
+}
+
+impl Seen {
+    fn never(&self) -> bool {
+        self.from == NEVER.from
+    }
 }
 
 /// Nowhere.
@@ -63,6 +72,8 @@ fn is_name(tokens: &[Token], hit: &Hit) -> bool {
 struct Frame {
     /// The classes before the last, from right to left.
     before: Box<[u8]>,
+    /// The first of them again: most frames end there.
+    nearest: Option<u8>,
     category: Category,
     weight: u8,
 }
@@ -126,6 +137,7 @@ impl Frames {
         classes.reverse();
         if let Some(frames) = self.frames.get_mut(usize::from(last)) {
             frames.push(Frame {
+                nearest: classes.first().copied(),
                 before: classes.into(),
                 category,
                 weight,
@@ -165,6 +177,10 @@ impl Frames {
             }
             let frames = self.frames.get(usize::from(class));
             for frame in frames.into_iter().flatten() {
+                let unseen = |class| last.get(usize::from(class)).is_none_or(Seen::never);
+                if frame.nearest.is_some_and(unseen) {
+                    continue;
+                }
                 let mut from = hit.from;
                 let mut unsure = usize::from(bare);
                 let fits = frame.before.iter().all(|class| {
@@ -175,7 +191,7 @@ impl Frames {
                     let near = start >= sentence && end <= from && from - end <= GAP;
                     from = start;
                     unsure += usize::from(seen.bare);
-                    near && seen.from != NEVER.from
+                    near && !seen.never()
                 });
                 let weight = lowered(frame.weight, unsure);
                 if fits && weight > 0 {
@@ -195,9 +211,13 @@ impl Frames {
                 };
             }
         }
-        if !found.is_empty() {
+        if found.len() > FEW {
             hits.append(&mut found);
             hits.sort_by_key(|hit| hit.from);
+        }
+        for frame in found {
+            let at = hits.partition_point(|hit| hit.from <= frame.from);
+            hits.insert(at, frame);
         }
     }
 }

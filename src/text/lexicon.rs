@@ -275,9 +275,19 @@ impl Hasher for Mix {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
+        let (words, rest) = bytes.as_chunks();
+        for word in words {
+            self.write_u64(u64::from_le_bytes(*word));
         }
+        let tail = rest
+            .iter()
+            .fold(0, |tail, byte| tail << 8 | u64::from(*byte));
+        self.write_u64(tail | (rest.len() as u64) << 56);
+    }
+
+    fn write_u8(&mut self, value: u8) {
+        // After the bytes of a text comes one that says that it ends; its length has said so already.
+        self.0 ^= u64::from(value);
     }
 
     fn write_u64(&mut self, value: u64) {
@@ -287,6 +297,8 @@ impl Hasher for Mix {
 }
 
 type Map<V> = HashMap<u64, V, BuildHasherDefault<Mix>>;
+type Names<V> = HashMap<String, V, BuildHasherDefault<Mix>>;
+type Set = HashSet<String, BuildHasherDefault<Mix>>;
 
 /// What is known of a folded word.
 #[derive(Debug, Default, Clone, Copy)]
@@ -306,15 +318,15 @@ pub struct Lexicon {
     growth: Growth,
     /// Phrases to be read.
     trie: Trie,
-    tags: HashMap<String, Vec<Tag>>,
-    tag_objects: HashSet<String>,
-    tag_prefixes: HashSet<String>,
+    tags: Names<Vec<Tag>>,
+    tag_objects: Set,
+    tag_prefixes: Set,
     /// As written, for tags that are an incident's with other marks: `bảohành`.
-    tag_none_spelled: HashSet<String>,
+    tag_none_spelled: Set,
     tag_openers: Vec<String>,
-    initials: HashSet<String>,
-    rimes: HashSet<String>,
-    common_in_places: HashSet<String>,
+    initials: Set,
+    rimes: Set,
+    common_in_places: Set,
     laughter: Vec<memchr::memmem::Finder<'static>>,
     banks: Vec<String>,
     frames: Frames,
@@ -776,6 +788,11 @@ impl Lexicon {
     /// `loose`: the message has so few marks that an unmarked word may be any word.
     pub fn find(&self, tokens: &[Token], loose: bool, hits: &mut Vec<Hit>) {
         self.trie.find(tokens, loose, hits);
+    }
+
+    /// Finds every phrase that starts at the first token.
+    pub fn find_first(&self, tokens: &[Token], loose: bool, hits: &mut Vec<Hit>) {
+        self.trie.find_first(tokens, loose, hits);
     }
 
     /// Adds the frames that the phrases found so far tell.

@@ -232,23 +232,16 @@ impl Trie {
     ///
     /// `loose`: the message has so few marks that an unmarked word may be any word.
     pub(super) fn find(&self, tokens: &[Token], loose: bool, hits: &mut Vec<Hit>) {
-        let mut walk = Walk {
-            trie: self,
-            tokens,
-            loose,
-            from: 0,
-            marks: [Marks::default(); LONGEST],
-            hits,
-        };
+        let mut walk = Walk::new(self, tokens, loose, hits);
         for (from, token) in tokens.iter().enumerate() {
-            // No phrase begins with word 0, the unknown one.
-            if let Some(node) = self.root.get(token.word as usize)
-                && *node != 0
-            {
-                walk.from = from;
-                walk.marks[0] = token.marks;
-                walk.on(*node, 1, from + 1);
-            }
+            walk.from(from, token);
+        }
+    }
+
+    /// Finds every phrase that starts at the first token.
+    pub(super) fn find_first(&self, tokens: &[Token], loose: bool, hits: &mut Vec<Hit>) {
+        if let Some(first) = tokens.first() {
+            Walk::new(self, tokens, loose, hits).from(0, first);
         }
     }
 
@@ -272,7 +265,29 @@ struct Walk<'a> {
     hits: &'a mut Vec<Hit>,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    fn new(trie: &'a Trie, tokens: &'a [Token], loose: bool, hits: &'a mut Vec<Hit>) -> Self {
+        Self {
+            trie,
+            tokens,
+            loose,
+            from: 0,
+            marks: [Marks::default(); LONGEST],
+            hits,
+        }
+    }
+
+    fn from(&mut self, from: usize, token: &Token) {
+        // No phrase begins with word 0, the unknown one.
+        if let Some(node) = self.trie.root.get(token.word as usize)
+            && *node != 0
+        {
+            self.from = from;
+            self.marks[0] = token.marks;
+            self.on(*node, 1, from + 1);
+        }
+    }
+
     /// `depth` words lead to a node, the last of them before token `end`.
     fn on(&mut self, node: u32, depth: usize, end: usize) {
         let trie = self.trie;

@@ -33,7 +33,7 @@ pub fn judge(
         if !page.tells(state) {
             return None;
         }
-        page.hits
+        page.told
             .iter()
             .filter(|hit| hit.what == What::State(state) && hit.from >= from && hit.to <= to)
             .max_by_key(|hit| hit.to - hit.from)
