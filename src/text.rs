@@ -24,6 +24,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::mem;
+
 use chrono::{DateTime, Datelike, Duration, FixedOffset};
 
 use crate::domain::reading::{
@@ -44,6 +48,7 @@ pub mod lunar;
 pub mod place;
 pub mod tag;
 pub mod token;
+mod trie;
 pub mod urgent;
 pub mod when;
 
@@ -62,9 +67,24 @@ pub struct Addressing<'a> {
     pub bot_names: &'a [String],
 }
 
-/// Bits of [`Page::kinds`].
-const TIME: u8 = 1;
-const PLACE: u8 = 2;
+/// What the phrases at a token are, so that a question about them costs one look.
+#[derive(Debug, Clone, Copy, Default)]
+struct Spot {
+    /// The first phrase that starts at the token or behind it.
+    first: usize,
+    /// The words of the grammar of times that start here.
+    times: u64,
+    /// Those that end before the token.
+    times_before: u64,
+    /// The words of the grammar of places that start here.
+    places: u32,
+    /// Those that end before the token.
+    places_before: u32,
+    /// What starts here ends the name of a place.
+    stops: bool,
+    /// The token is a number in words.
+    counts: bool,
+}
 
 /// No phrase has more tokens than this.
 const REACH: usize = 16;
@@ -93,10 +113,22 @@ pub struct Page<'a> {
     pub tokens: Vec<Token>,
     /// The phrases found, by their first token.
     pub hits: Vec<Hit>,
-    starts: Vec<usize>,
-    kinds: Vec<u8>,
+    /// The cues among them, by their first token, longer before shorter.
+    cues: Vec<Hit>,
+    /// Those that can speak against a cue.
+    against: Vec<Hit>,
+    /// The frames among them.
+    frames: Vec<Hit>,
+    /// Those that tell about the state of things.
+    told: Vec<Hit>,
+    /// One for each token, and one for the end.
+    spots: Vec<Spot>,
+    /// The words of the grammar of places told anywhere.
+    places: u32,
     /// A bit for every [`State`] told of anywhere.
     states: u64,
+    /// A word after which a social account is named stands anywhere.
+    pub names_handles: bool,
     /// It has so few marks that any word may lack them.
     pub loose: bool,
     /// Capitals mean something: it is neither all small nor all capital.
@@ -109,98 +141,210 @@ pub struct Page<'a> {
     pub lexicon: &'a Lexicon,
 }
 
+/// The lists of a [`Page`]. They are used again for the next message: taking memory and giving it back
+/// took longer than finding the words.
+#[derive(Debug, Default)]
+struct Lists {
+    tokens: Vec<Token>,
+    hits: Vec<Hit>,
+    cues: Vec<Hit>,
+    against: Vec<Hit>,
+    frames: Vec<Hit>,
+    told: Vec<Hit>,
+    spots: Vec<Spot>,
+}
+
+/// Lists for more tokens than this are not kept.
+const KEPT: usize = 2048;
+
+thread_local! {
+    static LISTS: Cell<Lists> = const {
+        Cell::new(Lists {
+            tokens: Vec::new(),
+            hits: Vec::new(),
+            cues: Vec::new(),
+            against: Vec::new(),
+            frames: Vec::new(),
+            told: Vec::new(),
+            spots: Vec::new(),
+        })
+    };
+}
+
+impl Drop for Page<'_> {
+    fn drop(&mut self) {
+        if self.tokens.len() > KEPT {
+            return;
+        }
+        fn emptied<T>(list: &mut Vec<T>) -> Vec<T> {
+            let mut list = mem::take(list);
+            list.clear();
+            list
+        }
+        LISTS.set(Lists {
+            tokens: emptied(&mut self.tokens),
+            hits: emptied(&mut self.hits),
+            cues: emptied(&mut self.cues),
+            against: emptied(&mut self.against),
+            frames: emptied(&mut self.frames),
+            told: emptied(&mut self.told),
+            spots: emptied(&mut self.spots),
+        });
+    }
+}
+
 impl<'a> Page<'a> {
     fn new(text: &'a str, lexicon: &'a Lexicon, now: DateTime<FixedOffset>) -> Self {
         let text = text.split_at(text.floor_char_boundary(READ_BYTES)).0;
-        let mut tokens = token::tokens(text);
-        lexicon.name_words(&mut tokens);
-        let words = tokens.iter().filter(|token| !token.is_number()).count();
-        let marked = tokens.iter().filter(|token| !token.marks.none()).count();
-        let capitals = tokens
-            .iter()
-            .filter(|token| !token.is_number() && token.case != Case::Lower)
-            .count();
-        let all_upper = words > 3
-            && tokens
-                .iter()
-                .filter(|token| token.case == Case::Upper || token.length == 1)
-                .count()
-                * 10
-                > words * 7;
-        let loose = marked * 100 < words * 40;
-        let mut hits = Vec::with_capacity(tokens.len() * 2);
-        lexicon.find(&tokens, loose, &mut hits);
-        drop_masked_states(&mut hits);
-        let cased = capitals > 1 && !all_upper;
-        lexicon.find_frames(&tokens, cased, &mut hits);
-        let mut starts = Vec::with_capacity(tokens.len() + 1);
-        let mut next = 0;
-        for at in 0..=tokens.len() {
-            while hits.get(next).is_some_and(|hit| hit.from < at) {
-                next += 1;
-            }
-            starts.push(next);
+        let mut page = Self::blank(text, lexicon, now);
+        token::tokens_into(text, &mut page.tokens);
+        lexicon.name_words(&mut page.tokens);
+        let (mut words, mut marked, mut capitals, mut upper) = (0, 0, 0, 0);
+        for token in &page.tokens {
+            let word = !token.is_number();
+            words += usize::from(word);
+            marked += usize::from(!token.marks.none());
+            capitals += usize::from(word && token.case != Case::Lower);
+            upper += usize::from(token.case == Case::Upper || token.length == 1);
         }
-        let mut kinds = vec![0; tokens.len()];
-        let mut states = 0;
-        for hit in &hits {
-            if let What::State(state) = hit.what {
-                states |= 1 << state as u8;
-            }
-            if let Some(kind) = kinds.get_mut(hit.from) {
-                *kind |= match hit.what {
-                    What::Time(_) => TIME,
-                    What::Place(_) => PLACE,
-                    _ => 0,
-                };
-            }
-        }
+        page.all_upper = words > 3 && upper * 10 > words * 7;
+        page.loose = marked * 100 < words * 40;
+        page.cased = capitals > 1 && !page.all_upper;
+        lexicon.find(&page.tokens, page.loose, &mut page.hits);
+        drop_masked_states(&mut page.hits);
+        lexicon.find_frames(&page.tokens, page.cased, &mut page.hits);
+        page.sort_hits();
+        page
+    }
+
+    fn blank(text: &'a str, lexicon: &'a Lexicon, now: DateTime<FixedOffset>) -> Self {
+        let lists = LISTS.take();
         Self {
             text,
-            hits,
-            starts,
-            kinds,
-            states,
-            loose,
-            cased,
-            all_upper,
+            tokens: lists.tokens,
+            hits: lists.hits,
+            cues: lists.cues,
+            against: lists.against,
+            frames: lists.frames,
+            told: lists.told,
+            spots: lists.spots,
+            places: 0,
+            states: 0,
+            names_handles: false,
+            loose: false,
+            cased: false,
+            all_upper: false,
             now,
             lexicon,
-            tokens,
         }
     }
 
-    /// A phrase of the grammar of times starts at a token.
-    pub fn has_time(&self, at: usize) -> bool {
-        self.kinds.get(at).is_some_and(|kind| kind & TIME != 0)
+    /// Puts every phrase where it will be asked for.
+    fn sort_hits(&mut self) {
+        self.spots.resize(self.tokens.len() + 1, Spot::default());
+        for hit in &self.hits {
+            let Some(spot) = self.spots.get_mut(hit.from) else {
+                continue;
+            };
+            // Counted here, added up below.
+            spot.first += 1;
+            spot.stops |= place::stops(hit.what);
+            // `hits_near` sees no phrase that started longer ago.
+            let near = hit.to - hit.from <= REACH;
+            match hit.what {
+                What::Cue(..) => {
+                    let shorter = self.cues.iter().rev();
+                    let shorter = shorter
+                        .take_while(|cue| cue.from == hit.from && cue.to < hit.to)
+                        .count();
+                    self.cues.insert(self.cues.len() - shorter, *hit);
+                    self.against.push(*hit);
+                }
+                What::Frame(..) => self.frames.push(*hit),
+                What::HandleWord => self.names_handles = true,
+                What::Mask => self.against.push(*hit),
+                What::State(state) => {
+                    self.states |= 1 << state as u8;
+                    self.told.push(*hit);
+                    if state == State::Negate {
+                        self.against.push(*hit);
+                    }
+                }
+                What::Number(_) => spot.counts |= hit.to == hit.from + 1,
+                What::Time(word) => {
+                    spot.times |= word.bit();
+                    if let Some(spot) = self.spots.get_mut(hit.to).filter(|_| near) {
+                        spot.times_before |= word.bit();
+                    }
+                }
+                What::Place(word) => {
+                    spot.places |= word.bit();
+                    self.places |= word.bit();
+                    if let Some(spot) = self.spots.get_mut(hit.to).filter(|_| near) {
+                        spot.places_before |= word.bit();
+                    }
+                    if word == place::PlaceWord::Known {
+                        self.against.push(*hit);
+                    }
+                }
+                _ => {}
+            }
+        }
+        let mut first = 0;
+        for spot in &mut self.spots {
+            (spot.first, first) = (first, first + spot.first);
+        }
     }
 
-    /// A phrase of the grammar of places starts at a token.
-    pub fn has_place(&self, at: usize) -> bool {
-        self.kinds.get(at).is_some_and(|kind| kind & PLACE != 0)
+    /// The words of the grammar of times that start at a token, as a set.
+    pub fn times_at(&self, at: usize) -> u64 {
+        self.spots.get(at).map_or(0, |spot| spot.times)
+    }
+
+    /// The words of the grammar of times that end before a token.
+    pub fn times_before(&self, at: usize) -> u64 {
+        self.spots.get(at).map_or(0, |spot| spot.times_before)
+    }
+
+    /// The words of the grammar of places that start at a token, as a set.
+    pub fn places_at(&self, at: usize) -> u32 {
+        self.spots.get(at).map_or(0, |spot| spot.places)
+    }
+
+    /// The words of the grammar of places that end before a token.
+    pub fn places_before(&self, at: usize) -> u32 {
+        self.spots.get(at).map_or(0, |spot| spot.places_before)
+    }
+
+    /// A word of the grammar of places stands anywhere.
+    pub fn has_anywhere(&self, word: place::PlaceWord) -> bool {
+        self.places & word.bit() != 0
+    }
+
+    /// What starts at a token ends the name of a place.
+    pub fn stops_at(&self, at: usize) -> bool {
+        self.spots.get(at).is_some_and(|spot| spot.stops)
     }
 
     /// The phrases that start at a token.
     pub fn hits_at(&self, at: usize) -> &[Hit] {
-        match (self.starts.get(at), self.starts.get(at + 1)) {
-            (Some(from), Some(to)) => self.hits.get(*from..*to).unwrap_or(&[]),
+        match (self.spots.get(at), self.spots.get(at + 1)) {
+            (Some(from), Some(to)) => self.hits.get(from.first..to.first).unwrap_or(&[]),
             _ => &[],
         }
     }
 
     /// The phrases that start in the sixteen tokens before a token, at it, or shortly after it.
     pub fn hits_near(&self, at: usize) -> &[Hit] {
-        let last = self.starts.len().saturating_sub(1);
+        let last = self.spots.len().saturating_sub(1);
         let from = self
-            .starts
+            .spots
             .get(at.saturating_sub(REACH).min(last))
-            .copied()
-            .unwrap_or(0);
+            .map_or(0, |spot| spot.first);
         let to = self
-            .starts
+            .spots
             .get((at + 6).min(last))
-            .copied()
-            .unwrap_or(self.hits.len());
+            .map_or(self.hits.len(), |spot| spot.first);
         self.hits.get(from..to).unwrap_or(&[])
     }
 
@@ -254,6 +398,9 @@ impl<'a> Page<'a> {
 
     /// A number in words.
     pub fn counting_word(&self, at: usize) -> Option<u32> {
+        if !self.spots.get(at)?.counts {
+            return None;
+        }
         self.hits_at(at).iter().find_map(|hit| match hit.what {
             What::Number(value) if hit.to == at + 1 => Some(value),
             _ => None,
@@ -284,7 +431,7 @@ impl<'a> Page<'a> {
         if !self.tells(state) {
             return None;
         }
-        self.hits
+        self.told
             .iter()
             .filter(|hit| hit.what == What::State(state))
             .max_by_key(|hit| hit.to - hit.from)
@@ -371,12 +518,11 @@ fn keyword(page: &Page<'_>) -> Option<Hit> {
     }
     // At the head of a message the keyword may lack its marks, whatever the rest has.
     let mut hits = Vec::new();
-    page.lexicon.find(
+    page.lexicon.find_first(
         page.tokens.get(..page.tokens.len().min(6))?,
         true,
         &mut hits,
     );
-    hits.retain(|hit| hit.from == 0);
     let word = hits
         .iter()
         .rev()
@@ -523,7 +669,7 @@ impl Message<'_> {
             evidence.push(Evidence {
                 field: "outcome",
                 text: page.words(hit.from, hit.to).to_owned(),
-                why: format!("update: {kind:?}"),
+                why: format!("update: {kind:?}").into(),
             });
             let facts = self.facts(start, page.tokens.len(), &scores, &mut evidence);
             return Reading {
@@ -536,7 +682,7 @@ impl Message<'_> {
             evidence.push(Evidence {
                 field: "outcome",
                 text: page.words(hit.from, hit.to).to_owned(),
-                why: "no incident is told".to_owned(),
+                why: "no incident is told".into(),
             });
             return Reading {
                 outcome: Outcome::Ignore,
@@ -646,31 +792,31 @@ impl Message<'_> {
 
     fn addressing_evidence(&self) -> Vec<Evidence> {
         let mut evidence = Vec::with_capacity(8);
-        let mut add = |text: &str, why: &str| {
+        let mut add = |text: &str, why: Cow<'static, str>| {
             evidence.push(Evidence {
                 field: "outcome",
                 text: text.to_owned(),
-                why: why.to_owned(),
+                why,
             });
         };
         for tag in &self.tags {
             let text = self.page.text.get(tag.start..tag.end).unwrap_or("");
             match tag.category {
-                Some(category) => add(text, &format!("tag: {}", category.as_str())),
-                None => add(text, "tag: any incident"),
+                Some(category) => add(text, ["tag: ", category.as_str()].concat().into()),
+                None => add(text, "tag: any incident".into()),
             }
         }
         if let Some((start, end)) = self.mention {
             add(
                 self.page.text.get(start..end).unwrap_or(""),
-                "mention of the bot",
+                "mention of the bot".into(),
             );
         }
         if let Some(hit) = self.leading {
-            add(self.page.words(hit.from, hit.to), "leading keyword");
+            add(self.page.words(hit.from, hit.to), "leading keyword".into());
         }
         if self.command.is_some() {
-            add(self.page.words(0, 1), "command");
+            add(self.page.words(0, 1), "command".into());
         }
         evidence
     }
@@ -846,7 +992,7 @@ impl Message<'_> {
         let named = place || pointed;
         if let Some(hit) = page.state(State::Exercise).filter(|_| {
             let often = page
-                .hits
+                .told
                 .iter()
                 .filter(|hit| hit.what == What::State(State::Exercise))
                 .count();
@@ -911,7 +1057,7 @@ impl Message<'_> {
             if !page.tells(state) {
                 return None;
             }
-            page.hits
+            page.told
                 .iter()
                 .filter(|hit| hit.what == What::State(state))
                 .find(|hit| free(hit))
@@ -923,13 +1069,17 @@ impl Message<'_> {
         if let Some(hit) = state(State::Withdraw) {
             return Some((UpdateKind::Withdrawal, hit));
         }
-        let tags: Vec<_> = self.tags.iter().map(|tag| tag.category).collect();
-        let lost = matches!(
-            category::decide(scores, &tags).first(),
-            Some(Category::MissingPerson | Category::Theft | Category::Other | Category::Animal)
-        );
+        let lost = || {
+            let tags: Vec<_> = self.tags.iter().map(|tag| tag.category).collect();
+            matches!(
+                category::decide(scores, &tags).first(),
+                Some(
+                    Category::MissingPerson | Category::Theft | Category::Other | Category::Animal
+                )
+            )
+        };
         if let Some(hit) =
-            state(State::Found).filter(|hit| hit.to - hit.from >= 3 && (lost || spoken_to))
+            state(State::Found).filter(|hit| hit.to - hit.from >= 3 && (spoken_to || lost()))
         {
             return Some((UpdateKind::Withdrawal, hit));
         }
@@ -1060,7 +1210,9 @@ impl Message<'_> {
                 evidence.push(Evidence {
                     field: "categories",
                     text: page.words(hit.from, hit.to).to_owned(),
-                    why: format!("{} +{weight}", category.as_str()),
+                    why: [category.as_str(), " +", &weight.to_string()]
+                        .concat()
+                        .into(),
                 });
             }
         }
@@ -1072,7 +1224,7 @@ impl Message<'_> {
             evidence.push(Evidence {
                 field: "time",
                 text: page.words(time.from, time.to).to_owned(),
-                why: "time expression".to_owned(),
+                why: "time expression".into(),
             });
             entities.busy.push((time.from, time.to));
             entities.busy.extend(time.second);
@@ -1088,7 +1240,7 @@ impl Message<'_> {
             evidence.push(Evidence {
                 field: "place",
                 text: text.to_owned(),
-                why: "place phrase".to_owned(),
+                why: "place phrase".into(),
             });
             text.to_owned()
         });
@@ -1100,7 +1252,13 @@ impl Message<'_> {
                 .because
                 .map_or("", |hit| page.words(hit.from, hit.to))
                 .to_owned(),
-            why: format!("{} for {}", verdict.urgent, primary.as_str()),
+            why: [
+                if verdict.urgent { "true" } else { "false" },
+                " for ",
+                primary.as_str(),
+            ]
+            .concat()
+            .into(),
         });
         Facts {
             categories,

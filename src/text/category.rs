@@ -47,30 +47,13 @@ impl Scores {
 pub fn score(page: &Page<'_>, from: usize, to: usize) -> Scores {
     let mut scores = Scores::default();
     let mut counted_until = [0_usize; 20];
-    let mut cues: Vec<Hit> = page
-        .hits
-        .iter()
-        .filter(|hit| matches!(hit.what, What::Cue(..)) && hit.from >= from && hit.to <= to)
-        .copied()
-        .collect();
-    cues.sort_by_key(|hit| (hit.from, usize::MAX - hit.to));
-    // Only these can speak against a cue.
-    let others: Vec<Hit> = page
-        .hits
-        .iter()
-        .filter(|hit| {
-            matches!(
-                hit.what,
-                What::Cue(..)
-                    | What::Mask
-                    | What::Place(PlaceWord::Known)
-                    | What::State(State::Negate)
-            )
-        })
-        .copied()
-        .collect();
+    let others = &page.against;
     let mut first = 0;
-    for hit in cues {
+    for hit in &page.cues {
+        if hit.from < from || hit.to > to {
+            continue;
+        }
+        let hit = *hit;
         while others
             .get(first)
             .is_some_and(|other| other.from + REACH < hit.from)
@@ -106,14 +89,15 @@ pub fn score(page: &Page<'_>, from: usize, to: usize) -> Scores {
         }
         scores.cues.push(hit);
     }
-    add_frames(page, from, to, &others, &mut scores);
+    add_frames(page, from, to, &mut scores);
     scores
 }
 
 /// Adds what frames tell beyond the cues inside them.
-fn add_frames(page: &Page<'_>, from: usize, to: usize, others: &[Hit], scores: &mut Scores) {
+fn add_frames(page: &Page<'_>, from: usize, to: usize, scores: &mut Scores) {
+    let others = &page.against;
     let mut until = [0_usize; 20];
-    for hit in &page.hits {
+    for hit in &page.frames {
         let What::Frame(category, weight) = hit.what else {
             continue;
         };

@@ -22,6 +22,9 @@ const WIDE: usize = 16;
 /// Classes there can be.
 const CLASSES: usize = 224;
 
+/// So many frames are put in their places one by one; more are sorted in.
+const FEW: usize = 8;
+
 /// Where a class was last seen.
 #[derive(Debug, Clone, Copy)]
 struct Seen {
@@ -29,6 +32,12 @@ struct Seen {
     to: u32,
     /// One syllable without marks.
     bare: bool,
+}
+
+impl Seen {
+    fn never(&self) -> bool {
+        self.from == NEVER.from
+    }
 }
 
 /// Nowhere.
@@ -65,6 +74,8 @@ fn is_name(tokens: &[Token], hit: &Hit) -> bool {
 struct Frame {
     /// The classes before the last, from right to left, each with the words that may follow it.
     before: Box<[(u8, usize)]>,
+    /// The first of them again: most frames end there.
+    nearest: Option<u8>,
     category: Category,
     weight: u8,
 }
@@ -132,6 +143,7 @@ impl Frames {
         classes.reverse();
         if let Some(frames) = self.frames.get_mut(usize::from(last)) {
             frames.push(Frame {
+                nearest: classes.first().map(|(class, _)| *class),
                 before: classes.into(),
                 category,
                 weight,
@@ -185,9 +197,13 @@ impl Frames {
             }
             covered = covered.max(longest);
         }
-        if !found.is_empty() {
+        if found.len() > FEW {
             hits.append(&mut found);
             hits.sort_by_key(|hit| hit.from);
+        }
+        for frame in found {
+            let at = hits.partition_point(|hit| hit.from <= frame.from);
+            hits.insert(at, frame);
         }
     }
 }
@@ -195,12 +211,17 @@ impl Frames {
 impl Frame {
     /// What the frame tells when its last part is `hit`, in the sentence that begins at a token.
     fn told(&self, hit: &Hit, bare: bool, sentence: usize, last: &[Seen]) -> Option<Hit> {
+        let seen = |class: u8| {
+            let seen = last.get(usize::from(class));
+            seen.filter(|seen| !seen.never())
+        };
+        if self.nearest.is_some_and(|class| seen(class).is_none()) {
+            return None;
+        }
         let mut from = hit.from;
         let mut unsure = usize::from(bare);
         for (class, gap) in &self.before {
-            let seen = last
-                .get(usize::from(*class))
-                .filter(|seen| seen.from != NEVER.from)?;
+            let seen = seen(*class)?;
             let (start, end) = (seen.from as usize, seen.to as usize);
             if start < sentence || end > from || from - end > *gap {
                 return None;

@@ -28,6 +28,7 @@ use crate::text::fold::fold;
 use crate::text::frame::Frames;
 use crate::text::place::PlaceWord;
 use crate::text::token::{Marks, Token, tokens};
+use crate::text::trie::{Growth, LONGEST, Trie};
 use crate::text::when::TimeWord;
 
 /// The built-in files.
@@ -243,13 +244,6 @@ pub enum What {
     Number(u32),
 }
 
-#[derive(Debug)]
-struct Pattern {
-    marks: Box<[Marks]>,
-    exact: bool,
-    what: What,
-}
-
 /// A phrase found in a text: tokens `from..to`.
 #[derive(Debug, Clone, Copy)]
 pub struct Hit {
@@ -281,9 +275,19 @@ impl Hasher for Mix {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
+        let (words, rest) = bytes.as_chunks();
+        for word in words {
+            self.write_u64(u64::from_le_bytes(*word));
         }
+        let tail = rest
+            .iter()
+            .fold(0, |tail, byte| tail << 8 | u64::from(*byte));
+        self.write_u64(tail | (rest.len() as u64) << 56);
+    }
+
+    fn write_u8(&mut self, value: u8) {
+        // After the bytes of a text comes one that says that it ends; its length has said so already.
+        self.0 ^= u64::from(value);
     }
 
     fn write_u64(&mut self, value: u64) {
@@ -293,41 +297,36 @@ impl Hasher for Mix {
 }
 
 type Map<V> = HashMap<u64, V, BuildHasherDefault<Mix>>;
+type Names<V> = HashMap<String, V, BuildHasherDefault<Mix>>;
+type Set = HashSet<String, BuildHasherDefault<Mix>>;
 
-/// Words between the parts of a phrase with `..`, at most.
-const GAP: usize = 3;
-/// Words of a phrase, at most.
-const LONGEST: usize = 12;
-
-/// A node of the trie of phrases; 0 is the root, and as a link means none.
-#[derive(Debug, Default)]
-struct Node {
-    /// The phrases that end here.
-    found: Vec<u32>,
-    /// By word, sorted.
-    next: Vec<(u32, u32)>,
-    /// The node behind a `..`.
-    gap: u32,
+/// What is known of a folded word.
+#[derive(Debug, Default, Clone, Copy)]
+struct Known {
+    /// Its number, 0 when it stands in no phrase.
+    word: u32,
+    /// The word and the marks that it abbreviates.
+    long: Option<(u32, Marks)>,
 }
 
 /// Everything the reader knows about words.
 #[derive(Debug, Default)]
 pub struct Lexicon {
-    words: Map<u32>,
-    aliases: Map<(u32, Marks)>,
-    next_word: u32,
-    root: Vec<u32>,
-    nodes: Vec<Node>,
-    patterns: Vec<Pattern>,
-    tags: HashMap<String, Vec<Tag>>,
-    tag_objects: HashSet<String>,
-    tag_prefixes: HashSet<String>,
+    words: Map<Known>,
+    last_word: u32,
+    /// Phrases while they are added.
+    growth: Growth,
+    /// Phrases to be read.
+    trie: Trie,
+    tags: Names<Vec<Tag>>,
+    tag_objects: Set,
+    tag_prefixes: Set,
     /// As written, for tags that are an incident's with other marks: `bảohành`.
-    tag_none_spelled: HashSet<String>,
+    tag_none_spelled: Set,
     tag_openers: Vec<String>,
-    initials: HashSet<String>,
-    rimes: HashSet<String>,
-    common_in_places: HashSet<String>,
+    initials: Set,
+    rimes: Set,
+    common_in_places: Set,
     laughter: Vec<memchr::memmem::Finder<'static>>,
     banks: Vec<String>,
     frames: Frames,
@@ -450,8 +449,6 @@ impl Lexicon {
             .collect();
         entries.extend(added);
         let mut lexicon = Self::default();
-        lexicon.nodes.push(Node::default());
-        lexicon.next_word = 1;
         // Aliases come first: a pattern's words must not take their keys.
         for entry in entries.iter().filter(|entry| entry.section == "alias") {
             lexicon.alias(entry)?;
@@ -476,6 +473,7 @@ impl Lexicon {
                 message: format!("a frame names the class `{class}`, which has no words"),
             });
         }
+        lexicon.trie = std::mem::take(&mut lexicon.growth).finish();
         Ok(lexicon)
     }
 
@@ -485,7 +483,7 @@ impl Lexicon {
             return Err(entry.error("an alias is one word for one word"));
         };
         let word = self.word(long.key);
-        self.aliases.insert(short.key, (word, long.marks));
+        self.words.entry(short.key).or_default().long = Some((word, long.marks));
         Ok(())
     }
 
@@ -626,10 +624,12 @@ impl Lexicon {
 
     /// Names of the deployment's own areas, so that they are known as places.
     pub fn add_places<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
+        self.growth = std::mem::take(&mut self.trie).grow();
         for name in names {
             // A name without a word in it cannot be found in a text either.
             let _nothing_to_find = self.phrase(name, What::Place(PlaceWord::Known));
         }
+        self.trie = std::mem::take(&mut self.growth).finish();
     }
 
     /// The usual short name of a bank.
@@ -794,13 +794,12 @@ impl Lexicon {
     }
 
     fn word(&mut self, key: u64) -> u32 {
-        let next = self.next_word;
-        let word = *self.words.entry(key).or_insert(next);
-        if word == next {
-            self.next_word += 1;
-            self.root.resize(self.next_word as usize, 0);
+        let known = self.words.entry(key).or_default();
+        if known.word == 0 {
+            self.last_word += 1;
+            known.word = self.last_word;
         }
-        word
+        known.word
     }
 
     fn phrase(&mut self, phrase: &str, what: What) -> Result<(), &'static str> {
@@ -823,7 +822,7 @@ impl Lexicon {
         if path.iter().map(Vec::len).sum::<usize>() > LONGEST {
             return Err("a phrase of more than twelve words");
         }
-        self.insert(&path, exact, what);
+        self.growth.add(&path, exact, what);
         // A telling phrase of several words is a hashtag as well: #mấtđiệnthoại.
         if let What::Cue(category, weight) = what
             && (weight >= 8 || weight >= 5 && names_a_crime(category))
@@ -841,63 +840,6 @@ impl Lexicon {
         Ok(())
     }
 
-    fn insert(&mut self, path: &[Vec<(u32, Marks)>], exact: bool, what: What) {
-        let mut node = 0;
-        for (n, words) in path.iter().enumerate() {
-            if n > 0 {
-                node = self.gap(node);
-            }
-            for (word, _) in words {
-                node = self.step(node, *word);
-            }
-        }
-        let pattern = u32::try_from(self.patterns.len()).unwrap_or(u32::MAX);
-        let marks = path.iter().flatten().map(|(_, marks)| *marks).collect();
-        self.patterns.push(Pattern { marks, exact, what });
-        if let Some(node) = self.nodes.get_mut(node as usize) {
-            node.found.push(pattern);
-        }
-    }
-
-    fn new_node(&mut self) -> u32 {
-        self.nodes.push(Node::default());
-        u32::try_from(self.nodes.len() - 1).unwrap_or(u32::MAX)
-    }
-
-    fn gap(&mut self, node: u32) -> u32 {
-        match self.nodes.get(node as usize).map_or(0, |node| node.gap) {
-            0 => {
-                let made = self.new_node();
-                if let Some(node) = self.nodes.get_mut(node as usize) {
-                    node.gap = made;
-                }
-                made
-            }
-            gap => gap,
-        }
-    }
-
-    fn step(&mut self, node: u32, word: u32) -> u32 {
-        if node == 0 {
-            if self.root[word as usize] == 0 {
-                self.root[word as usize] = self.new_node();
-            }
-            return self.root[word as usize];
-        }
-        let place = match self.nodes.get(node as usize) {
-            Some(node) => node.next.binary_search_by_key(&word, |(word, _)| *word),
-            None => return 0,
-        };
-        match place {
-            Ok(at) => self.nodes[node as usize].next[at].1,
-            Err(at) => {
-                let made = self.new_node();
-                self.nodes[node as usize].next.insert(at, (word, made));
-                made
-            }
-        }
-    }
-
     /// Gives the tokens of a text their word numbers; abbreviations become what they stand for.
     pub fn name_words(&self, tokens: &mut [Token]) {
         let mut after_number = false;
@@ -906,10 +848,13 @@ impl Lexicon {
             let short = token.marks.none()
                 && !(after_number && token.glued())
                 && (token.length > 1 || token.case == crate::text::token::Case::Lower);
-            if short && let Some((word, marks)) = self.aliases.get(&token.key) {
-                (token.word, token.marks) = (*word, *marks);
-            } else {
-                token.word = self.words.get(&token.key).copied().unwrap_or(0);
+            match self.words.get(&token.key) {
+                Some(Known {
+                    long: Some((word, marks)),
+                    ..
+                }) if short => (token.word, token.marks) = (*word, *marks),
+                Some(known) => token.word = known.word,
+                None => token.word = 0,
             }
             after_number = token.is_number();
         }
@@ -919,20 +864,12 @@ impl Lexicon {
     ///
     /// `loose`: the message has so few marks that an unmarked word may be any word.
     pub fn find(&self, tokens: &[Token], loose: bool, hits: &mut Vec<Hit>) {
-        for (from, token) in tokens.iter().enumerate() {
-            if token.word == 0 {
-                continue;
-            }
-            let node = self.root.get(token.word as usize).copied().unwrap_or(0);
-            if node != 0 {
-                let mut path = Trail {
-                    at: [0; LONGEST],
-                    length: 0,
-                };
-                path.push(from);
-                self.walk(tokens, node, &mut path, loose, hits);
-            }
-        }
+        self.trie.find(tokens, loose, hits);
+    }
+
+    /// Finds every phrase that starts at the first token.
+    pub fn find_first(&self, tokens: &[Token], loose: bool, hits: &mut Vec<Hit>) {
+        self.trie.find_first(tokens, loose, hits);
     }
 
     /// Adds the frames that the phrases found so far tell.
@@ -940,96 +877,6 @@ impl Lexicon {
     /// `cased`: capitals mean something.
     pub fn find_frames(&self, tokens: &[Token], cased: bool, hits: &mut Vec<Hit>) {
         self.frames.find(tokens, cased, hits);
-    }
-
-    fn walk(
-        &self,
-        tokens: &[Token],
-        node: u32,
-        path: &mut Trail,
-        loose: bool,
-        hits: &mut Vec<Hit>,
-    ) {
-        let Some(node) = self.nodes.get(node as usize) else {
-            return;
-        };
-        if !node.found.is_empty() {
-            self.accept(tokens, node, path, loose, hits);
-        }
-        if node.next.is_empty() && node.gap == 0 {
-            return;
-        }
-        let next = path.end();
-        self.follow(tokens, node, next, path, loose, hits);
-        let Some(after_gap) = self.nodes.get(node.gap as usize).filter(|_| node.gap != 0) else {
-            return;
-        };
-        for skip in 0..=GAP {
-            if tokens.get(next + skip).is_none_or(Token::breaks) {
-                break;
-            }
-            self.follow(tokens, after_gap, next + skip, path, loose, hits);
-        }
-    }
-
-    fn follow(
-        &self,
-        tokens: &[Token],
-        node: &Node,
-        at: usize,
-        path: &mut Trail,
-        loose: bool,
-        hits: &mut Vec<Hit>,
-    ) {
-        let Some(token) = tokens
-            .get(at)
-            .filter(|token| token.word != 0 && !token.breaks())
-        else {
-            return;
-        };
-        if let Ok(found) = node
-            .next
-            .binary_search_by_key(&token.word, |(word, _)| *word)
-            && let Some((_, child)) = node.next.get(found)
-            && path.push(at)
-        {
-            self.walk(tokens, *child, path, loose, hits);
-            path.pop();
-        }
-    }
-
-    fn accept(
-        &self,
-        tokens: &[Token],
-        node: &Node,
-        path: &Trail,
-        loose: bool,
-        hits: &mut Vec<Hit>,
-    ) {
-        let (from, to) = (path.start(), path.end());
-        let first = hits.len();
-        let mut best = Fit::Within;
-        for pattern in node
-            .found
-            .iter()
-            .filter_map(|number| self.patterns.get(*number as usize))
-        {
-            let Some(fit) = pattern.fit(tokens, path, loose) else {
-                continue;
-            };
-            // Without marks "bao" may be any word, whoever has a phrase without marks.
-            if fit > best && !loose {
-                hits.truncate(first);
-                best = fit;
-            }
-            if fit == best || loose {
-                hits.push(Hit {
-                    from,
-                    to,
-                    what: pattern.what,
-                });
-            }
-        }
     }
 }
 
@@ -1057,79 +904,6 @@ fn names_a_crime(category: Category) -> bool {
     )
 }
 
-/// The tokens of a phrase while it is being followed.
-struct Trail {
-    at: [usize; LONGEST],
-    length: usize,
-}
-
-impl Trail {
-    /// Whether there was room for one more.
-    fn push(&mut self, token: usize) -> bool {
-        match self.at.get_mut(self.length) {
-            Some(slot) => {
-                *slot = token;
-                self.length += 1;
-                true
-            }
-            None => false,
-        }
-    }
-
-    fn pop(&mut self) {
-        self.length -= 1;
-    }
-
-    fn start(&self) -> usize {
-        self.at[0]
-    }
-
-    fn end(&self) -> usize {
-        self.at
-            .get(self.length.wrapping_sub(1))
-            .map_or(0, |last| last + 1)
-    }
-
-    fn tokens(&self) -> impl Iterator<Item = &usize> {
-        self.at.iter().take(self.length)
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Fit {
-    Within,
-    Exact,
-}
-
-impl Pattern {
-    fn fit(&self, tokens: &[Token], path: &Trail, loose: bool) -> Option<Fit> {
-        let mut bare = 0;
-        let mut marked = false;
-        for (token, full) in path
-            .tokens()
-            .filter_map(|at| tokens.get(*at))
-            .zip(&self.marks)
-        {
-            if token.marks == *full {
-                marked |= !full.none();
-            } else if token.marks.within(*full) {
-                bare += 1;
-            } else {
-                return None;
-            }
-        }
-        let fit = if bare == 0 { Fit::Exact } else { Fit::Within };
-        // Among marked words one may lack its marks when another right beside it has them.
-        let apart = path.end() - path.start() > self.marks.len();
-        let vague = self.exact || (!loose && (bare > 1 || !marked || apart));
-        if fit == Fit::Within && vague {
-            None
-        } else {
-            Some(fit)
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -1137,11 +911,7 @@ mod tests {
     #[test]
     fn the_builtin_lexicon_loads() {
         let lexicon = Lexicon::builtin().unwrap_or_else(|error| panic!("{error}"));
-        assert!(
-            lexicon.patterns.len() > 1000,
-            "{} patterns",
-            lexicon.patterns.len()
-        );
+        assert!(lexicon.trie.len() > 1000, "{} patterns", lexicon.trie.len());
     }
 
     #[test]

@@ -22,7 +22,15 @@ macro_rules! words {
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum PlaceWord { $($variant,)+ }
 
+        // One bit each, see `bit`.
+        const _: () = assert!([$(PlaceWord::$variant),+].len() <= 32);
+
         impl PlaceWord {
+            /// Its bit in a set of words.
+            pub const fn bit(self) -> u32 {
+                1 << self as u8
+            }
+
             /// The word class with this name.
             pub fn parse(name: &str) -> Option<Self> {
                 match name { $($name => Some(Self::$variant),)+ _ => None }
@@ -54,6 +62,23 @@ const DEPTH: u8 = 3;
 
 /// Heads of one phrase, at most.
 const HEADS: usize = 8;
+
+const HEAD_WORDS: u32 = P::Area.bit()
+    | P::Site.bit()
+    | P::House.bit()
+    | P::Part.bit()
+    | P::Known.bit()
+    | P::Numbered.bit();
+
+/// A phrase that ends the name of a place where it starts.
+pub(super) fn stops(what: What) -> bool {
+    matches!(
+        what,
+        What::Place(P::Stop | P::Authority | P::Away)
+            | What::Cue(_, 3..)
+            | What::State(State::Ongoing | State::Help | State::Habit)
+    )
+}
 
 struct Reader<'a> {
     page: &'a Page<'a>,
@@ -95,7 +120,7 @@ pub fn read(page: &Page<'_>, from: usize, to: usize, busy: &[(usize, usize)]) ->
 
 impl Reader<'_> {
     fn word(&self, at: usize, word: PlaceWord) -> Option<usize> {
-        if at >= self.until || !self.page.has_place(at) {
+        if at >= self.until || self.page.places_at(at) & word.bit() == 0 {
             return None;
         }
         self.page
@@ -118,7 +143,7 @@ impl Reader<'_> {
     /// `depth` bounds how many parts are looked through: "cổng cổng cổng …" must not take for ever.
     fn head_within(&self, at: usize, depth: u8) -> Option<(usize, PlaceWord)> {
         let depth = depth.checked_sub(1)?;
-        if !self.page.has_place(at) || self.is_busy(at) {
+        if self.page.places_at(at) & HEAD_WORDS == 0 || self.is_busy(at) {
             return None;
         }
         let heads = [P::Area, P::Site, P::House, P::Part, P::Known, P::Numbered];
@@ -193,15 +218,7 @@ impl Reader<'_> {
     }
 
     fn is_stop(&self, at: usize) -> bool {
-        self.is_busy(at)
-            || self.page.hits_at(at).iter().any(|hit| {
-                matches!(
-                    hit.what,
-                    What::Place(P::Stop | P::Authority | P::Away)
-                        | What::Cue(_, 3..)
-                        | What::State(State::Ongoing | State::Help | State::Habit)
-                )
-            })
+        self.is_busy(at) || self.page.stops_at(at)
     }
 
     fn phrase(&self, start: usize) -> Option<Found> {
@@ -539,11 +556,7 @@ impl Reader<'_> {
                 .tokens
                 .get(start)
                 .is_some_and(|token| !token.starts_sentence())
-                && self
-                    .page
-                    .hits_near(start)
-                    .iter()
-                    .any(|hit| hit.to == start && hit.what == What::Place(word))
+                && self.page.places_before(start) & word.bit() != 0
         };
         if ends_here(P::Prep) {
             score += 2;
@@ -552,9 +565,10 @@ impl Reader<'_> {
             score -= 3;
         }
         if ends_here(P::Authority)
-            || self.page.hits_near(start).iter().any(|hit| {
-                hit.what == What::Place(P::Authority) && hit.from < start && hit.to >= start
-            })
+            || self.page.has_anywhere(P::Authority)
+                && self.page.hits_near(start).iter().any(|hit| {
+                    hit.what == What::Place(P::Authority) && hit.from < start && hit.to >= start
+                })
         {
             score -= 6;
         }

@@ -43,7 +43,7 @@ pub fn judge(page: &Page<'_>, from: usize, to: usize, primary: C, time: Option<&
         if !page.tells(state) {
             return None;
         }
-        page.hits
+        page.told
             .iter()
             .filter(|hit| hit.what == What::State(state) && hit.from >= from && hit.to <= to)
             .filter(|hit| !inside_another(page, hit))

@@ -31,7 +31,15 @@ macro_rules! words {
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum TimeWord { $($variant,)+ }
 
+        // One bit each, see `bit`.
+        const _: () = assert!([$(TimeWord::$variant),+].len() <= 64);
+
         impl TimeWord {
+            /// Its bit in a set of words.
+            pub const fn bit(self) -> u64 {
+                1 << self as u8
+            }
+
             /// The word class with this name.
             pub fn parse(name: &str) -> Option<Self> {
                 match name { $($name => Some(Self::$variant),)+ _ => None }
@@ -267,9 +275,39 @@ impl Group {
 
 use TimeWord as T;
 
+const PARTS: u64 = T::Midnight.bit()
+    | T::Dawn.bit()
+    | T::Early.bit()
+    | T::Morning.bit()
+    | T::Noon.bit()
+    | T::Afternoon.bit()
+    | T::Evening.bit()
+    | T::Night.bit();
+const WEEKDAYS: u64 = T::Monday.bit()
+    | T::Tuesday.bit()
+    | T::Wednesday.bit()
+    | T::Thursday.bit()
+    | T::Friday.bit()
+    | T::Saturday.bit()
+    | T::Sunday.bit();
+/// Before a part of the day they say that it is one.
+const COMPANY: u64 = T::Clock.bit()
+    | T::Half.bit()
+    | T::Minute.bit()
+    | T::From.bit()
+    | T::Filler.bit()
+    | T::Morning.bit();
+const DAYS: u64 = T::Today.bit()
+    | T::Yesterday.bit()
+    | T::PastNight.bit()
+    | T::TwoDaysAgo.bit()
+    | T::ThreeDaysAgo.bit()
+    | T::Tomorrow.bit()
+    | T::AfterTomorrow.bit();
+
 impl Reader<'_> {
     fn word(&self, at: usize, word: TimeWord) -> Option<usize> {
-        if at >= self.until || !self.page.has_time(at) {
+        if !self.has_any(at, word.bit()) {
             return None;
         }
         self.page
@@ -278,6 +316,11 @@ impl Reader<'_> {
             .rev()
             .find(|hit| hit.what == What::Time(word))
             .map(|hit| hit.to)
+    }
+
+    /// One of several words stands here.
+    fn has_any(&self, at: usize, words: u64) -> bool {
+        at < self.until && self.page.times_at(at) & words != 0
     }
 
     fn number(&self, at: usize) -> Option<u32> {
@@ -312,7 +355,7 @@ impl Reader<'_> {
             {
                 open = false;
             }
-            if !self.page.has_time(at)
+            if self.page.times_at(at) == 0
                 && self.number(at).is_none()
                 && self.page.counting_word(at).is_none()
             {
@@ -404,6 +447,9 @@ impl Reader<'_> {
     }
 
     fn part(&self, at: usize) -> Option<(Part, usize)> {
+        if !self.has_any(at, PARTS) {
+            return None;
+        }
         let parts = [
             (T::Midnight, Part::Midnight),
             (T::Dawn, Part::Dawn),
@@ -421,7 +467,7 @@ impl Reader<'_> {
     }
 
     fn atom(&self, at: usize) -> Option<(Atom, usize)> {
-        if !self.page.has_time(at)
+        if self.page.times_at(at) == 0
             && self.number(at).is_none()
             && self.page.counting_word(at).is_none()
         {
@@ -585,11 +631,7 @@ impl Reader<'_> {
         // "tầm 9 rưỡi"
         if let Some(end) = self.word(at + 1, T::Half)
             && hour <= 12
-            && self
-                .page
-                .hits_near(at)
-                .iter()
-                .any(|hit| hit.to == at && hit.what == What::Time(T::Filler))
+            && self.page.times_before(at) & T::Filler.bit() != 0
         {
             return Some((Atom::Clock(hour, 30), end));
         }
@@ -718,11 +760,7 @@ impl Reader<'_> {
         };
         if let Some(day) = self.number(start).filter(|day| (1..=31).contains(day)) {
             // "đường 25/4", "quảng trường 30/10" are names.
-            if !named
-                && self.page.hits_near(start).iter().any(|hit| {
-                    hit.to == start && matches!(hit.what, What::Place(P::Area | P::Site))
-                })
-            {
+            if !named && self.page.places_before(start) & (P::Area.bit() | P::Site.bit()) != 0 {
                 return None;
             }
             let separator = self.before(start + 1);
@@ -830,6 +868,9 @@ impl Reader<'_> {
     }
 
     fn weekday(&self, at: usize) -> Option<(Atom, usize)> {
+        if !self.has_any(at, WEEKDAYS) {
+            return None;
+        }
         let days = [
             (T::Monday, Weekday::Mon),
             (T::Tuesday, Weekday::Tue),
@@ -971,6 +1012,9 @@ impl Reader<'_> {
     }
 
     fn day(&self, at: usize) -> Option<(Atom, usize)> {
+        if !self.has_any(at, DAYS) {
+            return None;
+        }
         let today = self.now.date();
         let days: [(TimeWord, i64); 7] = [
             (T::Today, 0),
@@ -995,23 +1039,7 @@ impl Reader<'_> {
         {
             let after_time = at > 0
                 && !self.page.tokens.get(at).is_some_and(|token| token.breaks())
-                && (self.page.hits_near(at).iter().any(|hit| {
-                    hit.to == at
-                        && matches!(
-                            hit.what,
-                            What::Time(
-                                T::Dawn
-                                    | T::Early
-                                    | T::Morning
-                                    | T::Noon
-                                    | T::Afternoon
-                                    | T::Evening
-                                    | T::Night
-                                    | T::Midnight
-                                    | T::Clock
-                            )
-                        )
-                }));
+                && self.page.times_before(at) & (PARTS | T::Clock.bit()) != 0;
             let short = self
                 .page
                 .tokens
@@ -1038,15 +1066,7 @@ impl Reader<'_> {
             || self.date(end).is_some()
             || self.lunar(end).is_some()
             || at == 0
-            || self.page.hits_near(at).iter().any(|hit| {
-                hit.to == at
-                    && matches!(
-                        hit.what,
-                        What::Time(
-                            T::Clock | T::Half | T::Minute | T::From | T::Filler | T::Morning
-                        )
-                    )
-            })
+            || self.page.times_before(at) & COMPANY != 0
             || self
                 .page
                 .tokens
