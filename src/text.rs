@@ -562,7 +562,7 @@ fn keyword(page: &Page<'_>) -> Option<Hit> {
     let idle = [
         State::Hearsay,
         State::Trade,
-        State::Greeting,
+        State::Thanks,
         State::Joke,
         State::Unreal,
         State::Question,

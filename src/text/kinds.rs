@@ -20,14 +20,10 @@ const BUILTIN: &str = include_str!("../../config/lexicon/kinds.tsv");
 
 /// Number of categories.
 const KINDS: usize = 20;
-/// Above this weight the cues of the primary category are believed.
-const SURE: u16 = 8;
-/// Up to this weight they are one word or none.
+/// Above this weight the cues of the primary category are believed: one strong word or none is not enough.
 const UNSURE: u16 = 5;
 /// How much more the words must speak for another category, in hundredths of a natural logarithm.
 const MUCH_MORE: i32 = 600;
-/// The same when a decisive cue speaks against it.
-const FAR_MORE: i32 = 1000;
 /// A word is taken to stand in this many more messages of each category, as often as it stands in all;
 /// so a few messages of a rare kind do not make it look telling.
 const SMOOTH: f64 = 12.0;
@@ -140,7 +136,7 @@ impl Kinds {
         primary: Category,
         told: u16,
     ) -> Option<Verdict> {
-        if told > SURE {
+        if told > UNSURE {
             return None;
         }
         let mut sums = self.before.map(i32::from);
@@ -166,8 +162,7 @@ impl Kinds {
             .copied()
             .max_by_key(|category| of(*category))?;
         let more = of(best) - of(primary);
-        let enough = if told > UNSURE { FAR_MORE } else { MUCH_MORE };
-        (more > enough).then_some(Verdict {
+        (more > MUCH_MORE).then_some(Verdict {
             category: best,
             more,
         })
