@@ -297,6 +297,12 @@ impl<'a> Page<'a> {
         }
     }
 
+    /// It tells of what happens again and again, in more than one word: "hay" may be "or".
+    pub fn has_habit(&self) -> bool {
+        let habit = |hit: &Hit| hit.what == What::State(State::Habit) && hit.to - hit.from > 1;
+        self.tells(State::Habit) && self.told.iter().any(habit)
+    }
+
     /// The words of the grammar of times that start at a token, as a set.
     pub fn times_at(&self, at: usize) -> u64 {
         self.spots.get(at).map_or(0, |spot| spot.times)

@@ -166,6 +166,8 @@ pub enum State {
     Request,
     /// A sitting of gamblers.
     Session,
+    /// Somebody's health suffers.
+    Health,
 }
 
 impl State {
@@ -204,6 +206,7 @@ impl State {
             "thanks" => Self::Thanks,
             "request" => Self::Request,
             "session" => Self::Session,
+            "health" => Self::Health,
             _ => return None,
         })
     }

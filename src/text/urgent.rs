@@ -72,11 +72,13 @@ pub fn judge(page: &Page<'_>, from: usize, to: usize, primary: C, time: Option<&
         now - time.end() > Duration::minutes(4) || now - time.start() > Duration::minutes(35)
     });
     let is = |urgent: bool, because: Option<Hit>| Verdict { urgent, because };
-    if found.is_some() || ahead {
-        return is(false, found);
-    }
     let still = ongoing.is_some() && !past;
     let strong_still = ongoing.is_some_and(|hit| hit.to - hit.from > 1);
+    // A lost child that was found still waits for its family.
+    let waits = primary == C::MissingPerson && strong_still;
+    if found.is_some() && !waits || ahead {
+        return is(false, found);
+    }
     match primary {
         C::MissingPerson => is(over.is_none() || ongoing.is_some(), ongoing.or(over)),
         C::Fire => {
@@ -180,9 +182,10 @@ pub fn judge(page: &Page<'_>, from: usize, to: usize, primary: C, time: Option<&
             )
         }
         C::FraudScam => is(still && help.is_some() && over.is_none(), help),
-        _ => is(
-            danger.is_some() && still && habit.is_none() && help.is_some(),
-            danger,
-        ),
+        _ => {
+            let harm = danger.or(state(State::Health));
+            let now = still || help.is_some();
+            is(harm.is_some() && now && habit.is_none(), harm)
+        }
     }
 }

@@ -170,7 +170,12 @@ pub fn read(
     let at = |time: NaiveDateTime| zone.from_local_datetime(&time).single().unwrap_or(page.now);
     let mut best: Option<(u8, Found)> = None;
     let mut spans: Vec<(NaiveDateTime, NaiveDateTime, usize, usize)> = Vec::new();
+    let habit = page.has_habit();
     for group in &groups {
+        // "chiều nào cũng có người đến lúc 6 rưỡi": the hour of a habit is not when it happened.
+        if habit && group.of_any_day() {
+            continue;
+        }
         let Some((start, end)) = reader.resolve(group, &groups) else {
             continue;
         };
@@ -253,6 +258,16 @@ impl Group {
             Atom::Instant(at) => self.span = Some((at, at)),
             Atom::JustNow => self.just_now = true,
         }
+    }
+
+    /// An hour or a part of the day, and no word of which day.
+    fn of_any_day(&self) -> bool {
+        self.day.is_none()
+            && self.days.is_none()
+            && self.span.is_none()
+            && !self.just_now
+            && !self.until_now
+            && !self.starts
     }
 
     /// How exact it is.
@@ -550,8 +565,9 @@ impl Reader<'_> {
             (false, None, Some(end)) => end,
             _ => return None,
         };
-        // "2h trưa", "8 giờ sáng nay" are clock times.
-        if clock_word.is_some() && !ago_before && ago.is_none() {
+        // "2h trưa", "8 giờ sáng nay" are clock times, and so is "lúc 8h rồi bỏ chạy".
+        let at_that_hour = self.page.times_before(at) & T::Filler.bit() != 0;
+        if clock_word.is_some() && !ago_before && (ago.is_none() || at_that_hour) {
             return None;
         }
         if count > 400.0 {
@@ -631,7 +647,7 @@ impl Reader<'_> {
         // "tầm 9 rưỡi"
         if let Some(end) = self.word(at + 1, T::Half)
             && hour <= 12
-            && self.page.times_before(at) & T::Filler.bit() != 0
+            && self.page.times_before(at) & (T::Filler.bit() | PARTS | DAYS) != 0
         {
             return Some((Atom::Clock(hour, 30), end));
         }
@@ -1045,7 +1061,10 @@ impl Reader<'_> {
                 .tokens
                 .get(at)
                 .is_some_and(|token| token.length > 3);
-            if self.page.is_capital(at) || (!after_time && !short) {
+            let planned = self.planned
+                && word == T::Tomorrow
+                && self.page.times_before(at) & (T::From.bit() | T::To.bit()) != 0;
+            if self.page.is_capital(at) || (!after_time && !short && !planned) {
                 return None;
             }
         }
@@ -1073,6 +1092,14 @@ impl Reader<'_> {
                 .get(at.wrapping_sub(1))
                 .is_some_and(|token| token.is_number() && token.digits <= 2)
             || self.page.tokens.get(at).is_some_and(|token| token.breaks());
+        // Without marks "toi" by itself is "tôi".
+        let by_itself = self.page.loose
+            && part == Part::Evening
+            && end - at == 1
+            && self.page.times_at(end) & (DAYS | WEEKDAYS | T::Day.bit()) == 0;
+        if by_itself && self.page.times_before(at) & COMPANY == 0 {
+            return None;
+        }
         let early = if part == Part::Night && self.word(end, T::Dawn).is_some() {
             Part::Dawn
         } else {
