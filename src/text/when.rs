@@ -61,6 +61,7 @@ words! {
     Thursday = "weekday_5", Friday = "weekday_6", Saturday = "weekday_7", From = "from", To = "to", Filler = "filler",
     HabitBefore = "habit_before", HabitAfter = "habit_after", Vague = "vague", Lunar = "lunar", Tet = "tet",
     NewYearEve = "new_year_eve", FullMoon = "full_moon", FirstDays = "first_days", AHalf = "a_half",
+    FirstMonth = "first_month", TwelfthMonth = "twelfth_month",
 }
 
 /// A time expression and the tokens it was read from.
@@ -717,6 +718,10 @@ impl Reader<'_> {
         let mut is_lunar = day == 15 && self.word(at, T::FullMoon).is_some();
         if let Some(next) = self.word(end, T::Tet) {
             (month, end, is_lunar) = (Some(1), next, true);
+        } else if let Some(next) = self.word(end, T::FirstMonth) {
+            (month, end, is_lunar) = (Some(1), next, true);
+        } else if let Some(next) = self.word(end, T::TwelfthMonth) {
+            (month, end, is_lunar) = (Some(12), next, true);
         } else if let Some(next) = self.word(end, T::Month)
             && let Some(value) = self.number(next).or_else(|| self.page.counting_word(next))
         {
