@@ -472,10 +472,20 @@ pub fn is_addressed(text: &str, addressing: &Addressing<'_>, lexicon: &Lexicon) 
     if addressing.private || addressing.reply_to_bot || addressing.mentioned {
         return true;
     }
-    parse_command(text, addressing).is_some()
-        || !tag::tags(text, lexicon).is_empty()
+    let tags = tag::tags(text, lexicon);
+    if parse_command(text, addressing).is_some()
+        || tags.iter().any(|tag| !tag.guessed)
         || tag::mention(text, addressing.bot_names).is_some()
-        || keyword(&Page::new(text, lexicon, DateTime::default())).is_some()
+    {
+        return true;
+    }
+    let page = Page::new(text, lexicon, DateTime::default());
+    keyword(&page).is_some() || !tags.is_empty() && bears_out(&page)
+}
+
+/// The message tells of something by itself, so a tag that was only guessed is one.
+fn bears_out(page: &Page<'_>) -> bool {
+    category::score(page, 0, page.tokens.len()).best() >= category::CLEAR
 }
 
 /// Where the content after a leading keyword starts, when the text begins with one.
@@ -566,7 +576,7 @@ pub fn read(
         }
         command => command,
     };
-    let tags = tag::tags(text, lexicon);
+    let mut tags = tag::tags(text, lexicon);
     let mention = tag::mention(text, addressing.bot_names);
     let spoken_to = addressing.private || addressing.reply_to_bot;
     let mentioned = addressing.mentioned || mention.is_some();
@@ -576,6 +586,10 @@ pub fn read(
     }
     let page = Page::new(text, lexicon, now);
     let leading = keyword(&page);
+    if tags.iter().any(|tag| tag.guessed) && !bears_out(&page) {
+        tags.retain(|tag| !tag.guessed);
+    }
+    let marked = command.is_some() || !tags.is_empty() || mentioned || spoken_to;
     if !marked && leading.is_none() {
         return Reading::ignored();
     }
@@ -1103,7 +1117,9 @@ impl Message<'_> {
             let tells = |scores: &category::Scores, tags: &[Option<Category>]| {
                 scores.best() >= STRONG || scores.best() > 0 && tags.iter().any(Option::is_some)
             };
-            if !tells(&first, &before) || !tells(&second, &after) {
+            // A new sentence alone is no new incident: each half must be clear by its own words.
+            let clear = first.best() >= category::CLEAR && second.best() >= category::CLEAR;
+            if !tells(&first, &before) || !tells(&second, &after) || !said && !clear {
                 continue;
             }
             let (one, two) = (

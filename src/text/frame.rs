@@ -16,7 +16,7 @@ use crate::text::lexicon::{Hit, What};
 use crate::text::token::{Case, Token};
 
 /// Words between two parts of a frame, at most.
-const GAP: usize = 6;
+const GAP: usize = 7;
 /// Classes there can be.
 const CLASSES: usize = 224;
 
@@ -72,7 +72,7 @@ fn is_name(tokens: &[Token], hit: &Hit) -> bool {
 struct Frame {
     /// The classes before the last, from right to left.
     before: Box<[u8]>,
-    /// The first of them again: most frames end there.
+    /// The first of them again, close at hand.
     nearest: Option<u8>,
     category: Category,
     weight: u8,
@@ -149,67 +149,48 @@ impl Frames {
     /// Adds the frames told by the phrases found so far; `hits` are and stay in order of their start.
     pub fn find(&self, tokens: &[Token], cased: bool, hits: &mut Vec<Hit>) {
         let mut last = [NEVER; CLASSES];
-        let (mut sentence, mut seen, mut masked_until) = (0, 0, 0);
+        let (mut sentence, mut seen) = (0, 0);
+        // Where the longest phrase that began before this one ends.
+        let mut covered = 0;
         let mut found = Vec::new();
-        for hit in hits.iter() {
-            let (class, bare) = match hit.what {
-                What::Class { class, syllable } => {
-                    let token = tokens.get(hit.from);
-                    (
-                        class,
-                        syllable && token.is_some_and(|token| token.marks.none()),
-                    )
-                }
-                What::Mask => {
-                    masked_until = masked_until.max(hit.to);
+        for group in hits.chunk_by(|one, other| one.from == other.from) {
+            let phrases = group
+                .iter()
+                .filter(|hit| matches!(hit.what, What::Class { .. } | What::Mask));
+            let longest = phrases.clone().map(|hit| hit.to).max().unwrap_or(0);
+            for hit in phrases {
+                let What::Class { class, syllable } = hit.what else {
                     continue;
-                }
-                _ => continue,
-            };
-            if hit.to <= masked_until || cased && is_name(tokens, hit) {
-                continue;
-            }
-            while seen <= hit.from {
-                if tokens.get(seen).is_some_and(Token::starts_sentence) {
-                    sentence = seen;
-                }
-                seen += 1;
-            }
-            let frames = self.frames.get(usize::from(class));
-            for frame in frames.into_iter().flatten() {
-                let unseen = |class| last.get(usize::from(class)).is_none_or(Seen::never);
-                if frame.nearest.is_some_and(unseen) {
-                    continue;
-                }
-                let mut from = hit.from;
-                let mut unsure = usize::from(bare);
-                let fits = frame.before.iter().all(|class| {
-                    let Some(seen) = last.get(usize::from(*class)) else {
-                        return false;
-                    };
-                    let (start, end) = (seen.from as usize, seen.to as usize);
-                    let near = start >= sentence && end <= from && from - end <= GAP;
-                    from = start;
-                    unsure += usize::from(seen.bare);
-                    near && !seen.never()
-                });
-                let weight = lowered(frame.weight, unsure);
-                if fits && weight > 0 {
-                    found.push(Hit {
-                        from,
-                        to: hit.to,
-                        what: What::Frame(frame.category, weight),
-                    });
-                }
-            }
-            if let Some(last) = last.get_mut(usize::from(class)) {
-                let narrow = |at: usize| u32::try_from(at).unwrap_or(NEVER.from);
-                *last = Seen {
-                    from: narrow(hit.from),
-                    to: narrow(hit.to),
-                    bare,
                 };
+                // "xe đạp" before "đạp", "máy khoan" before "khoan".
+                if hit.to <= covered || hit.to < longest || cased && is_name(tokens, hit) {
+                    continue;
+                }
+                while seen <= hit.from {
+                    if tokens.get(seen).is_some_and(Token::starts_sentence) {
+                        sentence = seen;
+                    }
+                    seen += 1;
+                }
+                let token = tokens.get(hit.from);
+                let bare = syllable && token.is_some_and(|token| token.marks.none());
+                let frames = self.frames.get(usize::from(class));
+                let told = frames
+                    .into_iter()
+                    .flatten()
+                    .filter(|frame| frame.may_be_told(&last))
+                    .filter_map(|frame| frame.told(hit, bare, sentence, &last));
+                found.extend(told);
+                if let Some(last) = last.get_mut(usize::from(class)) {
+                    let narrow = |at: usize| u32::try_from(at).unwrap_or(NEVER.from);
+                    *last = Seen {
+                        from: narrow(hit.from),
+                        to: narrow(hit.to),
+                        bare,
+                    };
+                }
             }
+            covered = covered.max(longest);
         }
         if found.len() > FEW {
             hits.append(&mut found);
@@ -219,5 +200,37 @@ impl Frames {
             let at = hits.partition_point(|hit| hit.from <= frame.from);
             hits.insert(at, frame);
         }
+    }
+}
+
+impl Frame {
+    /// Whether the part before the last has been seen at all; most frames end there.
+    fn may_be_told(&self, last: &[Seen]) -> bool {
+        let seen = |class| {
+            last.get(usize::from(class))
+                .is_some_and(|seen| !seen.never())
+        };
+        self.nearest.is_none_or(seen)
+    }
+
+    /// What the frame tells when its last part is `hit`, in the sentence that begins at a token.
+    fn told(&self, hit: &Hit, bare: bool, sentence: usize, last: &[Seen]) -> Option<Hit> {
+        let mut from = hit.from;
+        let mut unsure = usize::from(bare);
+        for class in &self.before {
+            let seen = last.get(usize::from(*class)).filter(|seen| !seen.never())?;
+            let (start, end) = (seen.from as usize, seen.to as usize);
+            if start < sentence || end > from || from - end > GAP {
+                return None;
+            }
+            from = start;
+            unsure += usize::from(seen.bare);
+        }
+        let weight = lowered(self.weight, unsure);
+        (weight > 0).then_some(Hit {
+            from,
+            to: hit.to,
+            what: What::Frame(self.category, weight),
+        })
     }
 }

@@ -705,6 +705,83 @@ impl Lexicon {
         reached.last().is_some_and(|count| *count > 0)
     }
 
+    /// Takes glued words apart, as typed: `cháyquánbar` is `cháy quán bar`. Of several ways it takes the one
+    /// with the most known words, then with the fewest words.
+    fn apart(&self, glued: &str) -> Option<String> {
+        const LONGEST_SYLLABLE: usize = 7;
+        const LONGEST_TAG: usize = 48;
+        let letters: Vec<(usize, char)> = glued.char_indices().collect();
+        if letters.len() > LONGEST_TAG {
+            return None;
+        }
+        // For each cut: the least cost to get there, and from where.
+        let mut best: Vec<Option<(usize, usize)>> = vec![None; letters.len() + 1];
+        if let Some(first) = best.first_mut() {
+            *first = Some((0, 0));
+        }
+        let byte = |at: usize| letters.get(at).map_or(glued.len(), |(byte, _)| *byte);
+        for from in 0..letters.len() {
+            let Some(Some((cost, _))) = best.get(from).copied() else {
+                continue;
+            };
+            for to in from + 1..=letters.len().min(from + LONGEST_SYLLABLE) {
+                let Some(word) = glued.get(byte(from)..byte(to)) else {
+                    continue;
+                };
+                let folded = fold(word);
+                if !self.is_syllable(&folded) {
+                    continue;
+                }
+                let known = tokens(word)
+                    .first()
+                    .is_some_and(|token| self.words.contains_key(&token.key));
+                let cost = cost + 2 + usize::from(!known);
+                if let Some(cell) = best.get_mut(to)
+                    && cell.is_none_or(|(other, _)| cost < other)
+                {
+                    *cell = Some((cost, from));
+                }
+            }
+        }
+        let mut cuts = vec![letters.len()];
+        while let Some(to) = cuts.last().copied().filter(|to| *to > 0) {
+            let (_, from) = best.get(to).copied().flatten()?;
+            cuts.push(from);
+        }
+        let words: Vec<&str> = cuts
+            .windows(2)
+            .rev()
+            .filter_map(|cut| match cut {
+                [to, from] => glued.get(byte(*from)..byte(*to)),
+                _ => None,
+            })
+            .collect();
+        Some(words.join(" "))
+    }
+
+    /// The category that the words of an unlisted tag name, when they plainly name one.
+    pub fn named_by_syllables(&self, glued: &str) -> Option<Category> {
+        let typed: String = glued.nfc().collect();
+        let text = self.apart(&typed)?;
+        let mut tokens = tokens(&text);
+        self.name_words(&mut tokens);
+        let mut hits = Vec::new();
+        self.find(&tokens, text.is_ascii(), &mut hits);
+        let masked = |hit: &Hit| {
+            hits.iter().any(|other| {
+                other.what == What::Mask && other.from <= hit.from && other.to >= hit.to
+            })
+        };
+        hits.iter()
+            .filter(|hit| !masked(hit))
+            .filter_map(|hit| match hit.what {
+                What::Cue(category, weight @ 5..) => Some((weight, category)),
+                _ => None,
+            })
+            .max_by_key(|(weight, _)| *weight)
+            .map(|(_, category)| category)
+    }
+
     fn is_syllable(&self, letters: &str) -> bool {
         (0..=letters.len().min(3)).any(|cut| {
             letters

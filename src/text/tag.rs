@@ -24,6 +24,8 @@ pub struct TagHit {
     pub core_end: usize,
     /// The category it names.
     pub category: Option<Category>,
+    /// No listed tag: only its words, taken apart, name an incident. It counts when the message tells of one.
+    pub guessed: bool,
 }
 
 const WORDS: usize = 4;
@@ -170,6 +172,7 @@ fn tag_at(text: &str, hash: usize, start: usize, lexicon: &Lexicon) -> Option<Ta
             end,
             core_end,
             category,
+            guessed: false,
         })
     };
     for n in (0..body.count.min(WORDS)).rev() {
@@ -195,7 +198,15 @@ fn tag_at(text: &str, hash: usize, start: usize, lexicon: &Lexicon) -> Option<Ta
     if let Some(category) = composed(first, lexicon) {
         return found(0, category);
     }
-    None
+    let end = *body.ends.first()?;
+    let category = lexicon.named_by_syllables(text.get(start..end)?)?;
+    Some(TagHit {
+        start: hash,
+        end,
+        core_end: end,
+        category: Some(category),
+        guessed: true,
+    })
 }
 
 fn typed_marks(word: &str) -> Option<Marks> {

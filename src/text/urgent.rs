@@ -20,6 +20,24 @@ pub struct Verdict {
     pub because: Option<Hit>,
 }
 
+/// "bắt được" inside "chưa bắt được", "đang ở" inside "đang ở nhờ".
+fn inside_another(page: &Page<'_>, hit: &Hit) -> bool {
+    page.hits_near(hit.from).iter().any(|other| {
+        let tells = matches!(
+            other.what,
+            What::Mask
+                | What::State(
+                    State::Ongoing | State::Over | State::Habit | State::Found | State::Hearsay
+                )
+        );
+        tells
+            && other.from <= hit.from
+            && other.to >= hit.to
+            && other.to - other.from > hit.to - hit.from
+            && other.what != hit.what
+    })
+}
+
 /// Judges tokens `from..to`.
 pub fn judge(
     page: &Page<'_>,
@@ -36,6 +54,7 @@ pub fn judge(
         page.told
             .iter()
             .filter(|hit| hit.what == What::State(state) && hit.from >= from && hit.to <= to)
+            .filter(|hit| !inside_another(page, hit))
             .max_by_key(|hit| hit.to - hit.from)
             .copied()
     };
@@ -55,6 +74,10 @@ pub fn judge(
     let fresh = time.is_some_and(|time| {
         (now - time.end()).abs() <= Duration::minutes(40)
             && now - time.start() <= Duration::hours(4)
+    });
+    // Told with the hour it happened at, and that hour is not this very moment.
+    let told_after = time.is_some_and(|time| {
+        now - time.end() > Duration::minutes(4) || now - time.start() > Duration::minutes(35)
     });
     let is = |urgent: bool, because: Option<Hit>| Verdict { urgent, because };
     if found.is_some() || ahead {
@@ -80,7 +103,7 @@ pub fn judge(
             if let Some(over) = over {
                 return is(still && help.is_some(), Some(over));
             }
-            if past {
+            if past || told_after && ongoing.is_none() {
                 return is(false, None);
             }
             if habit.is_some() && help.is_none() && ongoing.is_none() {
@@ -112,7 +135,7 @@ pub fn judge(
         }
         C::Traffic => {
             let crash = state(State::Accident).is_some();
-            let accident = crash || scores.of(C::Traffic) >= 8 && scores.of(C::UrbanOrder) < 8;
+            let accident = crash;
             if strong_still && accident || danger.is_some() && !past && habit.is_none() {
                 return is(over.is_none() || strong_still, ongoing.or(danger));
             }
