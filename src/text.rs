@@ -211,6 +211,7 @@ impl<'a> Page<'a> {
         page.loose = marked * 100 < words * 40;
         page.cased = capitals > 1 && !page.all_upper;
         lexicon.find(&page.tokens, page.loose, &mut page.hits);
+        drop_masked_states(&mut page.hits);
         lexicon.find_frames(&page.tokens, page.cased, &mut page.hits);
         page.sort_hits();
         page
@@ -438,6 +439,27 @@ impl<'a> Page<'a> {
     }
 }
 
+/// Words about a state inside a longer phrase that is none: "bai tap" in "bai tap ket rac".
+fn drop_masked_states(hits: &mut Vec<Hit>) {
+    let mut longest = 0;
+    let mut masks = Vec::new();
+    for hit in hits.iter().filter(|hit| hit.what == What::Mask) {
+        if hit.to > longest {
+            longest = hit.to;
+            masks.push((hit.from, longest));
+        }
+    }
+    if masks.is_empty() {
+        return;
+    }
+    hits.retain(|hit| {
+        let near = masks.partition_point(|(from, _)| *from <= hit.from);
+        let mask = near.checked_sub(1).and_then(|at| masks.get(at));
+        !matches!(hit.what, What::State(_))
+            || mask.is_none_or(|(from, to)| *to < hit.to || to - from <= hit.to - hit.from)
+    });
+}
+
 /// Whether the message may be for the bot at all: no more than a look at its bytes.
 fn may_be_addressed(text: &str, addressing: &Addressing<'_>) -> bool {
     if addressing.private || addressing.reply_to_bot || addressing.mentioned {
@@ -546,7 +568,10 @@ fn keyword(page: &Page<'_>) -> Option<Hit> {
     ]
     .iter()
     .any(|state| page.tells(*state));
+    // Of several words the keyword is no other word.
+    let plain = word.to > 1 && !idle;
     let enough = match (idle, maybe_alike) {
+        _ if plain => category::TOLD,
         (_, true) => 2 * category::CLEAR - 3,
         (true, false) => category::CLEAR,
         (false, false) => STRONG,
@@ -868,14 +893,10 @@ impl Message<'_> {
         let denied = |tag: &tag::TagHit| {
             let at = page.tokens.partition_point(|token| token.end <= tag.start);
             let after = page.tokens.partition_point(|token| token.start < tag.end);
-            // "không phải là vụ #tromcap", in one clause
-            let before = page.hits_near(at).iter().any(|hit| {
-                hit.what == What::State(State::Negate)
-                    && hit.to <= at
-                    && hit.to + 1 >= at
-                    && (hit.to..at)
-                        .all(|at| page.tokens.get(at).is_some_and(|token| !token.breaks()))
-            });
+            let before = page
+                .hits_near(at)
+                .iter()
+                .any(|hit| hit.what == What::State(State::Negate) && hit.to == at);
             let behind = page
                 .hits_at(after)
                 .iter()
@@ -1224,7 +1245,7 @@ impl Message<'_> {
             text.to_owned()
         });
         let time = time.map(|found| found.when);
-        let verdict = urgent::judge(page, from, to, primary, scores, time.as_ref());
+        let verdict = urgent::judge(page, from, to, primary, time.as_ref());
         evidence.push(Evidence {
             field: "urgent",
             text: verdict

@@ -214,6 +214,8 @@ const GRAVER: &[(Category, Category)] = &[
     (C::DisorderFight, C::UrbanOrder),
     (C::Theft, C::SuspiciousPerson),
     (C::Theft, C::Animal),
+    (C::Theft, C::Other),
+    (C::Robbery, C::Other),
     (C::Drugs, C::SuspiciousPerson),
     (C::Gambling, C::SuspiciousPerson),
     (C::Fire, C::EnvironmentNoise),
@@ -233,6 +235,10 @@ const GRAVER: &[(Category, Category)] = &[
     (C::CounterfeitSmuggling, C::Animal),
 ];
 
+/// The first is filed however much is told of the second: what a man does who is out of his mind
+/// through drugs.
+const CAUSES: &[(Category, Category)] = &[(C::Drugs, C::DisorderFight)];
+
 /// The categories of a text, the primary one first; `tag` is what its hashtags name.
 pub fn decide(scores: &Scores, tags: &[Option<Category>]) -> Vec<Category> {
     let mut weights = scores.weights;
@@ -244,7 +250,9 @@ pub fn decide(scores: &Scores, tags: &[Option<Category>]) -> Vec<Category> {
     let of = |category: Category| weights.get(category as usize).copied().unwrap_or(0);
     let mut primary = Category::Other;
     for category in Category::ALL {
-        if of(*category) > of(primary) {
+        let more = of(*category) > of(primary);
+        // "Other" is what is left when nothing else is told.
+        if more || primary == Category::Other && of(*category) == of(primary) {
             primary = *category;
         }
     }
@@ -256,6 +264,11 @@ pub fn decide(scores: &Scores, tags: &[Option<Category>]) -> Vec<Category> {
             if primary == *lesser && scores.of(*graver) >= CLEAR && 2 * of(*graver) >= of(*lesser) {
                 primary = *graver;
             }
+        }
+    }
+    for (cause, act) in CAUSES {
+        if primary == *act && scores.of(*cause) >= CLEAR {
+            primary = *cause;
         }
     }
     let mut categories = vec![primary];

@@ -17,6 +17,8 @@ use crate::text::token::{Case, Token};
 
 /// Words between two parts of a frame, at most.
 const GAP: usize = 7;
+/// The same where the frame says `..`.
+const WIDE: usize = 16;
 /// Classes there can be.
 const CLASSES: usize = 224;
 
@@ -70,9 +72,9 @@ fn is_name(tokens: &[Token], hit: &Hit) -> bool {
 
 #[derive(Debug)]
 struct Frame {
-    /// The classes before the last, from right to left.
-    before: Box<[u8]>,
-    /// The first of them again, close at hand.
+    /// The classes before the last, from right to left, each with the words that may follow it.
+    before: Box<[(u8, usize)]>,
+    /// The first of them again: most frames end there.
     nearest: Option<u8>,
     category: Category,
     weight: u8,
@@ -120,24 +122,28 @@ impl Frames {
         self.names.get(at).map(String::as_str)
     }
 
-    /// Adds a frame written as `<take> <goods>`.
+    /// Adds a frame written as `<take> <goods>`, or `<lend> .. <pawn>` when the parts may be far apart.
     ///
     /// # Errors
     /// It is not written so.
     pub fn add(&mut self, text: &str, category: Category, weight: u8) -> Result<(), &'static str> {
-        let mut classes = Vec::new();
+        let mut classes: Vec<(u8, usize)> = Vec::new();
         for part in text.split_whitespace() {
+            if part == ".." {
+                classes.last_mut().ok_or("a frame begins with a class")?.1 = WIDE;
+                continue;
+            }
             let name = part
                 .strip_prefix('<')
                 .and_then(|rest| rest.strip_suffix('>'))
                 .ok_or("a frame is of classes only, `<take> <goods>`")?;
-            classes.push(self.class(name)?);
+            classes.push((self.class(name)?, GAP));
         }
-        let last = classes.pop().ok_or("a frame needs a class")?;
+        let (last, _) = classes.pop().ok_or("a frame needs a class")?;
         classes.reverse();
         if let Some(frames) = self.frames.get_mut(usize::from(last)) {
             frames.push(Frame {
-                nearest: classes.first().copied(),
+                nearest: classes.first().map(|(class, _)| *class),
                 before: classes.into(),
                 category,
                 weight,
@@ -178,7 +184,6 @@ impl Frames {
                 let told = frames
                     .into_iter()
                     .flatten()
-                    .filter(|frame| frame.may_be_told(&last))
                     .filter_map(|frame| frame.told(hit, bare, sentence, &last));
                 found.extend(told);
                 if let Some(last) = last.get_mut(usize::from(class)) {
@@ -204,23 +209,21 @@ impl Frames {
 }
 
 impl Frame {
-    /// Whether the part before the last has been seen at all; most frames end there.
-    fn may_be_told(&self, last: &[Seen]) -> bool {
-        let seen = |class| {
-            last.get(usize::from(class))
-                .is_some_and(|seen| !seen.never())
-        };
-        self.nearest.is_none_or(seen)
-    }
-
     /// What the frame tells when its last part is `hit`, in the sentence that begins at a token.
     fn told(&self, hit: &Hit, bare: bool, sentence: usize, last: &[Seen]) -> Option<Hit> {
+        let seen = |class: u8| {
+            let seen = last.get(usize::from(class));
+            seen.filter(|seen| !seen.never())
+        };
+        if self.nearest.is_some_and(|class| seen(class).is_none()) {
+            return None;
+        }
         let mut from = hit.from;
         let mut unsure = usize::from(bare);
-        for class in &self.before {
-            let seen = last.get(usize::from(*class)).filter(|seen| !seen.never())?;
+        for (class, gap) in &self.before {
+            let seen = seen(*class)?;
             let (start, end) = (seen.from as usize, seen.to as usize);
-            if start < sentence || end > from || from - end > GAP {
+            if start < sentence || end > from || from - end > *gap {
                 return None;
             }
             from = start;

@@ -13,7 +13,7 @@
 
 use crate::text::Page;
 use crate::text::lexicon::{State, What};
-use crate::text::token::Case;
+use crate::text::token::{Case, Token};
 
 macro_rules! words {
     ($($variant:ident = $name:literal,)+) => {
@@ -386,7 +386,9 @@ impl Reader<'_> {
             };
             let joined = match token.before {
                 ' ' | '\0' | '_' | '"' | '\'' | '(' => true,
-                '-' | '+' | '&' | '.' | '/' => at > start || token.before == '.',
+                // "P.12", "Tp.Hạ Long"; a full stop with a space behind it ends the phrase.
+                '.' => !token.spaced || self.is_short(at.wrapping_sub(1)),
+                '-' | '+' | '&' | '/' => at > start,
                 _ => false,
             };
             if at > start && !joined || (at == start && token.breaks() && token.before != '.') {
@@ -509,7 +511,9 @@ impl Reader<'_> {
                     _ => break,
                 }
             } else {
-                if loose_words == 2 || by_capital {
+                // Most names have two syllables; a third belongs to the name when the phrase ends behind it.
+                let ends = loose_words == 2 && self.ends_clause(at + 1);
+                if loose_words == 2 && !ends || loose_words > 2 || by_capital {
                     break;
                 }
                 loose_words += 1;
@@ -518,6 +522,18 @@ impl Reader<'_> {
             }
         }
         (at, named)
+    }
+
+    /// Nothing more of a phrase can stand here.
+    fn ends_clause(&self, at: usize) -> bool {
+        let next = self.page.tokens.get(at).filter(|_| at < self.until);
+        next.is_none_or(Token::breaks) || self.is_busy(at)
+    }
+
+    /// An abbreviation such as `P` or `Tp`.
+    fn is_short(&self, at: usize) -> bool {
+        let token = self.page.tokens.get(at);
+        token.is_some_and(|token| !token.is_number() && token.length <= 2)
     }
 
     fn detail_ends(&self, end: usize) -> bool {
@@ -560,8 +576,11 @@ impl Reader<'_> {
     }
 }
 
+/// A telling phrase of several words starts here; one whose words all have capitals is a name.
 fn hit_is_long(page: &Page<'_>, at: usize) -> bool {
-    page.hits_at(at)
-        .iter()
-        .any(|hit| matches!(hit.what, What::Cue(_, 5..)) && hit.to - hit.from > 1)
+    page.hits_at(at).iter().any(|hit| {
+        matches!(hit.what, What::Cue(_, 5..))
+            && hit.to - hit.from > 1
+            && !(hit.from..hit.to).all(|at| page.is_capital(at))
+    })
 }

@@ -332,11 +332,18 @@ impl<'a> Walk<'a> {
     fn accept(&mut self, node: &Node, depth: usize, to: usize) {
         let first = self.hits.len();
         let typed = self.marks.get(..depth).unwrap_or(&[]);
+        // Words that stand apart say less for each other.
+        let gaps = to - self.from > depth;
         let mut best = Fit::Within;
         for pattern in slice(&self.trie.patterns, node.patterns) {
             let from = pattern.marks as usize;
             let full = self.trie.marks.get(from..from + depth).unwrap_or(&[]);
-            let Some(fit) = fit(typed, full, pattern.exact, self.loose) else {
+            let Some(fit) = fit(
+                typed,
+                full,
+                pattern.exact || gaps && !self.loose,
+                self.loose,
+            ) else {
                 continue;
             };
             // Without marks "bao" may be any word, whoever has a phrase without marks.
@@ -377,7 +384,7 @@ fn fit(typed: &[Marks], full: &[Marks], exact: bool, loose: bool) -> Option<Fit>
     if bare == 0 {
         return Some(Fit::Exact);
     }
-    // Among marked words one may lack its marks when another of the phrase has them.
+    // Among marked words one may lack its marks when another right beside it has them.
     let vague = exact || (!loose && (bare > 1 || !marked));
     (!vague).then_some(Fit::Within)
 }

@@ -8,7 +8,6 @@ use chrono::Duration;
 
 use crate::domain::reading::{Category as C, When};
 use crate::text::Page;
-use crate::text::category::Scores;
 use crate::text::lexicon::{Hit, State, What};
 
 /// The verdict and the words that decided it.
@@ -39,14 +38,7 @@ fn inside_another(page: &Page<'_>, hit: &Hit) -> bool {
 }
 
 /// Judges tokens `from..to`.
-pub fn judge(
-    page: &Page<'_>,
-    from: usize,
-    to: usize,
-    primary: C,
-    scores: &Scores,
-    time: Option<&When>,
-) -> Verdict {
+pub fn judge(page: &Page<'_>, from: usize, to: usize, primary: C, time: Option<&When>) -> Verdict {
     let state = |state: State| {
         if !page.tells(state) {
             return None;
