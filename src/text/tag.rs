@@ -184,7 +184,7 @@ fn tag_at(text: &str, hash: usize, start: usize, lexicon: &Lexicon) -> Option<Ta
         };
         if let Some(tag) = lexicon.hashtag(glued, marks) {
             let typed = text.get(start..*body.ends.get(n)?)?;
-            if tag.incident && lexicon.is_other_word(typed) {
+            if tag.incident && lexicon.is_other_word(glued, typed) {
                 return None;
             }
             return if tag.incident {

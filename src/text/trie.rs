@@ -126,6 +126,7 @@ impl Growth {
             for phrase in node.found {
                 patterns.push(Pattern {
                     marks: count(marks.len()),
+                    first: phrase.marks.first().copied().unwrap_or_default(),
                     exact: phrase.exact,
                     what: phrase.what,
                 });
@@ -159,6 +160,8 @@ fn bit(word: u32) -> u64 {
 struct Pattern {
     /// The first of its marks in [`Trie::marks`]; there are as many as words on the way here.
     marks: u32,
+    /// That one again: most phrases that do not fit fail at their first word.
+    first: Marks,
     exact: bool,
     what: What,
 }
