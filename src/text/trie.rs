@@ -339,14 +339,20 @@ impl<'a> Walk<'a> {
         let gaps = to - self.from > depth;
         let mut best = Fit::Within;
         for pattern in slice(&self.trie.patterns, node.patterns) {
-            let from = pattern.marks as usize;
-            let full = self.trie.marks.get(from..from + depth).unwrap_or(&[]);
-            let Some(fit) = fit(
-                typed,
-                full,
-                pattern.exact || gaps && !self.loose,
-                self.loose,
-            ) else {
+            let same = self.marks[0] == pattern.first;
+            // One word alone must have its marks, unless any word may lack them.
+            if !same && (depth == 1 && !self.loose || !self.marks[0].within(pattern.first)) {
+                continue;
+            }
+            let fit = if same && depth == 1 {
+                Some(Fit::Exact)
+            } else {
+                let from = pattern.marks as usize;
+                let full = self.trie.marks.get(from..from + depth).unwrap_or(&[]);
+                let exact = pattern.exact || gaps && !self.loose;
+                fit(typed, full, exact, self.loose)
+            };
+            let Some(fit) = fit else {
                 continue;
             };
             // Without marks "bao" may be any word, whoever has a phrase without marks.
