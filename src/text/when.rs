@@ -143,8 +143,8 @@ struct Reader<'a> {
     now: NaiveDateTime,
     planned: bool,
     until: usize,
-    /// Tokens of plates, telephones and accounts.
-    busy: &'a [(usize, usize)],
+    /// Whether a token belongs to a plate, a telephone or an account.
+    busy: Vec<bool>,
 }
 
 /// The time told by tokens `from..to`, and the words it was read from.
@@ -164,7 +164,7 @@ pub fn read(
         now,
         planned,
         until: to,
-        busy,
+        busy: page.taken(busy),
     };
     let groups = reader.groups(from);
     let zone = *page.now.offset();
@@ -341,13 +341,8 @@ impl Reader<'_> {
 
     fn number(&self, at: usize) -> Option<u32> {
         let token = self.page.tokens.get(at).filter(|_| at < self.until)?;
-        (token.is_number()
-            && token.digits <= 4
-            && !self
-                .busy
-                .iter()
-                .any(|(from, to)| (*from..*to).contains(&at)))
-        .then_some(token.value)
+        (token.is_number() && token.digits <= 4 && self.busy.get(at) != Some(&true))
+            .then_some(token.value)
     }
 
     fn before(&self, at: usize) -> char {
