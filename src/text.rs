@@ -591,10 +591,12 @@ fn keyword(page: &Page<'_>) -> Option<Hit> {
     ]
     .iter()
     .any(|state| page.tells(*state));
+    let unmarked = page.words(0, word.to).is_ascii();
     // Of several words the keyword is no other word.
     let plain = word.to > 1 && !idle;
     let enough = match (idle, maybe_alike) {
-        _ if plain => category::TOLD,
+        _ if plain && !unmarked => category::TOLD,
+        _ if plain => STRONG,
         (_, true) => 2 * category::CLEAR - 3,
         (true, false) => category::CLEAR,
         (false, false) => STRONG,
@@ -713,7 +715,9 @@ impl Message<'_> {
                 evidence,
             };
         }
-        let told = scores.best() >= category::TOLD;
+        // A question to the bot is not told by one word: "mấy giờ phường làm giấy tờ".
+        let asks = !marked && page.tells(State::Question) && scores.best() < category::CLEAR;
+        let told = scores.best() >= category::TOLD && !asks;
         let ask = |evidence| Reading {
             outcome: Outcome::AskDetail,
             incidents: Vec::new(),

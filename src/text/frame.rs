@@ -8,7 +8,7 @@
 //! Without marks a word of one syllable may be another (`bo` is `bò`, `bố`, `bỏ`), so a frame
 //! counts for less with each such part.
 //!
-//! The parts stand in order, in one sentence, with at most [`GAP`] words between two of them.
+//! The parts stand in order, in one sentence, with at most a few words between two of them.
 //! Time is in proportion to the phrases found: only the last place of each class is kept.
 
 use crate::domain::reading::Category;

@@ -23,7 +23,7 @@ const KINDS: usize = 20;
 /// Above this weight the cues of the primary category are believed: one strong word or none is not enough.
 const UNSURE: u16 = 5;
 /// How much more the words must speak for another category, in hundredths of a natural logarithm.
-const MUCH_MORE: i32 = 600;
+const MUCH_MORE: i32 = 1000;
 /// A word is taken to stand in this many more messages of each category, as often as it stands in all;
 /// so a few messages of a rare kind do not make it look telling.
 const SMOOTH: f64 = 12.0;

@@ -825,8 +825,10 @@ impl Lexicon {
                 other.what == What::Mask && other.from <= hit.from && other.to >= hit.to
             })
         };
+        // Without marks one syllable may be any word.
+        let plain = !text.is_ascii();
         hits.iter()
-            .filter(|hit| !masked(hit))
+            .filter(|hit| !masked(hit) && (plain || hit.to - hit.from > 1))
             .filter_map(|hit| match hit.what {
                 What::Cue(category, weight @ 5..) => Some((weight, category)),
                 _ => None,

@@ -332,6 +332,15 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// One of the words on the way has no marks and three letters at most: in a text with marks "cho" is
+    /// not "chở".
+    fn short_word(&self, depth: usize) -> bool {
+        let words = self.tokens.get(self.from..self.from + depth).unwrap_or(&[]);
+        words
+            .iter()
+            .any(|word| word.marks.none() && word.length < 4)
+    }
+
     fn accept(&mut self, node: &Node, depth: usize, to: usize) {
         let first = self.hits.len();
         let typed = self.marks.get(..depth).unwrap_or(&[]);
@@ -355,6 +364,9 @@ impl<'a> Walk<'a> {
             let Some(fit) = fit else {
                 continue;
             };
+            if fit == Fit::Within && !self.loose && depth < 3 && self.short_word(depth) {
+                continue;
+            }
             // Without marks "bao" may be any word, whoever has a phrase without marks.
             if fit > best && !self.loose {
                 self.hits.truncate(first);
