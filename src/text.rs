@@ -1240,7 +1240,7 @@ impl Message<'_> {
         scores: &category::Scores,
         tags: &[Option<Category>],
         categories: &[Category],
-    ) -> Option<kinds::Verdict> {
+    ) -> Option<kinds::Verdict<'_>> {
         if tags.iter().any(Option::is_some) {
             return None;
         }
@@ -1268,16 +1268,18 @@ impl Message<'_> {
         let tags = self.tags_in(from, to);
         let mut categories = category::decide(scores, &tags);
         if let Some(verdict) = self.by_all_words(from, to, scores, &tags, &categories) {
-            evidence.push(Evidence {
-                field: "categories",
-                text: page.words(from, to).to_owned(),
-                why: format!(
-                    "all words: {} +{}",
-                    verdict.category.as_str(),
-                    verdict.more / 100
-                )
-                .into(),
-            });
+            for word in &verdict.because {
+                evidence.push(Evidence {
+                    field: "categories",
+                    text: page.slice(word).to_owned(),
+                    why: format!(
+                        "all words: {} +{}",
+                        verdict.category.as_str(),
+                        verdict.more / 100
+                    )
+                    .into(),
+                });
+            }
             categories = vec![verdict.category];
         }
         let primary = categories.first().copied().unwrap_or(Category::Other);

@@ -40,13 +40,18 @@ pub struct Kinds {
 }
 
 /// What the words speak for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Verdict {
+#[derive(Debug, Clone)]
+pub struct Verdict<'a> {
     /// The category.
     pub category: Category,
     /// By how much more than for the one they were asked about, in hundredths.
     pub more: i32,
+    /// The words that speak for it most, the strongest first.
+    pub because: Vec<&'a Token>,
 }
+
+/// Words a verdict gives as its reason.
+const REASONS: usize = 3;
 
 fn hundredths(value: f64) -> i16 {
     let bounded = (value * 100.0).round().clamp(-32_000.0, 32_000.0);
@@ -135,22 +140,22 @@ impl Kinds {
         words: impl Iterator<Item = &'a Token>,
         primary: Category,
         told: u16,
-    ) -> Option<Verdict> {
+    ) -> Option<Verdict<'a>> {
         if told > UNSURE {
             return None;
         }
         let mut sums = self.before.map(i32::from);
-        let mut seen = Vec::with_capacity(64);
+        let mut seen: Vec<(u64, &Token)> = Vec::with_capacity(64);
         let mut last = None;
         for word in words {
             let keys = [Some(word.key), last.map(|last| pair(last, word.key))];
             last = Some(word.key);
             for key in keys.into_iter().flatten() {
                 // A word counts once, however often it is said; behind this many nothing changes.
-                if seen.len() == 256 || seen.contains(&key) {
+                if seen.len() == 256 || seen.iter().any(|(other, _)| *other == key) {
                     continue;
                 }
-                seen.push(key);
+                seen.push((key, word));
                 for (sum, weight) in sums.iter_mut().zip(self.weights(key).into_iter().flatten()) {
                     *sum += i32::from(*weight);
                 }
@@ -162,9 +167,27 @@ impl Kinds {
             .copied()
             .max_by_key(|category| of(*category))?;
         let more = of(best) - of(primary);
-        (more > MUCH_MORE).then_some(Verdict {
+        if more <= MUCH_MORE {
+            return None;
+        }
+        let speaks = |key: u64| {
+            let weight = |weights: &[i16; KINDS], category: Category| {
+                weights.get(category as usize).copied().unwrap_or(0)
+            };
+            self.weights(key)
+                .map_or(0, |all| weight(all, best) - weight(all, primary))
+        };
+        seen.sort_by_key(|(key, _)| -speaks(*key));
+        let mut because: Vec<&Token> = Vec::with_capacity(REASONS);
+        for (_, word) in seen {
+            if because.len() < REASONS && !because.iter().any(|other| other.start == word.start) {
+                because.push(word);
+            }
+        }
+        Some(Verdict {
             category: best,
             more,
+            because,
         })
     }
 }
