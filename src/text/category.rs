@@ -15,6 +15,8 @@ use crate::text::token::Case;
 pub const TOLD: u16 = 3;
 /// No phrase has more tokens than this.
 const REACH: usize = 16;
+/// Tokens of a cue at most, with what may stand between its words.
+const LONGEST_CUE: usize = 20;
 /// One decisive cue.
 pub const CLEAR: u16 = 8;
 /// A second incident beside the first is told by more than one cue.
@@ -96,6 +98,7 @@ pub fn score(page: &Page<'_>, from: usize, to: usize) -> Scores {
 /// Adds what frames tell beyond the cues inside them.
 fn add_frames(page: &Page<'_>, from: usize, to: usize, scores: &mut Scores) {
     let others = &page.against;
+    let cues = scores.cues.len();
     let mut until = [0_usize; 20];
     for hit in &page.frames {
         let What::Frame(category, weight) = hit.what else {
@@ -117,7 +120,12 @@ fn add_frames(page: &Page<'_>, from: usize, to: usize, scores: &mut Scores) {
         if denied(page, *hit, near) {
             continue;
         }
-        let inside = scores.cues.iter().filter_map(|cue| match cue.what {
+        // The cues stand by their first tokens, so those inside a frame are near each other.
+        let told = scores.cues.get(..cues).unwrap_or(&[]);
+        let first = told.partition_point(|cue| cue.from + LONGEST_CUE < hit.from);
+        let last = told.partition_point(|cue| cue.from < hit.to);
+        let inside = told.get(first..last).unwrap_or(&[]);
+        let inside = inside.iter().filter_map(|cue| match cue.what {
             What::Cue(other, weight) if other == category => {
                 (cue.from < hit.to && cue.to > hit.from).then_some(weight)
             }

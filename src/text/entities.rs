@@ -47,13 +47,7 @@ pub fn read(page: &Page<'_>, from: usize, to: usize, bot_names: &[String]) -> En
         end
     };
     links(page, start, end, bot_names, &mut found);
-    let mut linked = Vec::new();
-    if !found.busy.is_empty() {
-        linked.resize(page.tokens.len(), false);
-    }
-    for (first, last) in &found.busy {
-        linked.get_mut(*first..*last).unwrap_or_default().fill(true);
-    }
+    let linked = page.taken(&found.busy);
     let mut at = from;
     while at < to && found.busy.len() < MOST {
         let is_number = page.tokens.get(at).is_some_and(Token::is_number);
@@ -105,6 +99,9 @@ fn links(page: &Page<'_>, start: usize, end: usize, bot_names: &[String], found:
     for sign in memchr::memchr3_iter(b'.', b'@', b':', text.as_bytes()) {
         if sign < seen {
             continue;
+        }
+        if found.busy.len() >= MOST {
+            break;
         }
         let (before, after) = text.split_at(sign);
         let chunk_start = before
@@ -203,6 +200,9 @@ fn handles(page: &Page<'_>, from: usize, to: usize, found: &mut Entities) {
         .iter()
         .filter(|hit| hit.what == What::HandleWord && hit.from >= from && hit.to < to)
     {
+        if found.busy.len() >= MOST {
+            break;
+        }
         let Some(mut token) = page.tokens.get(hit.to) else {
             continue;
         };

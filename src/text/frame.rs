@@ -88,6 +88,24 @@ pub struct Frames {
     filled: Vec<bool>,
     /// By their last class.
     frames: Vec<Vec<Frame>>,
+    /// By their last class: the classes one of which must have been seen right before it.
+    nearest: Vec<Classes>,
+}
+
+/// A set of classes.
+#[derive(Debug, Clone, Copy, Default)]
+struct Classes([u64; CLASSES.div_ceil(64)]);
+
+impl Classes {
+    fn add(&mut self, class: u8) {
+        if let Some(bits) = self.0.get_mut(usize::from(class / 64)) {
+            *bits |= 1 << (class % 64);
+        }
+    }
+
+    fn meets(&self, other: &Self) -> bool {
+        self.0.iter().zip(&other.0).any(|(one, two)| one & two != 0)
+    }
 }
 
 impl Frames {
@@ -104,6 +122,7 @@ impl Frames {
         if known.is_none() {
             self.names.push(name.to_owned());
             self.frames.push(Vec::new());
+            self.nearest.push(Classes::default());
             self.filled.push(false);
         }
         u8::try_from(at).map_err(|_| "too many classes")
@@ -141,6 +160,13 @@ impl Frames {
         }
         let (last, _) = classes.pop().ok_or("a frame needs a class")?;
         classes.reverse();
+        if let Some(nearest) = self.nearest.get_mut(usize::from(last)) {
+            match classes.first() {
+                Some((class, _)) => nearest.add(*class),
+                // Told by one class alone.
+                None => *nearest = Classes([u64::MAX; _]),
+            }
+        }
         if let Some(frames) = self.frames.get_mut(usize::from(last)) {
             frames.push(Frame {
                 nearest: classes.first().map(|(class, _)| *class),
@@ -155,6 +181,7 @@ impl Frames {
     /// Adds the frames told by the phrases found so far; `hits` are and stay in order of their start.
     pub fn find(&self, tokens: &[Token], cased: bool, hits: &mut Vec<Hit>) {
         let mut last = [NEVER; CLASSES];
+        let mut known = Classes::default();
         let (mut sentence, mut seen) = (0, 0);
         // Where the longest phrase that began before this one ends.
         let mut covered = 0;
@@ -180,12 +207,14 @@ impl Frames {
                 }
                 let token = tokens.get(hit.from);
                 let bare = syllable && token.is_some_and(|token| token.marks.none());
-                let frames = self.frames.get(usize::from(class));
-                let told = frames
-                    .into_iter()
-                    .flatten()
-                    .filter_map(|frame| frame.told(hit, bare, sentence, &last));
-                found.extend(told);
+                // One class alone needs no other before it.
+                known.add(class);
+                let at = usize::from(class);
+                if self.nearest.get(at).is_some_and(|near| near.meets(&known)) {
+                    let frames = self.frames.get(at).into_iter().flatten();
+                    let told = frames.filter_map(|frame| frame.told(hit, bare, sentence, &last));
+                    found.extend(told);
+                }
                 if let Some(last) = last.get_mut(usize::from(class)) {
                     let narrow = |at: usize| u32::try_from(at).unwrap_or(NEVER.from);
                     *last = Seen {

@@ -20,6 +20,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::path::{Path, PathBuf};
 
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use toml::Spanned;
 use unicode_normalization::UnicodeNormalization;
 
@@ -322,12 +323,13 @@ pub struct Lexicon {
     tag_objects: Set,
     tag_prefixes: Set,
     /// As written, for tags that are an incident's with other marks: `bảohành`.
-    tag_none_spelled: Set,
+    tag_none_spelled: Names<Vec<String>>,
     tag_openers: Vec<String>,
     initials: Set,
     rimes: Set,
     common_in_places: Set,
-    laughter: Vec<memchr::memmem::Finder<'static>>,
+    laughter: Vec<String>,
+    laughs: Option<AhoCorasick>,
     banks: Vec<String>,
     frames: Frames,
 }
@@ -474,6 +476,13 @@ impl Lexicon {
             });
         }
         lexicon.trie = std::mem::take(&mut lexicon.growth).finish();
+        let laughs = AhoCorasick::builder()
+            .kind(Some(AhoCorasickKind::DFA))
+            .build(std::mem::take(&mut lexicon.laughter));
+        lexicon.laughs = Some(laughs.map_err(|error| LexiconError::Syntax {
+            file: "words.toml".to_owned(),
+            message: error.to_string(),
+        })?);
         Ok(lexicon)
     }
 
@@ -496,8 +505,7 @@ impl Lexicon {
                 if list != "laughter" {
                     return Err(unknown());
                 }
-                self.laughter
-                    .push(memchr::memmem::Finder::new(phrase).into_owned());
+                self.laughter.push(phrase.to_owned());
                 return Ok(());
             }
             "link" => {
@@ -582,7 +590,12 @@ impl Lexicon {
         let (category, incident) = match entry.list.as_str() {
             "general" => (None, true),
             "none" => {
-                self.tag_none_spelled.insert(spelled(phrase));
+                let spelled = spelled(phrase);
+                let folded = fold(&spelled);
+                self.tag_none_spelled
+                    .entry(folded)
+                    .or_default()
+                    .push(spelled);
                 (None, false)
             }
             "object" => {
@@ -652,8 +665,9 @@ impl Lexicon {
     }
 
     /// Typed with exactly these marks it is no incident's tag: `#bảohành`.
-    pub fn is_other_word(&self, typed: &str) -> bool {
-        !typed.is_ascii() && self.tag_none_spelled.contains(&spelled(typed))
+    pub fn is_other_word(&self, folded: &str, typed: &str) -> bool {
+        let words = self.tag_none_spelled.get(folded);
+        !typed.is_ascii() && words.is_some_and(|words| words.contains(&spelled(typed)))
     }
 
     /// A word that may follow a tag's stem: `xe` in `#tromxe`.
@@ -668,9 +682,8 @@ impl Lexicon {
 
     /// The text laughs with a smiley.
     pub fn laughs(&self, text: &str) -> bool {
-        self.laughter
-            .iter()
-            .any(|sign| sign.find(text.as_bytes()).is_some())
+        let laughs = self.laughs.as_ref();
+        laughs.is_some_and(|laughs| laughs.is_match(text))
     }
 
     /// A word that may stand before a tag's stem: `vu` in `#vutrom`.

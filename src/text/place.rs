@@ -88,14 +88,10 @@ struct Reader<'a> {
 
 /// The place told by tokens `from..to`; `busy` are tokens taken by times and numbers.
 pub fn read(page: &Page<'_>, from: usize, to: usize, busy: &[(usize, usize)]) -> Option<Found> {
-    let mut taken = vec![false; page.tokens.len()];
-    for (from, to) in busy {
-        taken.get_mut(*from..*to).unwrap_or_default().fill(true);
-    }
     let reader = Reader {
         page,
         until: to,
-        busy: taken,
+        busy: page.taken(busy),
     };
     let mut best: Option<Found> = None;
     let mut at = from;

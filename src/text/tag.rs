@@ -30,6 +30,9 @@ pub struct TagHit {
 
 const WORDS: usize = 4;
 
+/// Nor more `#` that name nothing; to take an unknown one apart takes long.
+const LOOKED: usize = 100;
+
 /// Letters of a hashtag, at most.
 const LONGEST: usize = 60;
 
@@ -39,6 +42,7 @@ const MOST: usize = 32;
 /// The hashtags of a text that name an incident.
 pub fn tags(text: &str, lexicon: &Lexicon) -> Vec<TagHit> {
     let mut found: Vec<TagHit> = Vec::new();
+    let mut looked = 0;
     let mut link = Link {
         text,
         seen: 0,
@@ -49,7 +53,15 @@ pub fn tags(text: &str, lexicon: &Lexicon) -> Vec<TagHit> {
         let Some(c) = char_at(text, hash).filter(|c| sign(*c) == Sign::Punct('#')) else {
             continue;
         };
-        let (before, _) = text.split_at(hash);
+        let (before, after) = text.split_at(hash);
+        // A row of them is a line drawn across the message.
+        if after.starts_with("##") {
+            continue;
+        }
+        looked += 1;
+        if looked > LOOKED {
+            break;
+        }
         let taken = found.last().is_some_and(|tag| hash < tag.end);
         if link.reaches(hash) || taken || before.ends_with('/') {
             continue;
@@ -184,7 +196,7 @@ fn tag_at(text: &str, hash: usize, start: usize, lexicon: &Lexicon) -> Option<Ta
         };
         if let Some(tag) = lexicon.hashtag(glued, marks) {
             let typed = text.get(start..*body.ends.get(n)?)?;
-            if tag.incident && lexicon.is_other_word(typed) {
+            if tag.incident && lexicon.is_other_word(glued, typed) {
                 return None;
             }
             return if tag.incident {

@@ -181,7 +181,11 @@ pub fn tokens_into(text: &str, found: &mut Vec<Token>) {
     let mut at = 0;
     while let Some((sign, next)) = letters.at(at) {
         let separator = match sign {
-            Sign::Space => ' ',
+            Sign::Space => {
+                gap.add(' ');
+                at = next;
+                continue;
+            }
             Sign::Letter { .. } => {
                 at = word(&letters, at, gap, found);
                 gap = Gap::default();
@@ -318,6 +322,9 @@ fn word(letters: &Letters<'_>, start: usize, gap: Gap, found: &mut Vec<Token>) -
             (last, run) = (byte, 1);
             at += 1;
             end = at;
+        }
+        if bytes.get(at) == Some(&b' ') {
+            break;
         }
         let Some((sign, next)) = letters.at(at) else {
             break;

@@ -126,6 +126,7 @@ impl Growth {
             for phrase in node.found {
                 patterns.push(Pattern {
                     marks: count(marks.len()),
+                    first: phrase.marks.first().copied().unwrap_or_default(),
                     exact: phrase.exact,
                     what: phrase.what,
                 });
@@ -159,6 +160,8 @@ fn bit(word: u32) -> u64 {
 struct Pattern {
     /// The first of its marks in [`Trie::marks`]; there are as many as words on the way here.
     marks: u32,
+    /// That one again: most phrases that do not fit fail at their first word.
+    first: Marks,
     exact: bool,
     what: What,
 }
@@ -336,14 +339,20 @@ impl<'a> Walk<'a> {
         let gaps = to - self.from > depth;
         let mut best = Fit::Within;
         for pattern in slice(&self.trie.patterns, node.patterns) {
-            let from = pattern.marks as usize;
-            let full = self.trie.marks.get(from..from + depth).unwrap_or(&[]);
-            let Some(fit) = fit(
-                typed,
-                full,
-                pattern.exact || gaps && !self.loose,
-                self.loose,
-            ) else {
+            let same = self.marks[0] == pattern.first;
+            // One word alone must have its marks, unless any word may lack them.
+            if !same && (depth == 1 && !self.loose || !self.marks[0].within(pattern.first)) {
+                continue;
+            }
+            let fit = if same && depth == 1 {
+                Some(Fit::Exact)
+            } else {
+                let from = pattern.marks as usize;
+                let full = self.trie.marks.get(from..from + depth).unwrap_or(&[]);
+                let exact = pattern.exact || gaps && !self.loose;
+                fit(typed, full, exact, self.loose)
+            };
+            let Some(fit) = fit else {
                 continue;
             };
             // Without marks "bao" may be any word, whoever has a phrase without marks.

@@ -142,8 +142,8 @@ struct Reader<'a> {
     now: NaiveDateTime,
     planned: bool,
     until: usize,
-    /// Tokens of plates, telephones and accounts.
-    busy: &'a [(usize, usize)],
+    /// Whether a token belongs to a plate, a telephone or an account.
+    busy: Vec<bool>,
 }
 
 /// The time told by tokens `from..to`, and the words it was read from.
@@ -163,7 +163,7 @@ pub fn read(
         now,
         planned,
         until: to,
-        busy,
+        busy: page.taken(busy),
     };
     let groups = reader.groups(from);
     let zone = *page.now.offset();
@@ -327,10 +327,7 @@ impl Reader<'_> {
         let token = self.page.tokens.get(at).filter(|_| at < self.until)?;
         (token.is_number()
             && token.digits <= 4
-            && !self
-                .busy
-                .iter()
-                .any(|(from, to)| (*from..*to).contains(&at)))
+            && self.busy.get(at) != Some(&true))
         .then_some(token.value)
     }
 
