@@ -6,7 +6,7 @@
 //! 2. [`token`]: words and numbers, folded by [`fold`], with the way back to the text.
 //! 3. [`lexicon`]: every known phrase in them, in one pass; [`frame`]: what classes of words tell together.
 //! 4. [`tag`], [`command`], the leading keyword: what addresses the bot.
-//! 5. [`category`], [`when`], [`entities`], [`place`], [`urgent`]: the facts, each with its evidence.
+//! 5. [`category`] (with [`kinds`] where no cue is sure), [`when`], [`entities`], [`place`], [`urgent`]: the facts, each with its evidence.
 //!
 //! It is pure: no clock, no I/O, the same text gives the same reading. It never
 //! fails and never panics, whatever the text, and takes time in proportion to it.
@@ -42,6 +42,7 @@ pub mod command;
 pub mod entities;
 pub mod fold;
 pub mod frame;
+pub mod kinds;
 pub mod lexicon;
 pub mod link;
 pub mod lunar;
@@ -577,7 +578,7 @@ fn keyword(page: &Page<'_>) -> Option<Hit> {
     let idle = [
         State::Hearsay,
         State::Trade,
-        State::Greeting,
+        State::Thanks,
         State::Joke,
         State::Unreal,
         State::Question,
@@ -1001,7 +1002,7 @@ impl Message<'_> {
         }
         if let Some(hit) = page
             .state(State::Forward)
-            .filter(|_| (old || vague) && !in_need)
+            .filter(|_| (old || vague && outside < 13) && !in_need)
         {
             return Some(hit);
         }
@@ -1017,9 +1018,10 @@ impl Message<'_> {
             return Some(hit);
         }
         // "#hanggia giá tốt" with nothing told is a shop.
-        if let Some(hit) = page.state(State::Trade).filter(|_| {
-            vague && !in_need && scores.best() < category::TOLD && self.leading.is_none()
-        }) {
+        if let Some(hit) = page
+            .state(State::Trade)
+            .filter(|_| !place && !in_need && outside < category::TOLD && time.is_none())
+        {
             return Some(hit);
         }
         let laughs = page
@@ -1042,7 +1044,7 @@ impl Message<'_> {
                 && page
                     .ascii_digits(token)
                     .parse()
-                    .is_ok_and(|year: i32| (2000..page.now.year()).contains(&year))
+                    .is_ok_and(|year: i32| (1900..page.now.year()).contains(&year))
         })
     }
 
@@ -1105,6 +1107,13 @@ impl Message<'_> {
         {
             return Some((UpdateKind::Withdrawal, hit));
         }
+        // "… bắt được rồi, cảm ơn": nothing is asked for any more.
+        if let Some(hit) = state(State::Resolved)
+            && page.tells(State::Thanks)
+            && !page.tells(State::Request)
+        {
+            return Some((UpdateKind::Withdrawal, hit));
+        }
         state(State::Detail).map(|hit| (UpdateKind::Detail, hit))
     }
 
@@ -1155,8 +1164,12 @@ impl Message<'_> {
             let tells = |scores: &category::Scores, tags: &[Option<Category>]| {
                 scores.best() >= STRONG || scores.best() > 0 && tags.iter().any(Option::is_some)
             };
-            // A new sentence alone is no new incident: each half must be clear by its own words.
-            let clear = first.best() >= category::CLEAR && second.best() >= category::CLEAR;
+            // A new sentence alone is no new incident: each half must be clear, by its words or its tag.
+            let clear = |scores: &category::Scores, tags: &[Option<Category>]| {
+                let tagged = tags.iter().any(Option::is_some);
+                scores.best() >= if tagged { STRONG } else { category::CLEAR }
+            };
+            let clear = clear(&first, &before) && clear(&second, &after);
             if !tells(&first, &before) || !tells(&second, &after) || !said && !clear {
                 continue;
             }
@@ -1209,6 +1222,31 @@ impl Message<'_> {
             .collect()
     }
 
+    /// The category that all words speak for when no cue of the primary one is sure.
+    fn by_all_words(
+        &self,
+        from: usize,
+        to: usize,
+        scores: &category::Scores,
+        tags: &[Option<Category>],
+        categories: &[Category],
+    ) -> Option<kinds::Verdict> {
+        if tags.iter().any(Option::is_some) {
+            return None;
+        }
+        let page = &self.page;
+        let primary = *categories.first()?;
+        let addresses = |token: &Token| {
+            let within = |start, end| start <= token.start && token.end <= end;
+            self.tags.iter().any(|tag| within(tag.start, tag.end))
+                || self.mention.is_some_and(|(start, end)| within(start, end))
+        };
+        let words = kinds::counted(page.tokens.get(from..to)?, addresses);
+        page.lexicon
+            .kinds()
+            .overrule(words, primary, scores.of(primary))
+    }
+
     fn facts(
         &self,
         from: usize,
@@ -1218,7 +1256,20 @@ impl Message<'_> {
     ) -> Facts {
         let page = &self.page;
         let tags = self.tags_in(from, to);
-        let categories = category::decide(scores, &tags);
+        let mut categories = category::decide(scores, &tags);
+        if let Some(verdict) = self.by_all_words(from, to, scores, &tags, &categories) {
+            evidence.push(Evidence {
+                field: "categories",
+                text: page.words(from, to).to_owned(),
+                why: format!(
+                    "all words: {} +{}",
+                    verdict.category.as_str(),
+                    verdict.more / 100
+                )
+                .into(),
+            });
+            categories = vec![verdict.category];
+        }
         let primary = categories.first().copied().unwrap_or(Category::Other);
         for hit in &scores.cues {
             if let What::Cue(category, weight) | What::Frame(category, weight) = hit.what

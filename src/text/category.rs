@@ -303,11 +303,25 @@ fn beside(primary: Category, other: Category, weight: u16, main: u16) -> bool {
     {
         return weight >= CLEAR;
     }
+    if let Some((_, _, least)) = TOGETHER
+        .iter()
+        .find(|(one, two, _)| (*one, *two) == (primary, other))
+    {
+        return weight >= *least;
+    }
     if weight < BESIDE {
         return false;
     }
     !tells(primary, other) && 3 * weight >= 2 * main
 }
+
+/// What often comes with the first, and is filed beside it when told with this weight.
+const TOGETHER: &[(Category, Category, u16)] = &[
+    (C::CounterfeitSmuggling, C::IllegalExplosivesWeapons, CLEAR),
+    (C::Other, C::MissingPerson, 5),
+    (C::Fire, C::MissingPerson, CLEAR),
+    (C::Traffic, C::MissingPerson, CLEAR),
+];
 
 /// Words that belong to the telling of the first are no second incident.
 fn tells(primary: Category, other: Category) -> bool {

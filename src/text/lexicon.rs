@@ -27,6 +27,7 @@ use unicode_normalization::UnicodeNormalization;
 use crate::domain::reading::Category;
 use crate::text::fold::fold;
 use crate::text::frame::Frames;
+use crate::text::kinds::Kinds;
 use crate::text::place::PlaceWord;
 use crate::text::token::{Marks, Token, tokens};
 use crate::text::trie::{Growth, LONGEST, Trie};
@@ -158,6 +159,14 @@ pub enum State {
     Instead,
     /// Says that it was nothing more: "thôi".
     Merely,
+    /// Something was done about it.
+    Resolved,
+    /// Thanks.
+    Thanks,
+    /// Asks for something to be done.
+    Request,
+    /// A sitting of gamblers.
+    Session,
 }
 
 impl State {
@@ -192,6 +201,10 @@ impl State {
             "wants_to_tell" => Self::WantsToTell,
             "instead" => Self::Instead,
             "merely" => Self::Merely,
+            "resolved" => Self::Resolved,
+            "thanks" => Self::Thanks,
+            "request" => Self::Request,
+            "session" => Self::Session,
             _ => return None,
         })
     }
@@ -328,10 +341,13 @@ pub struct Lexicon {
     initials: Set,
     rimes: Set,
     common_in_places: Set,
+    common_names: Set,
+    titles: Set,
     laughter: Vec<String>,
     laughs: Option<AhoCorasick>,
     banks: Vec<String>,
     frames: Frames,
+    kinds: Kinds,
 }
 
 type File = BTreeMap<String, BTreeMap<String, Vec<Spanned<String>>>>;
@@ -469,6 +485,10 @@ impl Lexicon {
                 }
             }
         }
+        lexicon.kinds = Kinds::builtin().map_err(|message| LexiconError::Syntax {
+            file: "kinds.tsv".to_owned(),
+            message,
+        })?;
         if let Some(class) = lexicon.frames.empty_class() {
             return Err(LexiconError::Syntax {
                 file: "classes.toml".to_owned(),
@@ -509,10 +529,12 @@ impl Lexicon {
                 return Ok(());
             }
             "link" => {
-                if list != "common_in_places" {
-                    return Err(unknown());
-                }
-                self.common_in_places.insert(fold(phrase));
+                match list {
+                    "common_in_places" => self.common_in_places.insert(fold(phrase)),
+                    "common_name" => self.common_names.insert(fold(phrase)),
+                    "title" => self.titles.insert(fold(phrase)),
+                    _ => return Err(unknown()),
+                };
                 return Ok(());
             }
             "syllable" => {
@@ -645,6 +667,11 @@ impl Lexicon {
         self.trie = std::mem::take(&mut self.growth).finish();
     }
 
+    /// Which words are said of which kinds of incident.
+    pub fn kinds(&self) -> &Kinds {
+        &self.kinds
+    }
+
     /// The usual short name of a bank.
     pub fn bank(&self, number: u16) -> Option<&str> {
         self.banks.get(usize::from(number)).map(String::as_str)
@@ -678,6 +705,16 @@ impl Lexicon {
     /// A folded word of places that does not say which one.
     pub fn is_common_in_places(&self, word: &str) -> bool {
         self.common_in_places.contains(word)
+    }
+
+    /// Two folded words that look like a name and are said of many things.
+    pub fn is_common_name(&self, pair: &str) -> bool {
+        self.common_names.contains(pair)
+    }
+
+    /// A folded word that stands before somebody's name.
+    pub fn is_title(&self, word: &str) -> bool {
+        self.titles.contains(word)
     }
 
     /// The text laughs with a smiley.

@@ -111,8 +111,9 @@ pub fn judge(page: &Page<'_>, from: usize, to: usize, primary: C, time: Option<&
             {
                 return is(false, habit.or(over));
             }
+            let sitting = time.is_none() && page.tells(State::Session);
             is(
-                ongoing.is_some() || help.is_some() || fresh,
+                ongoing.is_some() || help.is_some() || fresh || sitting,
                 ongoing.or(help),
             )
         }
@@ -143,8 +144,11 @@ pub fn judge(page: &Page<'_>, from: usize, to: usize, primary: C, time: Option<&
             if (past || over.is_some()) && !strong_still {
                 return is(false, over);
             }
+            // Without a time they are there as it is written.
+            let there = time.is_none();
             is(
-                (ongoing.is_some() || help.is_some() || fresh) && (habit.is_none() || strong_still),
+                (ongoing.is_some() || help.is_some() || fresh || there)
+                    && (habit.is_none() || strong_still),
                 ongoing.or(help),
             )
         }

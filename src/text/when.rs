@@ -325,10 +325,8 @@ impl Reader<'_> {
 
     fn number(&self, at: usize) -> Option<u32> {
         let token = self.page.tokens.get(at).filter(|_| at < self.until)?;
-        (token.is_number()
-            && token.digits <= 4
-            && self.busy.get(at) != Some(&true))
-        .then_some(token.value)
+        (token.is_number() && token.digits <= 4 && self.busy.get(at) != Some(&true))
+            .then_some(token.value)
     }
 
     fn before(&self, at: usize) -> char {
