@@ -7,7 +7,7 @@
 use chrono::DateTime;
 use keng::domain::reading::{Outcome, Reading};
 use keng::text::lexicon::Lexicon;
-use keng::text::link::Memory;
+use keng::text::link::{Memory, Told};
 use keng::text::{Addressing, is_addressed, read};
 use serde_json::Value;
 use unicode_normalization::UnicodeNormalization;
@@ -43,7 +43,8 @@ fn readings(rows: &str) -> Vec<(Value, Reading, Option<String>)> {
                     "what the reader reads the door lets in: {text}"
                 );
             }
-            let link = memory.link(id, text, now, &reading, &lexicon);
+            let told = Told::new(id, text, now, &reading, &lexicon);
+            let link = told.and_then(|told| memory.link(told));
             (row, reading, link.map(|link| link.id))
         })
         .collect()

@@ -4,7 +4,7 @@
 //! these pieces are what each part of the reader would have to look at longest.
 
 /// A name and the piece that is repeated.
-pub const FLOODS: &[(&str, &str)] = &[
+pub(crate) const FLOODS: &[(&str, &str)] = &[
     ("one letter", "a"),
     ("one long word", "nghieng"),
     ("marks on a letter", "a\u{323}\u{302}"),
@@ -55,7 +55,7 @@ pub const FLOODS: &[(&str, &str)] = &[
 ];
 
 /// A tagged message of so many bytes.
-pub fn flood(piece: &str, bytes: usize) -> String {
+pub(crate) fn flood(piece: &str, bytes: usize) -> String {
     let mut text = String::from("#tromcap mất xe ");
     text.push_str(&piece.repeat(bytes.saturating_sub(text.len()) / piece.len()));
     text
