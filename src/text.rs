@@ -4,9 +4,9 @@
 //!
 //! 1. [`is_addressed`]: the cheap door. Nine of ten messages are not for the bot and end here.
 //! 2. [`token`]: words and numbers, folded by [`fold`], with the way back to the text.
-//! 3. [`lexicon`]: every known phrase in them, in one pass.
+//! 3. [`lexicon`]: every known phrase in them, in one pass; [`frame`]: what classes of words tell together.
 //! 4. [`tag`], [`command`], the leading keyword: what addresses the bot.
-//! 5. [`category`], [`when`], [`entities`], [`place`], [`urgent`]: the facts, each with its evidence.
+//! 5. [`category`] (with [`kinds`] where no cue is sure), [`when`], [`entities`], [`place`], [`urgent`]: the facts, each with its evidence.
 //!
 //! It is pure: no clock, no I/O, the same text gives the same reading. It never
 //! fails and never panics, whatever the text, and takes time in proportion to it.
@@ -24,6 +24,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::mem;
+
 use chrono::{DateTime, Datelike, Duration, FixedOffset};
 
 use crate::domain::reading::{
@@ -37,12 +41,15 @@ pub mod category;
 pub mod command;
 pub mod entities;
 pub mod fold;
+pub mod frame;
+pub mod kinds;
 pub mod lexicon;
 pub mod link;
 pub mod lunar;
 pub mod place;
 pub mod tag;
 pub mod token;
+mod trie;
 pub mod urgent;
 pub mod when;
 
@@ -62,18 +69,40 @@ pub struct Addressing<'a> {
     pub bot_names: &'a [String],
 }
 
-/// Bits of [`Page::kinds`].
-const TIME: u8 = 1;
-const PLACE: u8 = 2;
+/// What the phrases at a token are, so that a question about them costs one look.
+#[derive(Debug, Clone, Copy, Default)]
+struct Spot {
+    /// The first phrase that starts at the token or behind it.
+    first: usize,
+    /// The words of the grammar of times that start here.
+    times: u64,
+    /// Those that end before the token.
+    times_before: u64,
+    /// The words of the grammar of places that start here.
+    places: u32,
+    /// Those that end before the token.
+    places_before: u32,
+    /// What starts here ends the name of a place.
+    stops: bool,
+    /// The token is a number in words.
+    counts: bool,
+}
 
 /// No phrase has more tokens than this.
 const REACH: usize = 16;
 
-/// What lies behind this many bytes is not read for facts; no platform lets a person write as much.
-const READ_BYTES: usize = 24_000;
+/// What lies behind this many bytes is not read for facts; tags and mentions are heard anywhere.
+///
+/// Telegram takes 4,096 characters of at most four bytes, Zalo 2,000, Messenger 20,000 of which hardly any
+/// has more than three; so all of them are read whole. A post of a Facebook Page may have 63,206: its
+/// first forty thousand tell what happened.
+const READ_BYTES: usize = 64_000;
 
 /// One strong cue.
 const STRONG: u16 = 5;
+
+/// Words in which nobody only chats with a bot.
+const LENGTHY: usize = 11;
 
 /// Places where a message may fall into two incidents; a flood of sentences must not take for ever.
 const CUTS: usize = 12;
@@ -90,10 +119,22 @@ pub struct Page<'a> {
     pub tokens: Vec<Token>,
     /// The phrases found, by their first token.
     pub hits: Vec<Hit>,
-    starts: Vec<usize>,
-    kinds: Vec<u8>,
+    /// The cues among them, by their first token, longer before shorter.
+    cues: Vec<Hit>,
+    /// Those that can speak against a cue.
+    against: Vec<Hit>,
+    /// The frames among them.
+    frames: Vec<Hit>,
+    /// Those that tell about the state of things.
+    told: Vec<Hit>,
+    /// One for each token, and one for the end.
+    spots: Vec<Spot>,
+    /// The words of the grammar of places told anywhere.
+    places: u32,
     /// A bit for every [`State`] told of anywhere.
     states: u64,
+    /// A word after which a social account is named stands anywhere.
+    pub names_handles: bool,
     /// It has so few marks that any word may lack them.
     pub loose: bool,
     /// Capitals mean something: it is neither all small nor all capital.
@@ -106,95 +147,216 @@ pub struct Page<'a> {
     pub lexicon: &'a Lexicon,
 }
 
+/// The lists of a [`Page`]. They are used again for the next message: taking memory and giving it back
+/// took longer than finding the words.
+#[derive(Debug, Default)]
+struct Lists {
+    tokens: Vec<Token>,
+    hits: Vec<Hit>,
+    cues: Vec<Hit>,
+    against: Vec<Hit>,
+    frames: Vec<Hit>,
+    told: Vec<Hit>,
+    spots: Vec<Spot>,
+}
+
+/// Lists for more tokens than this are not kept.
+const KEPT: usize = 2048;
+
+thread_local! {
+    static LISTS: Cell<Lists> = const {
+        Cell::new(Lists {
+            tokens: Vec::new(),
+            hits: Vec::new(),
+            cues: Vec::new(),
+            against: Vec::new(),
+            frames: Vec::new(),
+            told: Vec::new(),
+            spots: Vec::new(),
+        })
+    };
+}
+
+impl Drop for Page<'_> {
+    fn drop(&mut self) {
+        if self.tokens.len() > KEPT {
+            return;
+        }
+        fn emptied<T>(list: &mut Vec<T>) -> Vec<T> {
+            let mut list = mem::take(list);
+            list.clear();
+            list
+        }
+        LISTS.set(Lists {
+            tokens: emptied(&mut self.tokens),
+            hits: emptied(&mut self.hits),
+            cues: emptied(&mut self.cues),
+            against: emptied(&mut self.against),
+            frames: emptied(&mut self.frames),
+            told: emptied(&mut self.told),
+            spots: emptied(&mut self.spots),
+        });
+    }
+}
+
 impl<'a> Page<'a> {
     fn new(text: &'a str, lexicon: &'a Lexicon, now: DateTime<FixedOffset>) -> Self {
         let text = text.split_at(text.floor_char_boundary(READ_BYTES)).0;
-        let mut tokens = token::tokens(text);
-        lexicon.name_words(&mut tokens);
-        let words = tokens.iter().filter(|token| !token.is_number()).count();
-        let marked = tokens.iter().filter(|token| !token.marks.none()).count();
-        let capitals = tokens
-            .iter()
-            .filter(|token| !token.is_number() && token.case != Case::Lower)
-            .count();
-        let all_upper = words > 3
-            && tokens
-                .iter()
-                .filter(|token| token.case == Case::Upper || token.length == 1)
-                .count()
-                * 10
-                > words * 7;
-        let loose = marked * 100 < words * 40;
-        let mut hits = Vec::with_capacity(tokens.len() * 2);
-        lexicon.find(&tokens, loose, &mut hits);
-        let mut starts = Vec::with_capacity(tokens.len() + 1);
-        let mut next = 0;
-        for at in 0..=tokens.len() {
-            while hits.get(next).is_some_and(|hit| hit.from < at) {
-                next += 1;
-            }
-            starts.push(next);
+        let mut page = Self::blank(text, lexicon, now);
+        token::tokens_into(text, &mut page.tokens);
+        lexicon.name_words(&mut page.tokens);
+        let (mut words, mut marked, mut capitals, mut upper) = (0, 0, 0, 0);
+        for token in &page.tokens {
+            let word = !token.is_number();
+            words += usize::from(word);
+            marked += usize::from(!token.marks.none());
+            capitals += usize::from(word && token.case != Case::Lower);
+            upper += usize::from(token.case == Case::Upper || token.length == 1);
         }
-        let mut kinds = vec![0; tokens.len()];
-        let mut states = 0;
-        for hit in &hits {
-            if let What::State(state) = hit.what {
-                states |= 1 << state as u8;
-            }
-            if let Some(kind) = kinds.get_mut(hit.from) {
-                *kind |= match hit.what {
-                    What::Time(_) => TIME,
-                    What::Place(_) => PLACE,
-                    _ => 0,
-                };
-            }
-        }
+        page.all_upper = words > 3 && upper * 10 > words * 7;
+        page.loose = marked * 100 < words * 40;
+        page.cased = capitals > 1 && !page.all_upper;
+        lexicon.find(&page.tokens, page.loose, &mut page.hits);
+        drop_masked_states(&mut page.hits);
+        lexicon.find_frames(&page.tokens, page.cased, &mut page.hits);
+        page.sort_hits();
+        page
+    }
+
+    fn blank(text: &'a str, lexicon: &'a Lexicon, now: DateTime<FixedOffset>) -> Self {
+        let lists = LISTS.take();
         Self {
             text,
-            hits,
-            starts,
-            kinds,
-            states,
-            loose,
-            cased: capitals > 1 && !all_upper,
-            all_upper,
+            tokens: lists.tokens,
+            hits: lists.hits,
+            cues: lists.cues,
+            against: lists.against,
+            frames: lists.frames,
+            told: lists.told,
+            spots: lists.spots,
+            places: 0,
+            states: 0,
+            names_handles: false,
+            loose: false,
+            cased: false,
+            all_upper: false,
             now,
             lexicon,
-            tokens,
         }
     }
 
-    /// A phrase of the grammar of times starts at a token.
-    pub fn has_time(&self, at: usize) -> bool {
-        self.kinds.get(at).is_some_and(|kind| kind & TIME != 0)
+    /// Puts every phrase where it will be asked for.
+    fn sort_hits(&mut self) {
+        self.spots.resize(self.tokens.len() + 1, Spot::default());
+        for hit in &self.hits {
+            let Some(spot) = self.spots.get_mut(hit.from) else {
+                continue;
+            };
+            // Counted here, added up below.
+            spot.first += 1;
+            spot.stops |= place::stops(hit.what);
+            // `hits_near` sees no phrase that started longer ago.
+            let near = hit.to - hit.from <= REACH;
+            match hit.what {
+                What::Cue(..) => {
+                    let shorter = self.cues.iter().rev();
+                    let shorter = shorter
+                        .take_while(|cue| cue.from == hit.from && cue.to < hit.to)
+                        .count();
+                    self.cues.insert(self.cues.len() - shorter, *hit);
+                    self.against.push(*hit);
+                }
+                What::Frame(..) => self.frames.push(*hit),
+                What::HandleWord => self.names_handles = true,
+                What::Mask => self.against.push(*hit),
+                What::State(state) => {
+                    self.states |= 1 << state as u8;
+                    self.told.push(*hit);
+                    if state == State::Negate {
+                        self.against.push(*hit);
+                    }
+                }
+                What::Number(_) => spot.counts |= hit.to == hit.from + 1,
+                What::Time(word) => {
+                    spot.times |= word.bit();
+                    if let Some(spot) = self.spots.get_mut(hit.to).filter(|_| near) {
+                        spot.times_before |= word.bit();
+                    }
+                }
+                What::Place(word) => {
+                    spot.places |= word.bit();
+                    self.places |= word.bit();
+                    if let Some(spot) = self.spots.get_mut(hit.to).filter(|_| near) {
+                        spot.places_before |= word.bit();
+                    }
+                    if word == place::PlaceWord::Known {
+                        self.against.push(*hit);
+                    }
+                }
+                _ => {}
+            }
+        }
+        let mut first = 0;
+        for spot in &mut self.spots {
+            (spot.first, first) = (first, first + spot.first);
+        }
     }
 
-    /// A phrase of the grammar of places starts at a token.
-    pub fn has_place(&self, at: usize) -> bool {
-        self.kinds.get(at).is_some_and(|kind| kind & PLACE != 0)
+    /// It tells of what happens again and again, in more than one word: "hay" may be "or".
+    pub fn has_habit(&self) -> bool {
+        let habit = |hit: &Hit| hit.what == What::State(State::Habit) && hit.to - hit.from > 1;
+        self.tells(State::Habit) && self.told.iter().any(habit)
+    }
+
+    /// The words of the grammar of times that start at a token, as a set.
+    pub fn times_at(&self, at: usize) -> u64 {
+        self.spots.get(at).map_or(0, |spot| spot.times)
+    }
+
+    /// The words of the grammar of times that end before a token.
+    pub fn times_before(&self, at: usize) -> u64 {
+        self.spots.get(at).map_or(0, |spot| spot.times_before)
+    }
+
+    /// The words of the grammar of places that start at a token, as a set.
+    pub fn places_at(&self, at: usize) -> u32 {
+        self.spots.get(at).map_or(0, |spot| spot.places)
+    }
+
+    /// The words of the grammar of places that end before a token.
+    pub fn places_before(&self, at: usize) -> u32 {
+        self.spots.get(at).map_or(0, |spot| spot.places_before)
+    }
+
+    /// A word of the grammar of places stands anywhere.
+    pub fn has_anywhere(&self, word: place::PlaceWord) -> bool {
+        self.places & word.bit() != 0
+    }
+
+    /// What starts at a token ends the name of a place.
+    pub fn stops_at(&self, at: usize) -> bool {
+        self.spots.get(at).is_some_and(|spot| spot.stops)
     }
 
     /// The phrases that start at a token.
     pub fn hits_at(&self, at: usize) -> &[Hit] {
-        match (self.starts.get(at), self.starts.get(at + 1)) {
-            (Some(from), Some(to)) => self.hits.get(*from..*to).unwrap_or(&[]),
+        match (self.spots.get(at), self.spots.get(at + 1)) {
+            (Some(from), Some(to)) => self.hits.get(from.first..to.first).unwrap_or(&[]),
             _ => &[],
         }
     }
 
     /// The phrases that start in the sixteen tokens before a token, at it, or shortly after it.
     pub fn hits_near(&self, at: usize) -> &[Hit] {
-        let last = self.starts.len().saturating_sub(1);
+        let last = self.spots.len().saturating_sub(1);
         let from = self
-            .starts
+            .spots
             .get(at.saturating_sub(REACH).min(last))
-            .copied()
-            .unwrap_or(0);
+            .map_or(0, |spot| spot.first);
         let to = self
-            .starts
+            .spots
             .get((at + 6).min(last))
-            .copied()
-            .unwrap_or(self.hits.len());
+            .map_or(self.hits.len(), |spot| spot.first);
         self.hits.get(from..to).unwrap_or(&[])
     }
 
@@ -240,6 +402,18 @@ impl<'a> Page<'a> {
         }
     }
 
+    /// Whether a token lies in one of the spans; none are asked about when there are none.
+    pub fn taken(&self, spans: &[(usize, usize)]) -> Vec<bool> {
+        let mut taken = Vec::new();
+        if !spans.is_empty() {
+            taken.resize(self.tokens.len(), false);
+        }
+        for (from, to) in spans {
+            taken.get_mut(*from..*to).unwrap_or_default().fill(true);
+        }
+        taken
+    }
+
     /// A word that is counted stands here.
     pub fn unit_follows(&self, at: usize) -> bool {
         !self.tokens.get(at).is_none_or(Token::breaks)
@@ -248,6 +422,9 @@ impl<'a> Page<'a> {
 
     /// A number in words.
     pub fn counting_word(&self, at: usize) -> Option<u32> {
+        if !self.spots.get(at)?.counts {
+            return None;
+        }
         self.hits_at(at).iter().find_map(|hit| match hit.what {
             What::Number(value) if hit.to == at + 1 => Some(value),
             _ => None,
@@ -278,12 +455,33 @@ impl<'a> Page<'a> {
         if !self.tells(state) {
             return None;
         }
-        self.hits
+        self.told
             .iter()
             .filter(|hit| hit.what == What::State(state))
             .max_by_key(|hit| hit.to - hit.from)
             .copied()
     }
+}
+
+/// Words about a state inside a longer phrase that is none: "bai tap" in "bai tap ket rac".
+fn drop_masked_states(hits: &mut Vec<Hit>) {
+    let mut longest = 0;
+    let mut masks = Vec::new();
+    for hit in hits.iter().filter(|hit| hit.what == What::Mask) {
+        if hit.to > longest {
+            longest = hit.to;
+            masks.push((hit.from, longest));
+        }
+    }
+    if masks.is_empty() {
+        return;
+    }
+    hits.retain(|hit| {
+        let near = masks.partition_point(|(from, _)| *from <= hit.from);
+        let mask = near.checked_sub(1).and_then(|at| masks.get(at));
+        !matches!(hit.what, What::State(_))
+            || mask.is_none_or(|(from, to)| *to < hit.to || to - from <= hit.to - hit.from)
+    });
 }
 
 /// Whether the message may be for the bot at all: no more than a look at its bytes.
@@ -320,10 +518,20 @@ pub fn is_addressed(text: &str, addressing: &Addressing<'_>, lexicon: &Lexicon) 
     if addressing.private || addressing.reply_to_bot || addressing.mentioned {
         return true;
     }
-    parse_command(text, addressing).is_some()
-        || !tag::tags(text, lexicon).is_empty()
+    let tags = tag::tags(text, lexicon);
+    if parse_command(text, addressing).is_some()
+        || tags.iter().any(|tag| !tag.guessed)
         || tag::mention(text, addressing.bot_names).is_some()
-        || keyword(&Page::new(text, lexicon, DateTime::default())).is_some()
+    {
+        return true;
+    }
+    let page = Page::new(text, lexicon, DateTime::default());
+    keyword(&page).is_some() || !tags.is_empty() && bears_out(&page)
+}
+
+/// The message tells of something by itself, so a tag that was only guessed is one.
+fn bears_out(page: &Page<'_>) -> bool {
+    category::score(page, 0, page.tokens.len()).best() >= category::CLEAR
 }
 
 /// Where the content after a leading keyword starts, when the text begins with one.
@@ -334,12 +542,11 @@ fn keyword(page: &Page<'_>) -> Option<Hit> {
     }
     // At the head of a message the keyword may lack its marks, whatever the rest has.
     let mut hits = Vec::new();
-    page.lexicon.find(
+    page.lexicon.find_first(
         page.tokens.get(..page.tokens.len().min(6))?,
         true,
         &mut hits,
     );
-    hits.retain(|hit| hit.from == 0);
     let word = hits
         .iter()
         .rev()
@@ -370,11 +577,32 @@ fn keyword(page: &Page<'_>) -> Option<Hit> {
     if look_alike.is_some_and(|end| end >= word.to) {
         return None;
     }
-    let scores = category::score(page, word.to, page.tokens.len());
-    let idle = page.state(State::Hearsay).is_some()
-        || page.state(State::Trade).is_some()
-        || page.state(State::Greeting).is_some();
-    (scores.best() >= 5 || (scores.best() >= category::TOLD && !idle)).then_some(word)
+    // "bao co ke gian" may be "báo cô" and may be "báo: có"; then it must tell more.
+    let maybe_alike = hits
+        .iter()
+        .any(|hit| hit.what == What::MaybeAlike && hit.to >= word.to);
+    let best = category::score(page, word.to, page.tokens.len()).best();
+    let idle = [
+        State::Hearsay,
+        State::Trade,
+        State::Thanks,
+        State::Joke,
+        State::Unreal,
+        State::Question,
+    ]
+    .iter()
+    .any(|state| page.tells(*state));
+    let unmarked = page.words(0, word.to).is_ascii();
+    // Of several words the keyword is no other word.
+    let plain = word.to > 1 && !idle;
+    let enough = match (idle, maybe_alike) {
+        _ if plain && !unmarked => category::TOLD,
+        _ if plain => STRONG,
+        (_, true) => 2 * category::CLEAR - 3,
+        (true, false) => category::CLEAR,
+        (false, false) => STRONG,
+    };
+    (best >= enough).then_some(word)
 }
 
 /// Reads a message.
@@ -425,7 +653,7 @@ fn read_with(
         }
         command => command,
     };
-    let tags = tag::tags(text, lexicon);
+    let mut tags = tag::tags(text, lexicon);
     let mention = tag::mention(text, addressing.bot_names);
     let spoken_to = addressing.private || addressing.reply_to_bot;
     let mentioned = addressing.mentioned || mention.is_some();
@@ -435,6 +663,10 @@ fn read_with(
     }
     let page = Page::new(text, lexicon, now);
     let leading = keyword(&page);
+    if tags.iter().any(|tag| tag.guessed) && !bears_out(&page) {
+        tags.retain(|tag| !tag.guessed);
+    }
+    let marked = command.is_some() || !tags.is_empty() || mentioned || spoken_to;
     if !marked && leading.is_none() {
         return Reading::ignored();
     }
@@ -489,7 +721,7 @@ impl Message<'_> {
             evidence.push(Evidence {
                 field: "outcome",
                 text: page.words(hit.from, hit.to).to_owned(),
-                why: format!("update: {kind:?}"),
+                why: format!("update: {kind:?}").into(),
             });
             let facts = self.facts(start, page.tokens.len(), &scores, &mut evidence);
             return Reading {
@@ -502,7 +734,7 @@ impl Message<'_> {
             evidence.push(Evidence {
                 field: "outcome",
                 text: page.words(hit.from, hit.to).to_owned(),
-                why: "no incident is told".to_owned(),
+                why: "no incident is told".into(),
             });
             return Reading {
                 outcome: Outcome::Ignore,
@@ -510,7 +742,9 @@ impl Message<'_> {
                 evidence,
             };
         }
-        let told = scores.best() >= category::TOLD;
+        // A question to the bot is not told by one word: "mấy giờ phường làm giấy tờ".
+        let asks = !marked && page.tells(State::Question) && scores.best() < category::CLEAR;
+        let told = scores.best() >= category::TOLD && !asks;
         let ask = |evidence| Reading {
             outcome: Outcome::AskDetail,
             incidents: Vec::new(),
@@ -547,12 +781,36 @@ impl Message<'_> {
                 }
                 return ask(evidence);
             }
-            // A mention without an incident in it.
-            if self.mentioned
-                && page.state(State::Help).is_some()
-                && page.state(State::Trade).is_none()
-            {
+            // A mention without an incident in it, as far as the words are known. Who writes to the
+            // bot at length about a place and asks it nothing tells of something all the same.
+            let chats = [
+                State::Greeting,
+                State::Trade,
+                State::Question,
+                State::Joke,
+                State::Unreal,
+                State::Exercise,
+            ]
+            .iter()
+            .any(|state| page.tells(*state))
+                || page.lexicon.laughs(page.text);
+            if self.mentioned && page.tells(State::WantsToTell) {
                 return ask(evidence);
+            }
+            if self.mentioned && !chats {
+                if content >= LENGTHY {
+                    let facts = self.facts(start, page.tokens.len(), &scores, &mut evidence);
+                    if facts.place.is_some() {
+                        return Reading {
+                            outcome: Outcome::Report,
+                            incidents: vec![facts],
+                            evidence,
+                        };
+                    }
+                }
+                if page.tells(State::Help) {
+                    return ask(evidence);
+                }
             }
             return Reading {
                 outcome: Outcome::Ignore,
@@ -588,31 +846,31 @@ impl Message<'_> {
 
     fn addressing_evidence(&self) -> Vec<Evidence> {
         let mut evidence = Vec::with_capacity(8);
-        let mut add = |text: &str, why: &str| {
+        let mut add = |text: &str, why: Cow<'static, str>| {
             evidence.push(Evidence {
                 field: "outcome",
                 text: text.to_owned(),
-                why: why.to_owned(),
+                why,
             });
         };
         for tag in &self.tags {
             let text = self.page.text.get(tag.start..tag.end).unwrap_or("");
             match tag.category {
-                Some(category) => add(text, &format!("tag: {}", category.as_str())),
-                None => add(text, "tag: any incident"),
+                Some(category) => add(text, ["tag: ", category.as_str()].concat().into()),
+                None => add(text, "tag: any incident".into()),
             }
         }
         if let Some((start, end)) = self.mention {
             add(
                 self.page.text.get(start..end).unwrap_or(""),
-                "mention of the bot",
+                "mention of the bot".into(),
             );
         }
         if let Some(hit) = self.leading {
-            add(self.page.words(hit.from, hit.to), "leading keyword");
+            add(self.page.words(hit.from, hit.to), "leading keyword".into());
         }
         if self.command.is_some() {
-            add(self.page.words(0, 1), "command");
+            add(self.page.words(0, 1), "command".into());
         }
         evidence
     }
@@ -651,6 +909,29 @@ impl Message<'_> {
         self.page.tokens.iter().skip(start).filter(outside).count()
     }
 
+    /// The greatest weight of what is told outside the tags.
+    fn told_outside_tags(&self, scores: &category::Scores) -> u16 {
+        let page = &self.page;
+        let mut weights = [0_u16; 20];
+        for cue in &scores.cues {
+            let bytes = (page.tokens.get(cue.from), page.tokens.get(cue.to - 1));
+            let (Some(first), Some(last)) = bytes else {
+                continue;
+            };
+            let tagged = self
+                .tags
+                .iter()
+                .any(|tag| tag.start <= first.start && last.end <= tag.end);
+            if let What::Cue(category, weight) | What::Frame(category, weight) = cue.what
+                && !tagged
+                && let Some(sum) = weights.get_mut(category as usize)
+            {
+                *sum += u16::from(weight);
+            }
+        }
+        weights.into_iter().max().unwrap_or(0)
+    }
+
     fn only_greets(&self, start: usize) -> bool {
         let page = &self.page;
         let greets = page.state(State::Greeting).is_some();
@@ -666,14 +947,10 @@ impl Message<'_> {
         let denied = |tag: &tag::TagHit| {
             let at = page.tokens.partition_point(|token| token.end <= tag.start);
             let after = page.tokens.partition_point(|token| token.start < tag.end);
-            // "không phải là vụ #tromcap", in one clause
-            let before = page.hits_near(at).iter().any(|hit| {
-                hit.what == What::State(State::Negate)
-                    && hit.to <= at
-                    && hit.to + 1 >= at
-                    && (hit.to..at)
-                        .all(|at| page.tokens.get(at).is_some_and(|token| !token.breaks()))
-            });
+            let before = page
+                .hits_near(at)
+                .iter()
+                .any(|hit| hit.what == What::State(State::Negate) && hit.to == at);
             let behind = page
                 .hits_at(after)
                 .iter()
@@ -681,7 +958,17 @@ impl Message<'_> {
                 && page.tokens.get(after).is_some_and(|token| !token.breaks());
             before || behind
         };
-        if !self.tags.iter().all(denied) || scores.best() > category::CLEAR {
+        if !self.tags.iter().all(denied) {
+            return None;
+        }
+        // "không phải … mà là": the rest tells what it is. "… thôi" is what it was instead.
+        let instead = page.tells(State::Instead);
+        let least = if page.tells(State::Merely) && !instead {
+            2 * category::CLEAR
+        } else {
+            category::CLEAR
+        };
+        if self.told_outside_tags(scores) > least || instead && scores.best() >= STRONG {
             return None;
         }
         let takes_back = [State::Withdraw, State::Found]
@@ -702,14 +989,28 @@ impl Message<'_> {
     /// Words that say that the tag is not meant: school work, jokes, old alerts passed on, denials.
     fn unreal(&self, start: usize, scores: &category::Scores) -> Option<Hit> {
         let page = &self.page;
-        let in_need = page.state(State::Help).is_some() && page.state(State::Danger).is_some();
+        let in_need = page.tells(State::Help) && page.tells(State::Danger);
         if let Some(hit) = page.state(State::Nothing) {
             return Some(hit).filter(|_| scores.best() < 14 && !in_need);
         }
-        let hinted = page.lexicon.laughs(page.text)
-            || [State::Exercise, State::Joke, State::Forward, State::Trade]
-                .iter()
-                .any(|state| page.tells(*state));
+        let outside = self.told_outside_tags(scores);
+        // Who tells of something says what, where or who; a tag alone with other words is a way of talking.
+        let idle = outside < category::TOLD
+            && !page.tells(State::Help)
+            && !page.tells(State::Ongoing)
+            && !self.tags.is_empty()
+            && self.content_words(start) > 5;
+        let hinted = idle
+            || page.lexicon.laughs(page.text)
+            || [
+                State::Exercise,
+                State::Joke,
+                State::Unreal,
+                State::Forward,
+                State::Trade,
+            ]
+            .iter()
+            .any(|state| page.tells(*state));
         if !hinted {
             return None;
         }
@@ -727,27 +1028,37 @@ impl Message<'_> {
             || !entities.urls.is_empty()
             || !entities.handles.is_empty();
         let vague = !place && time.is_none() && !pointed;
+        if idle && !place && !pointed {
+            return self.first_hit();
+        }
+        if let Some(hit) = page
+            .state(State::Unreal)
+            .filter(|_| !pointed && outside < if vague { 13 } else { category::CLEAR })
+        {
+            return Some(hit);
+        }
         if let Some(hit) = page
             .state(State::Forward)
-            .filter(|_| (old || vague) && !in_need)
+            .filter(|_| (old || vague && outside < 13) && !in_need)
         {
             return Some(hit);
         }
         let named = place || pointed;
         if let Some(hit) = page.state(State::Exercise).filter(|_| {
             let often = page
-                .hits
+                .told
                 .iter()
                 .filter(|hit| hit.what == What::State(State::Exercise))
                 .count();
-            !named || often > 1
+            !named || often > 1 || outside < category::TOLD
         }) {
             return Some(hit);
         }
         // "#hanggia giá tốt" with nothing told is a shop.
-        if let Some(hit) = page.state(State::Trade).filter(|_| {
-            vague && !in_need && scores.best() < category::TOLD && self.leading.is_none()
-        }) {
+        if let Some(hit) = page
+            .state(State::Trade)
+            .filter(|_| !place && !in_need && outside < category::TOLD && time.is_none())
+        {
             return Some(hit);
         }
         let laughs = page
@@ -763,13 +1074,14 @@ impl Message<'_> {
     /// A year before the one of the message.
     fn names_past_year(&self, busy: &[(usize, usize)]) -> bool {
         let page = &self.page;
+        let busy = page.taken(busy);
         page.tokens.iter().enumerate().any(|(at, token)| {
             token.digits == 4
-                && !busy.iter().any(|(from, to)| (*from..*to).contains(&at))
+                && busy.get(at) != Some(&true)
                 && page
                     .ascii_digits(token)
                     .parse()
-                    .is_ok_and(|year: i32| (2000..page.now.year()).contains(&year))
+                    .is_ok_and(|year: i32| (1900..page.now.year()).contains(&year))
         })
     }
 
@@ -787,17 +1099,21 @@ impl Message<'_> {
         let page = &self.page;
         let free = |hit: &Hit| {
             !page.hits_near(hit.from).iter().any(|other| {
-                matches!(other.what, What::Cue(..) | What::Mask)
-                    && other.from <= hit.from
-                    && other.to >= hit.to
-                    && other.to - other.from > hit.to - hit.from
+                let covers = other.from <= hit.from && other.to >= hit.to;
+                let longer = other.to - other.from > hit.to - hit.from;
+                match other.what {
+                    What::Mask => covers && longer,
+                    // Without marks "khoi den" is smoke before it is "khỏi đến".
+                    What::Cue(..) => covers && (longer || page.loose),
+                    _ => false,
+                }
             })
         };
         let state = |state: State| {
             if !page.tells(state) {
                 return None;
             }
-            page.hits
+            page.told
                 .iter()
                 .filter(|hit| hit.what == What::State(state))
                 .find(|hit| free(hit))
@@ -809,22 +1125,29 @@ impl Message<'_> {
         if let Some(hit) = state(State::Withdraw) {
             return Some((UpdateKind::Withdrawal, hit));
         }
-        let lost = scores.of(Category::MissingPerson) >= 3
-            || scores.of(Category::Theft) >= 3
-            || scores.of(Category::Other) >= 3
-            || self.tags.iter().any(|tag| {
-                matches!(
-                    tag.category,
-                    Some(Category::MissingPerson | Category::Theft | Category::Other)
+        let lost = || {
+            let tags: Vec<_> = self.tags.iter().map(|tag| tag.category).collect();
+            matches!(
+                category::decide(scores, &tags).first(),
+                Some(
+                    Category::MissingPerson | Category::Theft | Category::Other | Category::Animal
                 )
-            });
+            )
+        };
         if let Some(hit) =
-            state(State::Found).filter(|hit| hit.to - hit.from >= 3 && (lost || spoken_to))
+            state(State::Found).filter(|hit| hit.to - hit.from >= 3 && (spoken_to || lost()))
         {
             return Some((UpdateKind::Withdrawal, hit));
         }
         if let Some(hit) = state(State::WithdrawHint)
             && (spoken_to || state(State::Found).is_some())
+        {
+            return Some((UpdateKind::Withdrawal, hit));
+        }
+        // "… bắt được rồi, cảm ơn": nothing is asked for any more.
+        if let Some(hit) = state(State::Resolved)
+            && page.tells(State::Thanks)
+            && !page.tells(State::Request)
         {
             return Some((UpdateKind::Withdrawal, hit));
         }
@@ -878,7 +1201,13 @@ impl Message<'_> {
             let tells = |scores: &category::Scores, tags: &[Option<Category>]| {
                 scores.best() >= STRONG || scores.best() > 0 && tags.iter().any(Option::is_some)
             };
-            if !tells(&first, &before) || !tells(&second, &after) {
+            // A new sentence alone is no new incident: each half must be clear, by its words or its tag.
+            let clear = |scores: &category::Scores, tags: &[Option<Category>]| {
+                let tagged = tags.iter().any(Option::is_some);
+                scores.best() >= if tagged { STRONG } else { category::CLEAR }
+            };
+            let clear = clear(&first, &before) && clear(&second, &after);
+            if !tells(&first, &before) || !tells(&second, &after) || !said && !clear {
                 continue;
             }
             let (one, two) = (
@@ -930,6 +1259,31 @@ impl Message<'_> {
             .collect()
     }
 
+    /// The category that all words speak for when no cue of the primary one is sure.
+    fn by_all_words(
+        &self,
+        from: usize,
+        to: usize,
+        scores: &category::Scores,
+        tags: &[Option<Category>],
+        categories: &[Category],
+    ) -> Option<kinds::Verdict<'_>> {
+        if tags.iter().any(Option::is_some) {
+            return None;
+        }
+        let page = &self.page;
+        let primary = *categories.first()?;
+        let addresses = |token: &Token| {
+            let within = |start, end| start <= token.start && token.end <= end;
+            self.tags.iter().any(|tag| within(tag.start, tag.end))
+                || self.mention.is_some_and(|(start, end)| within(start, end))
+        };
+        let words = kinds::counted(page.tokens.get(from..to)?, addresses);
+        page.lexicon
+            .kinds()
+            .overrule(words, primary, scores.of(primary))
+    }
+
     fn facts(
         &self,
         from: usize,
@@ -939,16 +1293,33 @@ impl Message<'_> {
     ) -> Facts {
         let page = &self.page;
         let tags = self.tags_in(from, to);
-        let categories = category::decide(scores, &tags);
+        let mut categories = category::decide(scores, &tags);
+        if let Some(verdict) = self.by_all_words(from, to, scores, &tags, &categories) {
+            for word in &verdict.because {
+                evidence.push(Evidence {
+                    field: "categories",
+                    text: page.slice(word).to_owned(),
+                    why: format!(
+                        "all words: {} +{}",
+                        verdict.category.as_str(),
+                        verdict.more / 100
+                    )
+                    .into(),
+                });
+            }
+            categories = vec![verdict.category];
+        }
         let primary = categories.first().copied().unwrap_or(Category::Other);
         for hit in &scores.cues {
-            if let What::Cue(category, weight) = hit.what
+            if let What::Cue(category, weight) | What::Frame(category, weight) = hit.what
                 && categories.contains(&category)
             {
                 evidence.push(Evidence {
                     field: "categories",
                     text: page.words(hit.from, hit.to).to_owned(),
-                    why: format!("{} +{weight}", category.as_str()),
+                    why: [category.as_str(), " +", &weight.to_string()]
+                        .concat()
+                        .into(),
                 });
             }
         }
@@ -960,7 +1331,7 @@ impl Message<'_> {
             evidence.push(Evidence {
                 field: "time",
                 text: page.words(time.from, time.to).to_owned(),
-                why: "time expression".to_owned(),
+                why: "time expression".into(),
             });
             entities.busy.push((time.from, time.to));
             entities.busy.extend(time.second);
@@ -976,19 +1347,25 @@ impl Message<'_> {
             evidence.push(Evidence {
                 field: "place",
                 text: text.to_owned(),
-                why: "place phrase".to_owned(),
+                why: "place phrase".into(),
             });
             text.to_owned()
         });
         let time = time.map(|found| found.when);
-        let verdict = urgent::judge(page, from, to, primary, scores, time.as_ref());
+        let verdict = urgent::judge(page, from, to, primary, time.as_ref());
         evidence.push(Evidence {
             field: "urgent",
             text: verdict
                 .because
                 .map_or("", |hit| page.words(hit.from, hit.to))
                 .to_owned(),
-            why: format!("{} for {}", verdict.urgent, primary.as_str()),
+            why: [
+                if verdict.urgent { "true" } else { "false" },
+                " for ",
+                primary.as_str(),
+            ]
+            .concat()
+            .into(),
         });
         Facts {
             categories,

@@ -3,6 +3,8 @@
 //! These are values only. How they are found is `text`'s business; how they are
 //! written as JSON or stored is decided where they leave the program.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, FixedOffset};
 
 macro_rules! named {
@@ -226,7 +228,7 @@ pub struct Evidence {
     /// The words of the message.
     pub text: String,
     /// What they were taken for.
-    pub why: String,
+    pub why: Cow<'static, str>,
 }
 
 /// Everything a text says.

@@ -15,6 +15,8 @@ use crate::text::token::Case;
 pub const TOLD: u16 = 3;
 /// No phrase has more tokens than this.
 const REACH: usize = 16;
+/// Tokens of a cue at most, with what may stand between its words.
+const LONGEST_CUE: usize = 20;
 /// One decisive cue.
 pub const CLEAR: u16 = 8;
 /// A second incident beside the first is told by more than one cue.
@@ -47,30 +49,13 @@ impl Scores {
 pub fn score(page: &Page<'_>, from: usize, to: usize) -> Scores {
     let mut scores = Scores::default();
     let mut counted_until = [0_usize; 20];
-    let mut cues: Vec<Hit> = page
-        .hits
-        .iter()
-        .filter(|hit| matches!(hit.what, What::Cue(..)) && hit.from >= from && hit.to <= to)
-        .copied()
-        .collect();
-    cues.sort_by_key(|hit| (hit.from, usize::MAX - hit.to));
-    // Only these can speak against a cue.
-    let others: Vec<Hit> = page
-        .hits
-        .iter()
-        .filter(|hit| {
-            matches!(
-                hit.what,
-                What::Cue(..)
-                    | What::Mask
-                    | What::Place(PlaceWord::Known)
-                    | What::State(State::Negate)
-            )
-        })
-        .copied()
-        .collect();
+    let others = &page.against;
     let mut first = 0;
-    for hit in cues {
+    for hit in &page.cues {
+        if hit.from < from || hit.to > to {
+            continue;
+        }
+        let hit = *hit;
         while others
             .get(first)
             .is_some_and(|other| other.from + REACH < hit.from)
@@ -106,7 +91,59 @@ pub fn score(page: &Page<'_>, from: usize, to: usize) -> Scores {
         }
         scores.cues.push(hit);
     }
+    add_frames(page, from, to, &mut scores);
     scores
+}
+
+/// Adds what frames tell beyond the cues inside them.
+fn add_frames(page: &Page<'_>, from: usize, to: usize, scores: &mut Scores) {
+    let others = &page.against;
+    let cues = scores.cues.len();
+    let mut until = [0_usize; 20];
+    for hit in &page.frames {
+        let What::Frame(category, weight) = hit.what else {
+            continue;
+        };
+        let Some(until) = until.get_mut(category as usize) else {
+            continue;
+        };
+        // What is told already need not be told again; this also bounds the work on a flood of words.
+        let told = scores.of(category) >= 16;
+        if told || hit.from < from || hit.to > to || hit.from < *until {
+            continue;
+        }
+        let near = others.partition_point(|other| other.from + REACH < hit.from);
+        let near = others.get(near..).unwrap_or(&[]);
+        let near = near
+            .get(..near.partition_point(|other| other.from <= hit.from))
+            .unwrap_or(&[]);
+        if denied(page, *hit, near) {
+            continue;
+        }
+        // The cues stand by their first tokens, so those inside a frame are near each other.
+        let told = scores.cues.get(..cues).unwrap_or(&[]);
+        let first = told.partition_point(|cue| cue.from + LONGEST_CUE < hit.from);
+        let last = told.partition_point(|cue| cue.from < hit.to);
+        let inside = told.get(first..last).unwrap_or(&[]);
+        let inside = inside.iter().filter_map(|cue| match cue.what {
+            What::Cue(other, weight) if other == category => {
+                (cue.from < hit.to && cue.to > hit.from).then_some(weight)
+            }
+            _ => None,
+        });
+        let more = weight.saturating_sub(inside.max().unwrap_or(0));
+        if more == 0 {
+            continue;
+        }
+        *until = hit.to;
+        if let Some(sum) = scores.weights.get_mut(category as usize) {
+            *sum += u16::from(more);
+        }
+        scores.cues.push(Hit {
+            what: What::Frame(category, more),
+            ..*hit
+        });
+    }
 }
 
 /// A single word with a capital inside a sentence is a name: `dốc Ba Dao`.
@@ -185,6 +222,8 @@ const GRAVER: &[(Category, Category)] = &[
     (C::DisorderFight, C::UrbanOrder),
     (C::Theft, C::SuspiciousPerson),
     (C::Theft, C::Animal),
+    (C::Theft, C::Other),
+    (C::Robbery, C::Other),
     (C::Drugs, C::SuspiciousPerson),
     (C::Gambling, C::SuspiciousPerson),
     (C::Fire, C::EnvironmentNoise),
@@ -204,6 +243,10 @@ const GRAVER: &[(Category, Category)] = &[
     (C::CounterfeitSmuggling, C::Animal),
 ];
 
+/// The first is filed however much is told of the second: what a man does who is out of his mind
+/// through drugs.
+const CAUSES: &[(Category, Category)] = &[(C::Drugs, C::DisorderFight)];
+
 /// The categories of a text, the primary one first; `tag` is what its hashtags name.
 pub fn decide(scores: &Scores, tags: &[Option<Category>]) -> Vec<Category> {
     let mut weights = scores.weights;
@@ -215,7 +258,9 @@ pub fn decide(scores: &Scores, tags: &[Option<Category>]) -> Vec<Category> {
     let of = |category: Category| weights.get(category as usize).copied().unwrap_or(0);
     let mut primary = Category::Other;
     for category in Category::ALL {
-        if of(*category) > of(primary) {
+        let more = of(*category) > of(primary);
+        // "Other" is what is left when nothing else is told.
+        if more || primary == Category::Other && of(*category) == of(primary) {
             primary = *category;
         }
     }
@@ -227,6 +272,11 @@ pub fn decide(scores: &Scores, tags: &[Option<Category>]) -> Vec<Category> {
             if primary == *lesser && scores.of(*graver) >= CLEAR && 2 * of(*graver) >= of(*lesser) {
                 primary = *graver;
             }
+        }
+    }
+    for (cause, act) in CAUSES {
+        if primary == *act && scores.of(*cause) >= CLEAR {
+            primary = *cause;
         }
     }
     let mut categories = vec![primary];
@@ -253,11 +303,25 @@ fn beside(primary: Category, other: Category, weight: u16, main: u16) -> bool {
     {
         return weight >= CLEAR;
     }
+    if let Some((_, _, least)) = TOGETHER
+        .iter()
+        .find(|(one, two, _)| (*one, *two) == (primary, other))
+    {
+        return weight >= *least;
+    }
     if weight < BESIDE {
         return false;
     }
     !tells(primary, other) && 3 * weight >= 2 * main
 }
+
+/// What often comes with the first, and is filed beside it when told with this weight.
+const TOGETHER: &[(Category, Category, u16)] = &[
+    (C::CounterfeitSmuggling, C::IllegalExplosivesWeapons, CLEAR),
+    (C::Other, C::MissingPerson, 5),
+    (C::Fire, C::MissingPerson, CLEAR),
+    (C::Traffic, C::MissingPerson, CLEAR),
+];
 
 /// Words that belong to the telling of the first are no second incident.
 fn tells(primary: Category, other: Category) -> bool {

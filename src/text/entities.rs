@@ -47,13 +47,11 @@ pub fn read(page: &Page<'_>, from: usize, to: usize, bot_names: &[String]) -> En
         end
     };
     links(page, start, end, bot_names, &mut found);
-    let mut linked = vec![false; page.tokens.len()];
-    for (first, last) in &found.busy {
-        linked.get_mut(*first..*last).unwrap_or_default().fill(true);
-    }
+    let linked = page.taken(&found.busy);
     let mut at = from;
     while at < to && found.busy.len() < MOST {
-        if linked.get(at) == Some(&true) {
+        let is_number = page.tokens.get(at).is_some_and(Token::is_number);
+        if !is_number || linked.get(at) == Some(&true) {
             at += 1;
             continue;
         }
@@ -61,7 +59,9 @@ pub fn read(page: &Page<'_>, from: usize, to: usize, bot_names: &[String]) -> En
             .or_else(|| digits(page, at, to, &mut found))
             .unwrap_or(at + 1);
     }
-    handles(page, from, to, &mut found);
+    if page.names_handles {
+        handles(page, from, to, &mut found);
+    }
     found
 }
 
@@ -88,25 +88,30 @@ const ENDINGS: &[&str] = &[
 /// Links and `@handles`, found in the words between spaces.
 fn links(page: &Page<'_>, start: usize, end: usize, bot_names: &[String], found: &mut Entities) {
     let text = page.text.get(start..end).unwrap_or("");
-    if !text.bytes().any(|byte| matches!(byte, b'.' | b'@' | b':')) {
-        return;
-    }
-    let mut offset = start;
-    for chunk in text.split(|c: char| {
+    let separates = |c: char| {
         c.is_whitespace()
             || matches!(
                 c,
                 '\u{200B}' | '<' | '>' | '"' | '“' | '”' | ',' | ';' | '(' | ')' | '[' | ']'
             )
-    }) {
-        let chunk_start = offset;
-        offset += chunk.len();
-        offset += page
-            .text
-            .get(offset..)
-            .and_then(|rest| rest.chars().next())
-            .map_or(0, char::len_utf8);
-        if chunk.len() < 3 || !chunk.bytes().any(|byte| matches!(byte, b'.' | b'@' | b':')) {
+    };
+    let mut seen = 0;
+    for sign in memchr::memchr3_iter(b'.', b'@', b':', text.as_bytes()) {
+        if sign < seen {
+            continue;
+        }
+        if found.busy.len() >= MOST {
+            break;
+        }
+        let (before, after) = text.split_at(sign);
+        let chunk_start = before
+            .get(seen..)
+            .and_then(|passed| passed.rsplit(separates).next())
+            .map_or(seen, |head| sign - head.len());
+        seen = sign + after.find(separates).unwrap_or(after.len());
+        let chunk = text.get(chunk_start..seen).unwrap_or("");
+        let chunk_start = start + chunk_start;
+        if chunk.len() < 3 {
             continue;
         }
         let trimmed = chunk.trim_start_matches(['\'', '(', '*', '‘', '’', '!', '.', '-', ':', '…']);
@@ -158,10 +163,14 @@ fn links(page: &Page<'_>, start: usize, end: usize, bot_names: &[String], found:
 }
 
 fn url_start(chunk: &str) -> Option<usize> {
+    let slashes = memchr::memmem::find(chunk.as_bytes(), b"://");
+    if slashes.is_none() && !chunk.contains('.') {
+        return None;
+    }
     for scheme in [
         "https://", "http://", "hxxp://", "HTTPS://", "HTTP://", "Https://", "Http://",
     ] {
-        if let Some(at) = chunk.find(scheme) {
+        if let Some(at) = slashes.and_then(|_| chunk.find(scheme)) {
             return (chunk.len() > at + scheme.len() + 2).then_some(at);
         }
     }
@@ -191,6 +200,9 @@ fn handles(page: &Page<'_>, from: usize, to: usize, found: &mut Entities) {
         .iter()
         .filter(|hit| hit.what == What::HandleWord && hit.from >= from && hit.to < to)
     {
+        if found.busy.len() >= MOST {
+            break;
+        }
         let Some(mut token) = page.tokens.get(hit.to) else {
             continue;
         };
@@ -257,6 +269,7 @@ fn plate(page: &Page<'_>, at: usize, to: usize, found: &mut Entities) -> Option<
     {
         return None;
     }
+    let first = get(at + 2).filter(|token| token.is_number())?;
     let mut letters = page.slice(series).to_owned();
     if !letters
         .chars()
@@ -268,7 +281,6 @@ fn plate(page: &Page<'_>, at: usize, to: usize, found: &mut Entities) -> Option<
     // "14h 1234" is a clock time, and 20 g or 20 m are measures.
     let mut next = at + 2;
     let mut name = format!("{:02}{letters}", province.value);
-    let first = get(next).filter(|token| token.is_number())?;
     let mut number = String::new();
     let second = get(next + 1).filter(|token| token.is_number());
     let series_digit = first.digits == 1
@@ -325,6 +337,18 @@ fn plate(page: &Page<'_>, at: usize, to: usize, found: &mut Entities) -> Option<
 /// Telephone and account numbers: runs of digit groups; returns the token after the run.
 fn digits(page: &Page<'_>, at: usize, to: usize, found: &mut Entities) -> Option<usize> {
     let first = page.tokens.get(at).filter(|token| token.is_number())?;
+    let joins = |token: &Token| {
+        token.is_number() && matches!(token.before, ' ' | '.' | '-' | '(' | ')' | '_')
+    };
+    // The shortest account has six digits.
+    if first.digits < 6
+        && !page
+            .tokens
+            .get(at + 1)
+            .is_some_and(|next| at + 1 < to && joins(next))
+    {
+        return Some(at + 1);
+    }
     let mut number = page.ascii_digits(first);
     let plus = first.before == '+'
         || (first.before == '('
@@ -340,12 +364,9 @@ fn digits(page: &Page<'_>, at: usize, to: usize, found: &mut Entities) -> Option
     let is_phone = |number: &str| phone(number, plus).is_some();
     let mut best = is_phone(&number).then_some(end);
     while end < to && number.len() < 20 {
-        let Some(token) = page.tokens.get(end).filter(|token| token.is_number()) else {
+        let Some(token) = page.tokens.get(end).filter(|token| joins(token)) else {
             break;
         };
-        if !matches!(token.before, ' ' | '.' | '-' | '(' | ')' | '_') {
-            break;
-        }
         // A second number of full length is another number.
         if best.is_some() && token.digits >= 9 {
             break;

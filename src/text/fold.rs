@@ -83,9 +83,26 @@ static TABLE: LazyLock<Vec<Sign>> = LazyLock::new(|| {
 
 /// The sign of a character.
 pub fn sign(c: char) -> Sign {
-    match TABLE.get(c as usize) {
-        Some(sign) => *sign,
-        None => classify(c),
+    Signs::get().of(c)
+}
+
+/// The signs of all characters, for whoever asks for many.
+#[derive(Clone, Copy)]
+pub struct Signs(&'static [Sign]);
+
+impl Signs {
+    /// The table, made once.
+    pub fn get() -> Self {
+        Self(&TABLE)
+    }
+
+    /// The sign of a character.
+    #[inline]
+    pub fn of(self, c: char) -> Sign {
+        match self.0.get(c as usize) {
+            Some(sign) => *sign,
+            None => classify(c),
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | `mất (xe\|chó\|)` | one of the words, or none |
 //! | `lấy .. xe` | up to three words between |
+//! | `<take> <goods>` | a frame: words of these classes in order, see [`crate::text::frame`] |
 //! | `báo!` at the end | only with exactly these marks, never `bao` |
 //! | `-phrase` in a ward's file | forget a built-in phrase |
 //!
@@ -19,19 +20,31 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::path::{Path, PathBuf};
 
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use toml::Spanned;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::domain::reading::Category;
 use crate::text::fold::fold;
+use crate::text::frame::Frames;
+use crate::text::kinds::Kinds;
 use crate::text::place::PlaceWord;
 use crate::text::token::{Marks, Token, tokens};
+use crate::text::trie::{Growth, LONGEST, Trie};
 use crate::text::when::TimeWord;
 
 /// The built-in files.
 const BUILTIN: &[(&str, &str)] = &[
     ("tags.toml", include_str!("../../config/lexicon/tags.toml")),
     ("cues.toml", include_str!("../../config/lexicon/cues.toml")),
+    (
+        "classes.toml",
+        include_str!("../../config/lexicon/classes.toml"),
+    ),
+    (
+        "frames.toml",
+        include_str!("../../config/lexicon/frames.toml"),
+    ),
     (
         "masks.toml",
         include_str!("../../config/lexicon/masks.toml"),
@@ -136,6 +149,26 @@ pub enum State {
     Accident,
     /// Somebody hurt or in tears.
     Victim,
+    /// What nobody can steal, hit or lose: a heart, sleep, a deadline.
+    Unreal,
+    /// Asks the bot or the group something.
+    Question,
+    /// Announces that something will be told.
+    WantsToTell,
+    /// After a denied tag, says what it is: "mà là".
+    Instead,
+    /// Says that it was nothing more: "thôi".
+    Merely,
+    /// Something was done about it.
+    Resolved,
+    /// Thanks.
+    Thanks,
+    /// Asks for something to be done.
+    Request,
+    /// A sitting of gamblers.
+    Session,
+    /// Somebody's health suffers.
+    Health,
 }
 
 impl State {
@@ -165,6 +198,16 @@ impl State {
             "family" => Self::Family,
             "violence" => Self::Violence,
             "victim" => Self::Victim,
+            "unreal" => Self::Unreal,
+            "question" => Self::Question,
+            "wants_to_tell" => Self::WantsToTell,
+            "instead" => Self::Instead,
+            "merely" => Self::Merely,
+            "resolved" => Self::Resolved,
+            "thanks" => Self::Thanks,
+            "request" => Self::Request,
+            "session" => Self::Session,
+            "health" => Self::Health,
             _ => return None,
         })
     }
@@ -175,12 +218,23 @@ impl State {
 pub enum What {
     /// Speaks for a category, with a weight.
     Cue(Category, u8),
+    /// Belongs to a class of words that frames speak of.
+    Class {
+        /// Its number in [`Frames`].
+        class: u8,
+        /// It is one syllable with marks, so without them it may be another word.
+        syllable: bool,
+    },
+    /// Words of certain classes in order speak for a category, with a weight.
+    Frame(Category, u8),
     /// Looks like a cue and is none.
     Mask,
     /// A leading keyword such as `báo tin`.
     Keyword,
     /// Looks like a leading keyword and is none.
     LookAlike,
+    /// Looks like a leading keyword without marks, and may be one.
+    MaybeAlike,
     /// Tells about the state of things.
     State(State),
     /// Part of the grammar of places.
@@ -205,13 +259,6 @@ pub enum What {
     Ordinal,
     /// A number in words.
     Number(u32),
-}
-
-#[derive(Debug)]
-struct Pattern {
-    marks: Box<[Marks]>,
-    exact: bool,
-    what: What,
 }
 
 /// A phrase found in a text: tokens `from..to`.
@@ -245,9 +292,19 @@ impl Hasher for Mix {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
+        let (words, rest) = bytes.as_chunks();
+        for word in words {
+            self.write_u64(u64::from_le_bytes(*word));
         }
+        let tail = rest
+            .iter()
+            .fold(0, |tail, byte| tail << 8 | u64::from(*byte));
+        self.write_u64(tail | (rest.len() as u64) << 56);
+    }
+
+    fn write_u8(&mut self, value: u8) {
+        // After the bytes of a text comes one that says that it ends; its length has said so already.
+        self.0 ^= u64::from(value);
     }
 
     fn write_u64(&mut self, value: u64) {
@@ -257,43 +314,43 @@ impl Hasher for Mix {
 }
 
 type Map<V> = HashMap<u64, V, BuildHasherDefault<Mix>>;
+type Names<V> = HashMap<String, V, BuildHasherDefault<Mix>>;
+type Set = HashSet<String, BuildHasherDefault<Mix>>;
 
-/// Words between the parts of a phrase with `..`, at most.
-const GAP: usize = 3;
-/// Words of a phrase, at most.
-const LONGEST: usize = 12;
-
-/// A node of the trie of phrases; 0 is the root, and as a link means none.
-#[derive(Debug, Default)]
-struct Node {
-    /// The phrases that end here.
-    found: Vec<u32>,
-    /// By word, sorted.
-    next: Vec<(u32, u32)>,
-    /// The node behind a `..`.
-    gap: u32,
+/// What is known of a folded word.
+#[derive(Debug, Default, Clone, Copy)]
+struct Known {
+    /// Its number, 0 when it stands in no phrase.
+    word: u32,
+    /// The word and the marks that it abbreviates.
+    long: Option<(u32, Marks)>,
 }
 
 /// Everything the reader knows about words.
 #[derive(Debug, Default)]
 pub struct Lexicon {
-    words: Map<u32>,
-    aliases: Map<(u32, Marks)>,
-    next_word: u32,
-    root: Vec<u32>,
-    nodes: Vec<Node>,
-    patterns: Vec<Pattern>,
-    tags: HashMap<String, Vec<Tag>>,
-    tag_objects: HashSet<String>,
-    tag_prefixes: HashSet<String>,
+    words: Map<Known>,
+    last_word: u32,
+    /// Phrases while they are added.
+    growth: Growth,
+    /// Phrases to be read.
+    trie: Trie,
+    tags: Names<Vec<Tag>>,
+    tag_objects: Set,
+    tag_prefixes: Set,
     /// As written, for tags that are an incident's with other marks: `bảohành`.
-    tag_none_spelled: HashSet<String>,
+    tag_none_spelled: Names<Vec<String>>,
     tag_openers: Vec<String>,
-    initials: HashSet<String>,
-    rimes: HashSet<String>,
-    common_in_places: HashSet<String>,
-    laughter: Vec<memchr::memmem::Finder<'static>>,
+    initials: Set,
+    rimes: Set,
+    common_in_places: Set,
+    common_names: Set,
+    titles: Set,
+    laughter: Vec<String>,
+    laughs: Option<AhoCorasick>,
     banks: Vec<String>,
+    frames: Frames,
+    kinds: Kinds,
 }
 
 type File = BTreeMap<String, BTreeMap<String, Vec<Spanned<String>>>>;
@@ -413,8 +470,6 @@ impl Lexicon {
             .collect();
         entries.extend(added);
         let mut lexicon = Self::default();
-        lexicon.nodes.push(Node::default());
-        lexicon.next_word = 1;
         // Aliases come first: a pattern's words must not take their keys.
         for entry in entries.iter().filter(|entry| entry.section == "alias") {
             lexicon.alias(entry)?;
@@ -433,6 +488,24 @@ impl Lexicon {
                 }
             }
         }
+        lexicon.kinds = Kinds::builtin().map_err(|message| LexiconError::Syntax {
+            file: "kinds.tsv".to_owned(),
+            message,
+        })?;
+        if let Some(class) = lexicon.frames.empty_class() {
+            return Err(LexiconError::Syntax {
+                file: "classes.toml".to_owned(),
+                message: format!("a frame names the class `{class}`, which has no words"),
+            });
+        }
+        lexicon.trie = std::mem::take(&mut lexicon.growth).finish();
+        let laughs = AhoCorasick::builder()
+            .kind(Some(AhoCorasickKind::DFA))
+            .build(std::mem::take(&mut lexicon.laughter));
+        lexicon.laughs = Some(laughs.map_err(|error| LexiconError::Syntax {
+            file: "words.toml".to_owned(),
+            message: error.to_string(),
+        })?);
         Ok(lexicon)
     }
 
@@ -442,7 +515,7 @@ impl Lexicon {
             return Err(entry.error("an alias is one word for one word"));
         };
         let word = self.word(long.key);
-        self.aliases.insert(short.key, (word, long.marks));
+        self.words.entry(short.key).or_default().long = Some((word, long.marks));
         Ok(())
     }
 
@@ -455,15 +528,16 @@ impl Lexicon {
                 if list != "laughter" {
                     return Err(unknown());
                 }
-                self.laughter
-                    .push(memchr::memmem::Finder::new(phrase).into_owned());
+                self.laughter.push(phrase.to_owned());
                 return Ok(());
             }
             "link" => {
-                if list != "common_in_places" {
-                    return Err(unknown());
-                }
-                self.common_in_places.insert(fold(phrase));
+                match list {
+                    "common_in_places" => self.common_in_places.insert(fold(phrase)),
+                    "common_name" => self.common_names.insert(fold(phrase)),
+                    "title" => self.titles.insert(fold(phrase)),
+                    _ => return Err(unknown()),
+                };
                 return Ok(());
             }
             "syllable" => {
@@ -477,9 +551,20 @@ impl Lexicon {
             "keyword" => match list {
                 "leading" => What::Keyword,
                 "look_alike" => What::LookAlike,
+                "maybe_alike" => What::MaybeAlike,
                 _ => return Err(unknown()),
             },
             "mask" => What::Mask,
+            "class" => {
+                let class = self.frames.class(list);
+                let class = class.map_err(|message| entry.error(message))?;
+                self.frames.fill(class);
+                let syllable = match tokens(phrase).as_slice() {
+                    [word] => !word.marks.none(),
+                    _ => false,
+                };
+                What::Class { class, syllable }
+            }
             "state" => What::State(State::parse(list).ok_or_else(unknown)?),
             "place" => What::Place(PlaceWord::parse(list).ok_or_else(unknown)?),
             "time" => What::Time(TimeWord::parse(list).ok_or_else(unknown)?),
@@ -515,6 +600,10 @@ impl Lexicon {
                     "hint" => 1,
                     _ => return Err(unknown()),
                 };
+                if phrase.starts_with('<') {
+                    let added = self.frames.add(phrase, category, weight);
+                    return added.map_err(|message| entry.error(message));
+                }
                 What::Cue(category, weight)
             }
         };
@@ -526,7 +615,12 @@ impl Lexicon {
         let (category, incident) = match entry.list.as_str() {
             "general" => (None, true),
             "none" => {
-                self.tag_none_spelled.insert(spelled(phrase));
+                let spelled = spelled(phrase);
+                let folded = fold(&spelled);
+                self.tag_none_spelled
+                    .entry(folded)
+                    .or_default()
+                    .push(spelled);
                 (None, false)
             }
             "object" => {
@@ -568,10 +662,17 @@ impl Lexicon {
 
     /// Names of the deployment's own areas, so that they are known as places.
     pub fn add_places<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
+        self.growth = std::mem::take(&mut self.trie).grow();
         for name in names {
             // A name without a word in it cannot be found in a text either.
             let _nothing_to_find = self.phrase(name, What::Place(PlaceWord::Known));
         }
+        self.trie = std::mem::take(&mut self.growth).finish();
+    }
+
+    /// Which words are said of which kinds of incident.
+    pub fn kinds(&self) -> &Kinds {
+        &self.kinds
     }
 
     /// The usual short name of a bank.
@@ -594,8 +695,9 @@ impl Lexicon {
     }
 
     /// Typed with exactly these marks it is no incident's tag: `#bảohành`.
-    pub fn is_other_word(&self, typed: &str) -> bool {
-        !typed.is_ascii() && self.tag_none_spelled.contains(&spelled(typed))
+    pub fn is_other_word(&self, folded: &str, typed: &str) -> bool {
+        let words = self.tag_none_spelled.get(folded);
+        !typed.is_ascii() && words.is_some_and(|words| words.contains(&spelled(typed)))
     }
 
     /// A word that may follow a tag's stem: `xe` in `#tromxe`.
@@ -608,11 +710,20 @@ impl Lexicon {
         self.common_in_places.contains(word)
     }
 
+    /// Two folded words that look like a name and are said of many things.
+    pub fn is_common_name(&self, pair: &str) -> bool {
+        self.common_names.contains(pair)
+    }
+
+    /// A folded word that stands before somebody's name.
+    pub fn is_title(&self, word: &str) -> bool {
+        self.titles.contains(word)
+    }
+
     /// The text laughs with a smiley.
     pub fn laughs(&self, text: &str) -> bool {
-        self.laughter
-            .iter()
-            .any(|sign| sign.find(text.as_bytes()).is_some())
+        let laughs = self.laughs.as_ref();
+        laughs.is_some_and(|laughs| laughs.is_match(text))
     }
 
     /// A word that may stand before a tag's stem: `vu` in `#vutrom`.
@@ -647,6 +758,85 @@ impl Lexicon {
         reached.last().is_some_and(|count| *count > 0)
     }
 
+    /// Takes glued words apart, as typed: `cháyquánbar` is `cháy quán bar`. Of several ways it takes the one
+    /// with the most known words, then with the fewest words.
+    fn apart(&self, glued: &str) -> Option<String> {
+        const LONGEST_SYLLABLE: usize = 7;
+        const LONGEST_TAG: usize = 48;
+        let letters: Vec<(usize, char)> = glued.char_indices().collect();
+        if letters.len() > LONGEST_TAG {
+            return None;
+        }
+        // For each cut: the least cost to get there, and from where.
+        let mut best: Vec<Option<(usize, usize)>> = vec![None; letters.len() + 1];
+        if let Some(first) = best.first_mut() {
+            *first = Some((0, 0));
+        }
+        let byte = |at: usize| letters.get(at).map_or(glued.len(), |(byte, _)| *byte);
+        for from in 0..letters.len() {
+            let Some(Some((cost, _))) = best.get(from).copied() else {
+                continue;
+            };
+            for to in from + 1..=letters.len().min(from + LONGEST_SYLLABLE) {
+                let Some(word) = glued.get(byte(from)..byte(to)) else {
+                    continue;
+                };
+                let folded = fold(word);
+                if !self.is_syllable(&folded) {
+                    continue;
+                }
+                let known = tokens(word)
+                    .first()
+                    .is_some_and(|token| self.words.contains_key(&token.key));
+                let cost = cost + 2 + usize::from(!known);
+                if let Some(cell) = best.get_mut(to)
+                    && cell.is_none_or(|(other, _)| cost < other)
+                {
+                    *cell = Some((cost, from));
+                }
+            }
+        }
+        let mut cuts = vec![letters.len()];
+        while let Some(to) = cuts.last().copied().filter(|to| *to > 0) {
+            let (_, from) = best.get(to).copied().flatten()?;
+            cuts.push(from);
+        }
+        let words: Vec<&str> = cuts
+            .windows(2)
+            .rev()
+            .filter_map(|cut| match cut {
+                [to, from] => glued.get(byte(*from)..byte(*to)),
+                _ => None,
+            })
+            .collect();
+        Some(words.join(" "))
+    }
+
+    /// The category that the words of an unlisted tag name, when they plainly name one.
+    pub fn named_by_syllables(&self, glued: &str) -> Option<Category> {
+        let typed: String = glued.nfc().collect();
+        let text = self.apart(&typed)?;
+        let mut tokens = tokens(&text);
+        self.name_words(&mut tokens);
+        let mut hits = Vec::new();
+        self.find(&tokens, text.is_ascii(), &mut hits);
+        let masked = |hit: &Hit| {
+            hits.iter().any(|other| {
+                other.what == What::Mask && other.from <= hit.from && other.to >= hit.to
+            })
+        };
+        // Without marks one syllable may be any word.
+        let plain = !text.is_ascii();
+        hits.iter()
+            .filter(|hit| !masked(hit) && (plain || hit.to - hit.from > 1))
+            .filter_map(|hit| match hit.what {
+                What::Cue(category, weight @ 5..) => Some((weight, category)),
+                _ => None,
+            })
+            .max_by_key(|(weight, _)| *weight)
+            .map(|(_, category)| category)
+    }
+
     fn is_syllable(&self, letters: &str) -> bool {
         (0..=letters.len().min(3)).any(|cut| {
             letters
@@ -659,13 +849,12 @@ impl Lexicon {
     }
 
     fn word(&mut self, key: u64) -> u32 {
-        let next = self.next_word;
-        let word = *self.words.entry(key).or_insert(next);
-        if word == next {
-            self.next_word += 1;
-            self.root.resize(self.next_word as usize, 0);
+        let known = self.words.entry(key).or_default();
+        if known.word == 0 {
+            self.last_word += 1;
+            known.word = self.last_word;
         }
-        word
+        known.word
     }
 
     fn phrase(&mut self, phrase: &str, what: What) -> Result<(), &'static str> {
@@ -688,7 +877,7 @@ impl Lexicon {
         if path.iter().map(Vec::len).sum::<usize>() > LONGEST {
             return Err("a phrase of more than twelve words");
         }
-        self.insert(&path, exact, what);
+        self.growth.add(&path, exact, what);
         // A telling phrase of several words is a hashtag as well: #mấtđiệnthoại.
         if let What::Cue(category, weight) = what
             && (weight >= 8 || weight >= 5 && names_a_crime(category))
@@ -706,63 +895,6 @@ impl Lexicon {
         Ok(())
     }
 
-    fn insert(&mut self, path: &[Vec<(u32, Marks)>], exact: bool, what: What) {
-        let mut node = 0;
-        for (n, words) in path.iter().enumerate() {
-            if n > 0 {
-                node = self.gap(node);
-            }
-            for (word, _) in words {
-                node = self.step(node, *word);
-            }
-        }
-        let pattern = u32::try_from(self.patterns.len()).unwrap_or(u32::MAX);
-        let marks = path.iter().flatten().map(|(_, marks)| *marks).collect();
-        self.patterns.push(Pattern { marks, exact, what });
-        if let Some(node) = self.nodes.get_mut(node as usize) {
-            node.found.push(pattern);
-        }
-    }
-
-    fn new_node(&mut self) -> u32 {
-        self.nodes.push(Node::default());
-        u32::try_from(self.nodes.len() - 1).unwrap_or(u32::MAX)
-    }
-
-    fn gap(&mut self, node: u32) -> u32 {
-        match self.nodes.get(node as usize).map_or(0, |node| node.gap) {
-            0 => {
-                let made = self.new_node();
-                if let Some(node) = self.nodes.get_mut(node as usize) {
-                    node.gap = made;
-                }
-                made
-            }
-            gap => gap,
-        }
-    }
-
-    fn step(&mut self, node: u32, word: u32) -> u32 {
-        if node == 0 {
-            if self.root[word as usize] == 0 {
-                self.root[word as usize] = self.new_node();
-            }
-            return self.root[word as usize];
-        }
-        let place = match self.nodes.get(node as usize) {
-            Some(node) => node.next.binary_search_by_key(&word, |(word, _)| *word),
-            None => return 0,
-        };
-        match place {
-            Ok(at) => self.nodes[node as usize].next[at].1,
-            Err(at) => {
-                let made = self.new_node();
-                self.nodes[node as usize].next.insert(at, (word, made));
-                made
-            }
-        }
-    }
-
     /// Gives the tokens of a text their word numbers; abbreviations become what they stand for.
     pub fn name_words(&self, tokens: &mut [Token]) {
         let mut after_number = false;
@@ -771,10 +903,13 @@ impl Lexicon {
             let short = token.marks.none()
                 && !(after_number && token.glued())
                 && (token.length > 1 || token.case == crate::text::token::Case::Lower);
-            if short && let Some((word, marks)) = self.aliases.get(&token.key) {
-                (token.word, token.marks) = (*word, *marks);
-            } else {
-                token.word = self.words.get(&token.key).copied().unwrap_or(0);
+            match self.words.get(&token.key) {
+                Some(Known {
+                    long: Some((word, marks)),
+                    ..
+                }) if short => (token.word, token.marks) = (*word, *marks),
+                Some(known) => token.word = known.word,
+                None => token.word = 0,
             }
             after_number = token.is_number();
         }
@@ -784,110 +919,19 @@ impl Lexicon {
     ///
     /// `loose`: the message has so few marks that an unmarked word may be any word.
     pub fn find(&self, tokens: &[Token], loose: bool, hits: &mut Vec<Hit>) {
-        for (from, token) in tokens.iter().enumerate() {
-            if token.word == 0 {
-                continue;
-            }
-            let node = self.root.get(token.word as usize).copied().unwrap_or(0);
-            if node != 0 {
-                let mut path = Trail {
-                    at: [0; LONGEST],
-                    length: 0,
-                };
-                path.push(from);
-                self.walk(tokens, node, &mut path, loose, hits);
-            }
-        }
+        self.trie.find(tokens, loose, hits);
     }
 
-    fn walk(
-        &self,
-        tokens: &[Token],
-        node: u32,
-        path: &mut Trail,
-        loose: bool,
-        hits: &mut Vec<Hit>,
-    ) {
-        let Some(node) = self.nodes.get(node as usize) else {
-            return;
-        };
-        if !node.found.is_empty() {
-            self.accept(tokens, node, path, loose, hits);
-        }
-        if node.next.is_empty() && node.gap == 0 {
-            return;
-        }
-        let next = path.end();
-        self.follow(tokens, node, next, path, loose, hits);
-        let Some(after_gap) = self.nodes.get(node.gap as usize).filter(|_| node.gap != 0) else {
-            return;
-        };
-        for skip in 0..=GAP {
-            if tokens.get(next + skip).is_none_or(Token::breaks) {
-                break;
-            }
-            self.follow(tokens, after_gap, next + skip, path, loose, hits);
-        }
+    /// Finds every phrase that starts at the first token.
+    pub fn find_first(&self, tokens: &[Token], loose: bool, hits: &mut Vec<Hit>) {
+        self.trie.find_first(tokens, loose, hits);
     }
 
-    fn follow(
-        &self,
-        tokens: &[Token],
-        node: &Node,
-        at: usize,
-        path: &mut Trail,
-        loose: bool,
-        hits: &mut Vec<Hit>,
-    ) {
-        let Some(token) = tokens
-            .get(at)
-            .filter(|token| token.word != 0 && !token.breaks())
-        else {
-            return;
-        };
-        if let Ok(found) = node
-            .next
-            .binary_search_by_key(&token.word, |(word, _)| *word)
-            && let Some((_, child)) = node.next.get(found)
-            && path.push(at)
-        {
-            self.walk(tokens, *child, path, loose, hits);
-            path.pop();
-        }
-    }
-
-    fn accept(
-        &self,
-        tokens: &[Token],
-        node: &Node,
-        path: &Trail,
-        loose: bool,
-        hits: &mut Vec<Hit>,
-    ) {
-        let (from, to) = (path.start(), path.end());
-        let first = hits.len();
-        let mut best = Fit::Within;
-        for pattern in node
-            .found
-            .iter()
-            .filter_map(|number| self.patterns.get(*number as usize))
-        {
-            let Some(fit) = pattern.fit(tokens, path, loose) else {
-                continue;
-            };
-            // Without marks "bao" may be any word, whoever has a phrase without marks.
-            if fit > best && !loose {
-                hits.truncate(first);
-                best = fit;
-            }
-            if fit == best || loose {
-                hits.push(Hit {
-                    from,
-                    to,
-                    what: pattern.what,
-                });
-            }
-        }
+    /// Adds the frames that the phrases found so far tell.
+    ///
+    /// `cased`: capitals mean something.
+    pub fn find_frames(&self, tokens: &[Token], cased: bool, hits: &mut Vec<Hit>) {
+        self.frames.find(tokens, cased, hits);
     }
 }
 
@@ -915,78 +959,6 @@ fn names_a_crime(category: Category) -> bool {
     )
 }
 
-/// The tokens of a phrase while it is being followed.
-struct Trail {
-    at: [usize; LONGEST],
-    length: usize,
-}
-
-impl Trail {
-    /// Whether there was room for one more.
-    fn push(&mut self, token: usize) -> bool {
-        match self.at.get_mut(self.length) {
-            Some(slot) => {
-                *slot = token;
-                self.length += 1;
-                true
-            }
-            None => false,
-        }
-    }
-
-    fn pop(&mut self) {
-        self.length -= 1;
-    }
-
-    fn start(&self) -> usize {
-        self.at[0]
-    }
-
-    fn end(&self) -> usize {
-        self.at
-            .get(self.length.wrapping_sub(1))
-            .map_or(0, |last| last + 1)
-    }
-
-    fn tokens(&self) -> impl Iterator<Item = &usize> {
-        self.at.iter().take(self.length)
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Fit {
-    Within,
-    Exact,
-}
-
-impl Pattern {
-    fn fit(&self, tokens: &[Token], path: &Trail, loose: bool) -> Option<Fit> {
-        let mut bare = 0;
-        let mut marked = false;
-        for (token, full) in path
-            .tokens()
-            .filter_map(|at| tokens.get(*at))
-            .zip(&self.marks)
-        {
-            if token.marks == *full {
-                marked |= !full.none();
-            } else if token.marks.within(*full) {
-                bare += 1;
-            } else {
-                return None;
-            }
-        }
-        let fit = if bare == 0 { Fit::Exact } else { Fit::Within };
-        // Among marked words one may lack its marks when another of the phrase has them.
-        let vague = self.exact || (!loose && (bare > 1 || !marked));
-        if fit == Fit::Within && vague {
-            None
-        } else {
-            Some(fit)
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -994,11 +966,7 @@ mod tests {
     #[test]
     fn the_builtin_lexicon_loads() {
         let lexicon = Lexicon::builtin().unwrap_or_else(|error| panic!("{error}"));
-        assert!(
-            lexicon.patterns.len() > 1000,
-            "{} patterns",
-            lexicon.patterns.len()
-        );
+        assert!(lexicon.trie.len() > 1000, "{} patterns", lexicon.trie.len());
     }
 
     #[test]

@@ -13,7 +13,7 @@
 
 use crate::text::Page;
 use crate::text::lexicon::{State, What};
-use crate::text::token::Case;
+use crate::text::token::{Case, Token};
 
 macro_rules! words {
     ($($variant:ident = $name:literal,)+) => {
@@ -22,7 +22,15 @@ macro_rules! words {
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum PlaceWord { $($variant,)+ }
 
+        // One bit each, see `bit`.
+        const _: () = assert!([$(PlaceWord::$variant),+].len() <= 32);
+
         impl PlaceWord {
+            /// Its bit in a set of words.
+            pub const fn bit(self) -> u32 {
+                1 << self as u8
+            }
+
             /// The word class with this name.
             pub fn parse(name: &str) -> Option<Self> {
                 match name { $($name => Some(Self::$variant),)+ _ => None }
@@ -55,6 +63,23 @@ const DEPTH: u8 = 3;
 /// Heads of one phrase, at most.
 const HEADS: usize = 8;
 
+const HEAD_WORDS: u32 = P::Area.bit()
+    | P::Site.bit()
+    | P::House.bit()
+    | P::Part.bit()
+    | P::Known.bit()
+    | P::Numbered.bit();
+
+/// A phrase that ends the name of a place where it starts.
+pub(super) fn stops(what: What) -> bool {
+    matches!(
+        what,
+        What::Place(P::Stop | P::Authority | P::Away)
+            | What::Cue(_, 3..)
+            | What::State(State::Ongoing | State::Help | State::Habit)
+    )
+}
+
 struct Reader<'a> {
     page: &'a Page<'a>,
     until: usize,
@@ -63,14 +88,10 @@ struct Reader<'a> {
 
 /// The place told by tokens `from..to`; `busy` are tokens taken by times and numbers.
 pub fn read(page: &Page<'_>, from: usize, to: usize, busy: &[(usize, usize)]) -> Option<Found> {
-    let mut taken = vec![false; page.tokens.len()];
-    for (from, to) in busy {
-        taken.get_mut(*from..*to).unwrap_or_default().fill(true);
-    }
     let reader = Reader {
         page,
         until: to,
-        busy: taken,
+        busy: page.taken(busy),
     };
     let mut best: Option<Found> = None;
     let mut at = from;
@@ -95,7 +116,7 @@ pub fn read(page: &Page<'_>, from: usize, to: usize, busy: &[(usize, usize)]) ->
 
 impl Reader<'_> {
     fn word(&self, at: usize, word: PlaceWord) -> Option<usize> {
-        if at >= self.until || !self.page.has_place(at) {
+        if at >= self.until || self.page.places_at(at) & word.bit() == 0 {
             return None;
         }
         self.page
@@ -118,7 +139,7 @@ impl Reader<'_> {
     /// `depth` bounds how many parts are looked through: "cổng cổng cổng …" must not take for ever.
     fn head_within(&self, at: usize, depth: u8) -> Option<(usize, PlaceWord)> {
         let depth = depth.checked_sub(1)?;
-        if !self.page.has_place(at) || self.is_busy(at) {
+        if self.page.places_at(at) & HEAD_WORDS == 0 || self.is_busy(at) {
             return None;
         }
         let heads = [P::Area, P::Site, P::House, P::Part, P::Known, P::Numbered];
@@ -193,15 +214,7 @@ impl Reader<'_> {
     }
 
     fn is_stop(&self, at: usize) -> bool {
-        self.is_busy(at)
-            || self.page.hits_at(at).iter().any(|hit| {
-                matches!(
-                    hit.what,
-                    What::Place(P::Stop | P::Authority | P::Away)
-                        | What::Cue(_, 3..)
-                        | What::State(State::Ongoing | State::Help | State::Habit)
-                )
-            })
+        self.is_busy(at) || self.page.stops_at(at)
     }
 
     fn phrase(&self, start: usize) -> Option<Found> {
@@ -369,7 +382,9 @@ impl Reader<'_> {
             };
             let joined = match token.before {
                 ' ' | '\0' | '_' | '"' | '\'' | '(' => true,
-                '-' | '+' | '&' | '.' | '/' => at > start || token.before == '.',
+                // "P.12", "Tp.Hạ Long"; a full stop with a space behind it ends the phrase.
+                '.' => !token.spaced || self.is_short(at.wrapping_sub(1)),
+                '-' | '+' | '&' | '/' => at > start,
                 _ => false,
             };
             if at > start && !joined || (at == start && token.breaks() && token.before != '.') {
@@ -492,7 +507,9 @@ impl Reader<'_> {
                     _ => break,
                 }
             } else {
-                if loose_words == 2 || by_capital {
+                // Most names have two syllables; a third belongs to the name when the phrase ends behind it.
+                let ends = loose_words == 2 && self.ends_clause(at + 1);
+                if loose_words == 2 && !ends || loose_words > 2 || by_capital {
                     break;
                 }
                 loose_words += 1;
@@ -501,6 +518,18 @@ impl Reader<'_> {
             }
         }
         (at, named)
+    }
+
+    /// Nothing more of a phrase can stand here.
+    fn ends_clause(&self, at: usize) -> bool {
+        let next = self.page.tokens.get(at).filter(|_| at < self.until);
+        next.is_none_or(Token::breaks) || self.is_busy(at)
+    }
+
+    /// An abbreviation such as `P` or `Tp`.
+    fn is_short(&self, at: usize) -> bool {
+        let token = self.page.tokens.get(at);
+        token.is_some_and(|token| !token.is_number() && token.length <= 2)
     }
 
     fn detail_ends(&self, end: usize) -> bool {
@@ -523,11 +552,7 @@ impl Reader<'_> {
                 .tokens
                 .get(start)
                 .is_some_and(|token| !token.starts_sentence())
-                && self
-                    .page
-                    .hits_near(start)
-                    .iter()
-                    .any(|hit| hit.to == start && hit.what == What::Place(word))
+                && self.page.places_before(start) & word.bit() != 0
         };
         if ends_here(P::Prep) {
             score += 2;
@@ -536,9 +561,10 @@ impl Reader<'_> {
             score -= 3;
         }
         if ends_here(P::Authority)
-            || self.page.hits_near(start).iter().any(|hit| {
-                hit.what == What::Place(P::Authority) && hit.from < start && hit.to >= start
-            })
+            || self.page.has_anywhere(P::Authority)
+                && self.page.hits_near(start).iter().any(|hit| {
+                    hit.what == What::Place(P::Authority) && hit.from < start && hit.to >= start
+                })
         {
             score -= 6;
         }
@@ -546,8 +572,11 @@ impl Reader<'_> {
     }
 }
 
+/// A telling phrase of several words starts here; one whose words all have capitals is a name.
 fn hit_is_long(page: &Page<'_>, at: usize) -> bool {
-    page.hits_at(at)
-        .iter()
-        .any(|hit| matches!(hit.what, What::Cue(_, 5..)) && hit.to - hit.from > 1)
+    page.hits_at(at).iter().any(|hit| {
+        matches!(hit.what, What::Cue(_, 5..))
+            && hit.to - hit.from > 1
+            && !(hit.from..hit.to).all(|at| page.is_capital(at))
+    })
 }

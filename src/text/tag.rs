@@ -24,77 +24,126 @@ pub struct TagHit {
     pub core_end: usize,
     /// The category it names.
     pub category: Option<Category>,
+    /// No listed tag: only its words, taken apart, name an incident. It counts when the message tells of one.
+    pub guessed: bool,
 }
 
 const WORDS: usize = 4;
+
+/// Nor more `#` that name nothing; to take an unknown one apart takes long.
+const LOOKED: usize = 100;
+
+/// Letters of a hashtag, at most.
+const LONGEST: usize = 60;
 
 /// Nobody means more tags; a flood of them must not take for ever.
 const MOST: usize = 32;
 
 /// The hashtags of a text that name an incident.
 pub fn tags(text: &str, lexicon: &Lexicon) -> Vec<TagHit> {
-    let mut found = Vec::new();
+    let mut found: Vec<TagHit> = Vec::new();
+    let mut looked = 0;
+    let mut link = Link {
+        text,
+        seen: 0,
+        inside: text.starts_with("www."),
+    };
     // `#`, or the first byte of its wide forms.
-    if memchr::memchr2(b'#', 0xEF, text.as_bytes()).is_none() {
-        return found;
-    }
-    let mut url_until = 0;
-    let mut previous = ' ';
-    let mut in_url = text.starts_with("www.");
-    for (at, c) in text.char_indices() {
-        if c.is_whitespace() {
-            in_url = text
-                .get(at + c.len_utf8()..)
-                .is_some_and(|rest| rest.starts_with("www."));
-        } else if c == '/' && previous == '/' {
-            in_url = true;
-        } else if at >= url_until
-            && sign(c) == Sign::Punct('#')
-            && !in_url
-            && previous != '/'
-            && let Some(tag) = tag_at(text, at, at + c.len_utf8(), lexicon)
-        {
-            url_until = tag.end;
+    for hash in memchr::memchr2_iter(b'#', 0xEF, text.as_bytes()) {
+        let Some(c) = char_at(text, hash).filter(|c| sign(*c) == Sign::Punct('#')) else {
+            continue;
+        };
+        let (before, after) = text.split_at(hash);
+        // A row of them is a line drawn across the message.
+        if after.starts_with("##") {
+            continue;
+        }
+        looked += 1;
+        if looked > LOOKED {
+            break;
+        }
+        let taken = found.last().is_some_and(|tag| hash < tag.end);
+        if link.reaches(hash) || taken || before.ends_with('/') {
+            continue;
+        }
+        if let Some(tag) = tag_at(text, hash, hash + c.len_utf8(), lexicon) {
             found.push(tag);
             if found.len() == MOST {
                 break;
             }
         }
-        previous = c;
     }
     found
 }
 
+fn char_at(text: &str, at: usize) -> Option<char> {
+    text.get(at..)?.chars().next()
+}
+
+/// Whether what is being looked at belongs to a link, which may hold `#` as well.
+struct Link<'a> {
+    text: &'a str,
+    seen: usize,
+    inside: bool,
+}
+
+impl Link<'_> {
+    /// Looks on up to a byte.
+    fn reaches(&mut self, at: usize) -> bool {
+        let passed = self.text.get(self.seen..at).unwrap_or("");
+        self.seen = at;
+        match passed.rsplit_once(char::is_whitespace) {
+            Some((_, word)) => {
+                let rest = self.text.get(at - word.len()..);
+                self.inside =
+                    word.contains("//") || rest.is_some_and(|rest| rest.starts_with("www."));
+            }
+            None => self.inside |= passed.contains("//"),
+        }
+        self.inside
+    }
+}
+
+/// The words after a `#`.
 struct Body {
-    /// The folded words, glued.
-    glued: [String; WORDS],
+    /// Folded and glued.
+    letters: String,
+    /// How many letters the first words have.
+    lengths: [usize; WORDS],
+    /// Where the first words end.
     ends: [usize; WORDS],
     count: usize,
 }
 
+impl Body {
+    /// The first word and `more` further ones.
+    fn glued(&self, more: usize) -> Option<&str> {
+        self.letters.get(..*self.lengths.get(more)?)
+    }
+}
+
 fn body(text: &str, start: usize) -> Body {
     let mut body = Body {
-        glued: Default::default(),
+        letters: String::with_capacity(LONGEST + 1),
+        lengths: [0; WORDS],
         ends: [start; WORDS],
         count: 0,
     };
-    let mut all = String::new();
     let mut word_started = false;
     for (offset, c) in text.get(start..).unwrap_or("").char_indices() {
-        let end = start + offset + c.len_utf8();
         match sign(c) {
             Sign::Letter { base, .. } => {
-                all.push(char::from(base));
+                body.letters.push(char::from(base));
                 word_started = true;
             }
             Sign::Digit(value) => {
-                all.push(char::from(b'0' + value));
+                body.letters.push(char::from(b'0' + value));
                 word_started = true;
             }
             Sign::Mark { .. } | Sign::Invisible => {}
             Sign::Punct('_') if word_started => continue,
             // "# tromcap"
-            Sign::Space if all.is_empty() && offset == 0 => {}
+            Sign::Space if body.letters.is_empty() && offset == 0 => {}
             Sign::Space | Sign::Punct('-') if word_started => {
                 word_started = false;
                 body.count += 1;
@@ -105,15 +154,15 @@ fn body(text: &str, start: usize) -> Body {
             }
             _ => break,
         }
-        if all.len() > 60 {
+        if body.letters.len() > LONGEST {
             break;
         }
-        if let (Some(glued), Some(last)) = (
-            body.glued.get_mut(body.count),
+        if let (Some(length), Some(end)) = (
+            body.lengths.get_mut(body.count),
             body.ends.get_mut(body.count),
         ) {
-            glued.clone_from(&all);
-            *last = end;
+            *length = body.letters.len();
+            *end = start + offset + c.len_utf8();
         }
     }
     body.count += usize::from(word_started);
@@ -125,8 +174,7 @@ fn tag_at(text: &str, hash: usize, start: usize, lexicon: &Lexicon) -> Option<Ta
     let found = |n: usize, category| {
         let end = body.ends.get(n).copied().unwrap_or(start);
         let core = (0..n).find(|n| {
-            body.glued
-                .get(*n)
+            body.glued(*n)
                 .and_then(|glued| lexicon.hashtag(glued, None))
                 .is_some_and(|tag| tag.incident)
         });
@@ -136,10 +184,11 @@ fn tag_at(text: &str, hash: usize, start: usize, lexicon: &Lexicon) -> Option<Ta
             end,
             core_end,
             category,
+            guessed: false,
         })
     };
     for n in (0..body.count.min(WORDS)).rev() {
-        let glued = body.glued.get(n)?;
+        let glued = body.glued(n)?;
         let marks = if n == 0 {
             typed_marks(text.get(start..*body.ends.first()?)?)
         } else {
@@ -147,7 +196,7 @@ fn tag_at(text: &str, hash: usize, start: usize, lexicon: &Lexicon) -> Option<Ta
         };
         if let Some(tag) = lexicon.hashtag(glued, marks) {
             let typed = text.get(start..*body.ends.get(n)?)?;
-            if tag.incident && lexicon.is_other_word(typed) {
+            if tag.incident && lexicon.is_other_word(glued, typed) {
                 return None;
             }
             return if tag.incident {
@@ -157,11 +206,19 @@ fn tag_at(text: &str, hash: usize, start: usize, lexicon: &Lexicon) -> Option<Ta
             };
         }
     }
-    let first = body.glued.first()?;
+    let first = body.glued(0)?;
     if let Some(category) = composed(first, lexicon) {
         return found(0, category);
     }
-    None
+    let end = *body.ends.first()?;
+    let category = lexicon.named_by_syllables(text.get(start..end)?)?;
+    Some(TagHit {
+        start: hash,
+        end,
+        core_end: end,
+        category: Some(category),
+        guessed: true,
+    })
 }
 
 fn typed_marks(word: &str) -> Option<Marks> {
@@ -232,31 +289,33 @@ fn objects(rest: &str, lexicon: &Lexicon) -> bool {
 
 /// Where the bot is mentioned: bytes of `@name`.
 pub fn mention(text: &str, names: &[String]) -> Option<(usize, usize)> {
-    memchr::memchr2(b'@', 0xEF, text.as_bytes())?;
-    let mut previous = Sign::Space;
-    for (at, c) in text.char_indices() {
-        let this = sign(c);
-        if this == Sign::Punct('@') && !matches!(previous, Sign::Letter { .. } | Sign::Digit(_)) {
-            let start = at + c.len_utf8();
-            let rest = text.get(start..).unwrap_or("");
-            if let Some(length) = names
-                .iter()
-                .filter_map(|name| starts_with_name(rest, name))
-                .max()
-            {
-                return Some((at, start + length));
-            }
+    let mut folded: Option<Vec<String>> = None;
+    for at in memchr::memchr2_iter(b'@', 0xEF, text.as_bytes()) {
+        let Some(c) = char_at(text, at).filter(|c| sign(*c) == Sign::Punct('@')) else {
+            continue;
+        };
+        let (before, _) = text.split_at(at);
+        let previous = before.chars().rev().map(sign);
+        let previous = { previous }.find(|sign| *sign != Sign::Invisible);
+        if matches!(previous, Some(Sign::Letter { .. } | Sign::Digit(_))) {
+            continue;
         }
-        if this != Sign::Invisible {
-            previous = this;
+        let start = at + c.len_utf8();
+        let rest = text.get(start..).unwrap_or("");
+        let names = folded.get_or_insert_with(|| names.iter().map(|name| fold(name)).collect());
+        if let Some(length) = names
+            .iter()
+            .filter_map(|name| starts_with_name(rest, name))
+            .max()
+        {
+            return Some((at, start + length));
         }
     }
     None
 }
 
-/// How many bytes of `text` are the name, when it starts with it and the name ends there.
+/// How many bytes of `text` are the folded name, when it starts with it and the name ends there.
 fn starts_with_name(text: &str, name: &str) -> Option<usize> {
-    let name = fold(name);
     let mut wanted = name.trim_start_matches('@').chars();
     let mut pending = wanted.next();
     pending?;

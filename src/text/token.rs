@@ -8,7 +8,7 @@
 //!
 //! Promise: spans start and end on character boundaries, in rising order.
 
-use crate::text::fold::{Sign, Tone, sign};
+use crate::text::fold::{Sign, Signs, Tone};
 
 /// The marks of a word: the shape of each of its first eight letters, and one tone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
@@ -120,37 +120,33 @@ impl Token {
 
 /// The packed key of a folded word; long words are hashed.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Key {
+struct Key {
     packed: u64,
     hash: u64,
-    length: u16,
+    length: usize,
 }
 
 impl Key {
-    /// Adds a letter.
-    pub fn push(&mut self, letter: u8) {
+    fn push(&mut self, letter: u8) {
         if self.length < 8 {
             self.packed = self.packed << 8 | u64::from(letter);
         } else {
             self.hash = (self.hash ^ self.packed ^ u64::from(letter)).wrapping_mul(0x100_0000_01b3);
         }
-        self.length = self.length.saturating_add(1);
+        self.length += 1;
     }
 
-    /// The finished key.
-    pub fn finish(self) -> u64 {
+    /// The place of the last letter.
+    fn last(self) -> usize {
+        self.length.saturating_sub(1)
+    }
+
+    fn finish(self) -> u64 {
         if self.length <= 8 {
             self.packed
         } else {
             (self.hash ^ self.packed.wrapping_mul(0x9E37_79B9_7F4A_7C15)) | 1 << 63
         }
-    }
-
-    /// The key of folded letters.
-    pub fn of(letters: impl Iterator<Item = u8>) -> u64 {
-        let mut key = Self::default();
-        letters.for_each(|letter| key.push(letter));
-        key.finish()
     }
 }
 
@@ -168,188 +164,240 @@ fn weight(separator: char) -> u8 {
 
 /// Splits a text into tokens.
 pub fn tokens(text: &str) -> Vec<Token> {
-    let mut found: Vec<Token> = Vec::with_capacity(text.len() / 5 + 4);
-    let mut builder: Option<Builder> = None;
-    let mut before = '\0';
-    let mut spaced = false;
-    let mut push = |builder: &mut Option<Builder>, before: &mut char, spaced: &mut bool| {
-        if let Some(done) = builder.take() {
-            found.push(done.finish(*before, *spaced));
-            (*before, *spaced) = ('\0', false);
-        }
+    let mut found = Vec::new();
+    tokens_into(text, &mut found);
+    found
+}
+
+/// Splits a text into tokens, appended to a list that may be used again.
+pub fn tokens_into(text: &str, found: &mut Vec<Token>) {
+    // Two or three letters and a space are the least that most words take.
+    found.reserve(text.len() / 4 + 4);
+    let letters = Letters {
+        text,
+        signs: Signs::get(),
     };
-    for (at, c) in text.char_indices() {
-        let end = at + c.len_utf8();
-        match sign(c) {
+    let mut gap = Gap::default();
+    let mut at = 0;
+    while let Some((sign, next)) = letters.at(at) {
+        let separator = match sign {
+            Sign::Space => {
+                gap.add(' ');
+                at = next;
+                continue;
+            }
+            Sign::Letter { .. } => {
+                at = word(&letters, at, gap, found);
+                gap = Gap::default();
+                continue;
+            }
+            Sign::Digit(_) => {
+                at = number(&letters, at, gap, found);
+                gap = Gap::default();
+                continue;
+            }
+            Sign::Other(c) if c.is_alphanumeric() => {
+                at = word(&letters, at, gap, found);
+                gap = Gap::default();
+                continue;
+            }
+            Sign::Line => '\n',
+            Sign::Punct(c) => c,
+            Sign::Other(_) => '*',
+            Sign::Mark { .. } | Sign::Invisible => {
+                at = next;
+                continue;
+            }
+        };
+        gap.add(separator);
+        at = next;
+    }
+}
+
+/// A text as signs.
+struct Letters<'a> {
+    text: &'a str,
+    signs: Signs,
+}
+
+impl Letters<'_> {
+    /// The sign at a byte and the byte after it.
+    #[inline]
+    fn at(&self, at: usize) -> Option<(Sign, usize)> {
+        let byte = *self.text.as_bytes().get(at)?;
+        if byte.is_ascii() {
+            return Some((self.signs.of(char::from(byte)), at + 1));
+        }
+        let c = self.text.get(at..)?.chars().next()?;
+        Some((self.signs.of(c), at + c.len_utf8()))
+    }
+}
+
+/// What stands between two tokens.
+#[derive(Clone, Copy, Default)]
+struct Gap {
+    before: char,
+    weight: u8,
+    spaced: bool,
+}
+
+impl Gap {
+    fn add(&mut self, separator: char) {
+        if separator == ' ' {
+            self.spaced = true;
+            if self.weight == 0 {
+                (self.before, self.weight) = (' ', 1);
+            }
+            return;
+        }
+        self.spaced |= separator == '\n';
+        let weight = weight(separator);
+        if weight > self.weight {
+            (self.before, self.weight) = (separator, weight);
+        }
+    }
+}
+
+/// Reads the number at a byte; returns the byte after it.
+fn number(letters: &Letters<'_>, start: usize, gap: Gap, found: &mut Vec<Token>) -> usize {
+    let (mut at, mut end) = (start, start);
+    let mut key = Key::default();
+    let (mut digits, mut value) = (0_u8, 0_u32);
+    while let Some((sign, next)) = letters.at(at) {
+        match sign {
+            Sign::Digit(digit) => {
+                digits = digits.saturating_add(1);
+                value = if digits > 9 {
+                    u32::MAX
+                } else {
+                    value * 10 + u32::from(digit)
+                };
+                key.push(b'0' + digit);
+                end = next;
+            }
+            Sign::Mark { .. } => end = next,
+            Sign::Invisible => {}
+            _ => break,
+        }
+        at = next;
+    }
+    found.push(Token {
+        start,
+        end,
+        key: key.finish(),
+        marks: Marks::default(),
+        word: 0,
+        digits,
+        value,
+        length: u16::from(digits),
+        case: Case::Lower,
+        before: gap.before,
+        spaced: gap.spaced,
+        foreign: false,
+    });
+    at
+}
+
+/// Reads the word at a byte; returns the byte after it.
+fn word(letters: &Letters<'_>, start: usize, gap: Gap, found: &mut Vec<Token>) -> usize {
+    let (mut at, mut end) = (start, start);
+    let mut key = Key::default();
+    let mut marks = Marks::default();
+    // "cướpppp" is "cướp", "xoong" stays: letters held down on the keyboard count once.
+    let mut single = key;
+    let (mut last, mut run) = (0, 0_usize);
+    let (mut length, mut uppers) = (0_usize, 0_usize);
+    let (mut first_upper, mut foreign) = (false, false);
+    loop {
+        // Most letters are plain: small, without marks, unlike the one before.
+        let bytes = letters.text.as_bytes();
+        while let Some(&byte) = bytes.get(at)
+            && byte.is_ascii_lowercase()
+            && byte != last
+            && key.length < 8
+        {
+            key.packed = key.packed << 8 | u64::from(byte);
+            key.length += 1;
+            length += 1;
+            (last, run) = (byte, 1);
+            at += 1;
+            end = at;
+        }
+        if bytes.get(at) == Some(&b' ') {
+            break;
+        }
+        let Some((sign, next)) = letters.at(at) else {
+            break;
+        };
+        match sign {
             Sign::Letter {
                 base,
                 shape,
                 tone,
                 upper,
             } => {
-                if builder.as_ref().is_some_and(|b| b.digits > 0) {
-                    push(&mut builder, &mut before, &mut spaced);
+                if upper {
+                    first_upper |= length == 0;
+                    uppers += 1;
                 }
-                builder
-                    .get_or_insert_with(|| Builder::new(at))
-                    .letter(base, shape, tone, upper, end);
-            }
-            Sign::Digit(value) => {
-                if builder.as_ref().is_some_and(|b| b.digits == 0) {
-                    push(&mut builder, &mut before, &mut spaced);
+                length += 1;
+                if base == last {
+                    run += 1;
+                    if run == 2 {
+                        single = key;
+                        key.push(base);
+                    } else {
+                        key = single;
+                    }
+                } else {
+                    (last, run) = (base, 1);
+                    key.push(base);
                 }
-                builder
-                    .get_or_insert_with(|| Builder::new(at))
-                    .digit(value, end);
+                marks.add(key.last(), shape, tone);
+                end = next;
             }
             Sign::Mark { shape, tone } => {
-                if let Some(building) = &mut builder {
-                    building.mark(shape, tone, end);
+                if length > 0 {
+                    marks.add(key.last(), shape, tone);
                 }
+                end = next;
             }
             Sign::Invisible => {}
             Sign::Other(c) if c.is_alphanumeric() => {
-                if builder.as_ref().is_some_and(|b| b.digits > 0) {
-                    push(&mut builder, &mut before, &mut spaced);
+                length += 1;
+                foreign = true;
+                for byte in (c as u32).to_be_bytes() {
+                    key.push(byte | 0x80);
                 }
-                builder
-                    .get_or_insert_with(|| Builder::new(at))
-                    .other(c, end);
+                last = 0;
+                end = next;
             }
-            separator => {
-                push(&mut builder, &mut before, &mut spaced);
-                let c = match separator {
-                    Sign::Line => '\n',
-                    Sign::Punct(c) => c,
-                    Sign::Space => ' ',
-                    _ => '*',
-                };
-                spaced |= matches!(c, ' ' | '\n');
-                if weight(c) > weight(before) {
-                    before = c;
-                }
-            }
+            _ => break,
         }
+        at = next;
     }
-    push(&mut builder, &mut before, &mut spaced);
-    found
-}
-
-struct Builder {
-    start: usize,
-    end: usize,
-    key: Key,
-    single: Key,
-    last: u8,
-    run: u8,
-    marks: Marks,
-    letters: u16,
-    uppers: u16,
-    first_upper: bool,
-    digits: u8,
-    value: u32,
-    foreign: bool,
-}
-
-impl Builder {
-    fn new(start: usize) -> Self {
-        Self {
-            start,
-            end: start,
-            key: Key::default(),
-            single: Key::default(),
-            last: 0,
-            run: 0,
-            marks: Marks::default(),
-            letters: 0,
-            uppers: 0,
-            first_upper: false,
-            digits: 0,
-            value: 0,
-            foreign: false,
-        }
+    if foreign {
+        key.length = key.length.max(9);
     }
-
-    fn letter(&mut self, base: u8, shape: u8, tone: Tone, upper: bool, end: usize) {
-        if self.letters == 0 {
-            self.first_upper = upper;
-        }
-        self.letters = self.letters.saturating_add(1);
-        self.uppers = self.uppers.saturating_add(u16::from(upper));
-        self.end = end;
-        // "cướpppp" is "cướp", "xoong" stays: letters held down on the keyboard count once.
-        self.run = if base == self.last {
-            self.run.saturating_add(1)
-        } else {
-            1
-        };
-        self.last = base;
-        match self.run {
-            1 => self.key.push(base),
-            2 => {
-                self.single = self.key;
-                self.key.push(base);
-            }
-            _ => self.key = self.single,
-        }
-        let letter = usize::from(self.key.length).saturating_sub(1);
-        self.marks.add(letter, shape, tone);
-    }
-
-    fn mark(&mut self, shape: u8, tone: Tone, end: usize) {
-        if self.letters > 0 {
-            self.marks
-                .add(usize::from(self.key.length).saturating_sub(1), shape, tone);
-        }
-        self.end = end;
-    }
-
-    fn digit(&mut self, value: u8, end: usize) {
-        self.digits = self.digits.saturating_add(1);
-        self.value = if self.digits > 9 {
-            u32::MAX
-        } else {
-            self.value * 10 + u32::from(value)
-        };
-        self.key.push(b'0' + value);
-        self.end = end;
-    }
-
-    fn other(&mut self, c: char, end: usize) {
-        self.letters = self.letters.saturating_add(1);
-        self.foreign = true;
-        for byte in (c as u32).to_be_bytes() {
-            self.key.push(byte | 0x80);
-        }
-        self.last = 0;
-        self.end = end;
-    }
-
-    fn finish(self, before: char, spaced: bool) -> Token {
-        let case = match (self.first_upper, self.uppers, self.letters) {
-            (true, uppers, letters) if uppers == letters && letters > 1 => Case::Upper,
-            (true, _, _) => Case::Title,
-            _ => Case::Lower,
-        };
-        let mut key = self.key;
-        if self.foreign {
-            key.length = key.length.max(9);
-        }
-        Token {
-            start: self.start,
-            end: self.end,
-            key: key.finish(),
-            marks: self.marks,
-            word: 0,
-            digits: self.digits,
-            value: self.value,
-            length: self.letters.max(u16::from(self.digits)),
-            case,
-            before,
-            spaced,
-            foreign: self.foreign,
-        }
-    }
+    found.push(Token {
+        start,
+        end,
+        key: key.finish(),
+        marks,
+        word: 0,
+        digits: 0,
+        value: 0,
+        length: u16::try_from(length).unwrap_or(u16::MAX),
+        case: match first_upper {
+            true if uppers == length && length > 1 => Case::Upper,
+            true => Case::Title,
+            false => Case::Lower,
+        },
+        before: gap.before,
+        spaced: gap.spaced,
+        foreign,
+    });
+    at
 }
 
 #[cfg(test)]

@@ -8,7 +8,6 @@ use chrono::Duration;
 
 use crate::domain::reading::{Category as C, When};
 use crate::text::Page;
-use crate::text::category::Scores;
 use crate::text::lexicon::{Hit, State, What};
 
 /// The verdict and the words that decided it.
@@ -20,22 +19,34 @@ pub struct Verdict {
     pub because: Option<Hit>,
 }
 
+/// "bắt được" inside "chưa bắt được", "đang ở" inside "đang ở nhờ".
+fn inside_another(page: &Page<'_>, hit: &Hit) -> bool {
+    page.hits_near(hit.from).iter().any(|other| {
+        let tells = matches!(
+            other.what,
+            What::Mask
+                | What::State(
+                    State::Ongoing | State::Over | State::Habit | State::Found | State::Hearsay
+                )
+        );
+        tells
+            && other.from <= hit.from
+            && other.to >= hit.to
+            && other.to - other.from > hit.to - hit.from
+            && other.what != hit.what
+    })
+}
+
 /// Judges tokens `from..to`.
-pub fn judge(
-    page: &Page<'_>,
-    from: usize,
-    to: usize,
-    primary: C,
-    scores: &Scores,
-    time: Option<&When>,
-) -> Verdict {
+pub fn judge(page: &Page<'_>, from: usize, to: usize, primary: C, time: Option<&When>) -> Verdict {
     let state = |state: State| {
         if !page.tells(state) {
             return None;
         }
-        page.hits
+        page.told
             .iter()
             .filter(|hit| hit.what == What::State(state) && hit.from >= from && hit.to <= to)
+            .filter(|hit| !inside_another(page, hit))
             .max_by_key(|hit| hit.to - hit.from)
             .copied()
     };
@@ -56,12 +67,18 @@ pub fn judge(
         (now - time.end()).abs() <= Duration::minutes(40)
             && now - time.start() <= Duration::hours(4)
     });
+    // Told with the hour it happened at, and that hour is not this very moment.
+    let told_after = time.is_some_and(|time| {
+        now - time.end() > Duration::minutes(4) || now - time.start() > Duration::minutes(35)
+    });
     let is = |urgent: bool, because: Option<Hit>| Verdict { urgent, because };
-    if found.is_some() || ahead {
-        return is(false, found);
-    }
     let still = ongoing.is_some() && !past;
     let strong_still = ongoing.is_some_and(|hit| hit.to - hit.from > 1);
+    // A lost child that was found still waits for its family.
+    let waits = primary == C::MissingPerson && strong_still;
+    if found.is_some() && !waits || ahead {
+        return is(false, found);
+    }
     match primary {
         C::MissingPerson => is(over.is_none() || ongoing.is_some(), ongoing.or(over)),
         C::Fire => {
@@ -80,7 +97,7 @@ pub fn judge(
             if let Some(over) = over {
                 return is(still && help.is_some(), Some(over));
             }
-            if past {
+            if past || told_after && ongoing.is_none() {
                 return is(false, None);
             }
             if habit.is_some() && help.is_none() && ongoing.is_none() {
@@ -96,8 +113,9 @@ pub fn judge(
             {
                 return is(false, habit.or(over));
             }
+            let sitting = time.is_none() && page.tells(State::Session);
             is(
-                ongoing.is_some() || help.is_some() || fresh,
+                ongoing.is_some() || help.is_some() || fresh || sitting,
                 ongoing.or(help),
             )
         }
@@ -112,7 +130,7 @@ pub fn judge(
         }
         C::Traffic => {
             let crash = state(State::Accident).is_some();
-            let accident = crash || scores.of(C::Traffic) >= 8 && scores.of(C::UrbanOrder) < 8;
+            let accident = crash;
             if strong_still && accident || danger.is_some() && !past && habit.is_none() {
                 return is(over.is_none() || strong_still, ongoing.or(danger));
             }
@@ -128,8 +146,11 @@ pub fn judge(
             if (past || over.is_some()) && !strong_still {
                 return is(false, over);
             }
+            // Without a time they are there as it is written.
+            let there = time.is_none();
             is(
-                (ongoing.is_some() || help.is_some() || fresh) && (habit.is_none() || strong_still),
+                (ongoing.is_some() || help.is_some() || fresh || there)
+                    && (habit.is_none() || strong_still),
                 ongoing.or(help),
             )
         }
@@ -161,9 +182,10 @@ pub fn judge(
             )
         }
         C::FraudScam => is(still && help.is_some() && over.is_none(), help),
-        _ => is(
-            danger.is_some() && still && habit.is_none() && help.is_some(),
-            danger,
-        ),
+        _ => {
+            let harm = danger.or(state(State::Health));
+            let now = still || help.is_some();
+            is(harm.is_some() && now && habit.is_none(), harm)
+        }
     }
 }

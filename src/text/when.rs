@@ -31,7 +31,15 @@ macro_rules! words {
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum TimeWord { $($variant,)+ }
 
+        // One bit each, see `bit`.
+        const _: () = assert!([$(TimeWord::$variant),+].len() <= 64);
+
         impl TimeWord {
+            /// Its bit in a set of words.
+            pub const fn bit(self) -> u64 {
+                1 << self as u8
+            }
+
             /// The word class with this name.
             pub fn parse(name: &str) -> Option<Self> {
                 match name { $($name => Some(Self::$variant),)+ _ => None }
@@ -53,6 +61,7 @@ words! {
     Thursday = "weekday_5", Friday = "weekday_6", Saturday = "weekday_7", From = "from", To = "to", Filler = "filler",
     HabitBefore = "habit_before", HabitAfter = "habit_after", Vague = "vague", Lunar = "lunar", Tet = "tet",
     NewYearEve = "new_year_eve", FullMoon = "full_moon", FirstDays = "first_days", AHalf = "a_half",
+    FirstMonth = "first_month", TwelfthMonth = "twelfth_month",
 }
 
 /// A time expression and the tokens it was read from.
@@ -134,8 +143,8 @@ struct Reader<'a> {
     now: NaiveDateTime,
     planned: bool,
     until: usize,
-    /// Tokens of plates, telephones and accounts.
-    busy: &'a [(usize, usize)],
+    /// Whether a token belongs to a plate, a telephone or an account.
+    busy: Vec<bool>,
 }
 
 /// The time told by tokens `from..to`, and the words it was read from.
@@ -155,14 +164,19 @@ pub fn read(
         now,
         planned,
         until: to,
-        busy,
+        busy: page.taken(busy),
     };
     let groups = reader.groups(from);
     let zone = *page.now.offset();
     let at = |time: NaiveDateTime| zone.from_local_datetime(&time).single().unwrap_or(page.now);
     let mut best: Option<(u8, Found)> = None;
     let mut spans: Vec<(NaiveDateTime, NaiveDateTime, usize, usize)> = Vec::new();
+    let habit = page.has_habit();
     for group in &groups {
+        // "chiều nào cũng có người đến lúc 6 rưỡi": the hour of a habit is not when it happened.
+        if habit && group.of_any_day() {
+            continue;
+        }
         let Some((start, end)) = reader.resolve(group, &groups) else {
             continue;
         };
@@ -247,6 +261,16 @@ impl Group {
         }
     }
 
+    /// An hour or a part of the day, and no word of which day.
+    fn of_any_day(&self) -> bool {
+        self.day.is_none()
+            && self.days.is_none()
+            && self.span.is_none()
+            && !self.just_now
+            && !self.until_now
+            && !self.starts
+    }
+
     /// How exact it is.
     fn rank(&self) -> u8 {
         if self.until_now || self.span.is_some_and(|(from, to)| from == to) {
@@ -267,9 +291,39 @@ impl Group {
 
 use TimeWord as T;
 
+const PARTS: u64 = T::Midnight.bit()
+    | T::Dawn.bit()
+    | T::Early.bit()
+    | T::Morning.bit()
+    | T::Noon.bit()
+    | T::Afternoon.bit()
+    | T::Evening.bit()
+    | T::Night.bit();
+const WEEKDAYS: u64 = T::Monday.bit()
+    | T::Tuesday.bit()
+    | T::Wednesday.bit()
+    | T::Thursday.bit()
+    | T::Friday.bit()
+    | T::Saturday.bit()
+    | T::Sunday.bit();
+/// Before a part of the day they say that it is one.
+const COMPANY: u64 = T::Clock.bit()
+    | T::Half.bit()
+    | T::Minute.bit()
+    | T::From.bit()
+    | T::Filler.bit()
+    | T::Morning.bit();
+const DAYS: u64 = T::Today.bit()
+    | T::Yesterday.bit()
+    | T::PastNight.bit()
+    | T::TwoDaysAgo.bit()
+    | T::ThreeDaysAgo.bit()
+    | T::Tomorrow.bit()
+    | T::AfterTomorrow.bit();
+
 impl Reader<'_> {
     fn word(&self, at: usize, word: TimeWord) -> Option<usize> {
-        if at >= self.until || !self.page.has_time(at) {
+        if !self.has_any(at, word.bit()) {
             return None;
         }
         self.page
@@ -280,15 +334,15 @@ impl Reader<'_> {
             .map(|hit| hit.to)
     }
 
+    /// One of several words stands here.
+    fn has_any(&self, at: usize, words: u64) -> bool {
+        at < self.until && self.page.times_at(at) & words != 0
+    }
+
     fn number(&self, at: usize) -> Option<u32> {
         let token = self.page.tokens.get(at).filter(|_| at < self.until)?;
-        (token.is_number()
-            && token.digits <= 4
-            && !self
-                .busy
-                .iter()
-                .any(|(from, to)| (*from..*to).contains(&at)))
-        .then_some(token.value)
+        (token.is_number() && token.digits <= 4 && self.busy.get(at) != Some(&true))
+            .then_some(token.value)
     }
 
     fn before(&self, at: usize) -> char {
@@ -312,7 +366,7 @@ impl Reader<'_> {
             {
                 open = false;
             }
-            if !self.page.has_time(at)
+            if self.page.times_at(at) == 0
                 && self.number(at).is_none()
                 && self.page.counting_word(at).is_none()
             {
@@ -404,6 +458,9 @@ impl Reader<'_> {
     }
 
     fn part(&self, at: usize) -> Option<(Part, usize)> {
+        if !self.has_any(at, PARTS) {
+            return None;
+        }
         let parts = [
             (T::Midnight, Part::Midnight),
             (T::Dawn, Part::Dawn),
@@ -421,7 +478,7 @@ impl Reader<'_> {
     }
 
     fn atom(&self, at: usize) -> Option<(Atom, usize)> {
-        if !self.page.has_time(at)
+        if self.page.times_at(at) == 0
             && self.number(at).is_none()
             && self.page.counting_word(at).is_none()
         {
@@ -504,8 +561,9 @@ impl Reader<'_> {
             (false, None, Some(end)) => end,
             _ => return None,
         };
-        // "2h trưa", "8 giờ sáng nay" are clock times.
-        if clock_word.is_some() && !ago_before && ago.is_none() {
+        // "2h trưa", "8 giờ sáng nay" are clock times, and so is "lúc 8h rồi bỏ chạy".
+        let at_that_hour = self.page.times_before(at) & T::Filler.bit() != 0;
+        if clock_word.is_some() && !ago_before && (ago.is_none() || at_that_hour) {
             return None;
         }
         if count > 400.0 {
@@ -585,11 +643,7 @@ impl Reader<'_> {
         // "tầm 9 rưỡi"
         if let Some(end) = self.word(at + 1, T::Half)
             && hour <= 12
-            && self
-                .page
-                .hits_near(at)
-                .iter()
-                .any(|hit| hit.to == at && hit.what == What::Time(T::Filler))
+            && self.page.times_before(at) & (T::Filler.bit() | PARTS | DAYS) != 0
         {
             return Some((Atom::Clock(hour, 30), end));
         }
@@ -659,6 +713,10 @@ impl Reader<'_> {
         let mut is_lunar = day == 15 && self.word(at, T::FullMoon).is_some();
         if let Some(next) = self.word(end, T::Tet) {
             (month, end, is_lunar) = (Some(1), next, true);
+        } else if let Some(next) = self.word(end, T::FirstMonth) {
+            (month, end, is_lunar) = (Some(1), next, true);
+        } else if let Some(next) = self.word(end, T::TwelfthMonth) {
+            (month, end, is_lunar) = (Some(12), next, true);
         } else if let Some(next) = self.word(end, T::Month)
             && let Some(value) = self.number(next).or_else(|| self.page.counting_word(next))
         {
@@ -718,11 +776,7 @@ impl Reader<'_> {
         };
         if let Some(day) = self.number(start).filter(|day| (1..=31).contains(day)) {
             // "đường 25/4", "quảng trường 30/10" are names.
-            if !named
-                && self.page.hits_near(start).iter().any(|hit| {
-                    hit.to == start && matches!(hit.what, What::Place(P::Area | P::Site))
-                })
-            {
+            if !named && self.page.places_before(start) & (P::Area.bit() | P::Site.bit()) != 0 {
                 return None;
             }
             let separator = self.before(start + 1);
@@ -830,6 +884,9 @@ impl Reader<'_> {
     }
 
     fn weekday(&self, at: usize) -> Option<(Atom, usize)> {
+        if !self.has_any(at, WEEKDAYS) {
+            return None;
+        }
         let days = [
             (T::Monday, Weekday::Mon),
             (T::Tuesday, Weekday::Tue),
@@ -971,6 +1028,9 @@ impl Reader<'_> {
     }
 
     fn day(&self, at: usize) -> Option<(Atom, usize)> {
+        if !self.has_any(at, DAYS) {
+            return None;
+        }
         let today = self.now.date();
         let days: [(TimeWord, i64); 7] = [
             (T::Today, 0),
@@ -995,29 +1055,16 @@ impl Reader<'_> {
         {
             let after_time = at > 0
                 && !self.page.tokens.get(at).is_some_and(|token| token.breaks())
-                && (self.page.hits_near(at).iter().any(|hit| {
-                    hit.to == at
-                        && matches!(
-                            hit.what,
-                            What::Time(
-                                T::Dawn
-                                    | T::Early
-                                    | T::Morning
-                                    | T::Noon
-                                    | T::Afternoon
-                                    | T::Evening
-                                    | T::Night
-                                    | T::Midnight
-                                    | T::Clock
-                            )
-                        )
-                }));
+                && self.page.times_before(at) & (PARTS | T::Clock.bit()) != 0;
             let short = self
                 .page
                 .tokens
                 .get(at)
                 .is_some_and(|token| token.length > 3);
-            if self.page.is_capital(at) || (!after_time && !short) {
+            let planned = self.planned
+                && word == T::Tomorrow
+                && self.page.times_before(at) & (T::From.bit() | T::To.bit()) != 0;
+            if self.page.is_capital(at) || (!after_time && !short && !planned) {
                 return None;
             }
         }
@@ -1038,21 +1085,21 @@ impl Reader<'_> {
             || self.date(end).is_some()
             || self.lunar(end).is_some()
             || at == 0
-            || self.page.hits_near(at).iter().any(|hit| {
-                hit.to == at
-                    && matches!(
-                        hit.what,
-                        What::Time(
-                            T::Clock | T::Half | T::Minute | T::From | T::Filler | T::Morning
-                        )
-                    )
-            })
+            || self.page.times_before(at) & COMPANY != 0
             || self
                 .page
                 .tokens
                 .get(at.wrapping_sub(1))
                 .is_some_and(|token| token.is_number() && token.digits <= 2)
             || self.page.tokens.get(at).is_some_and(|token| token.breaks());
+        // Without marks "toi" by itself is "tôi".
+        let by_itself = self.page.loose
+            && part == Part::Evening
+            && end - at == 1
+            && self.page.times_at(end) & (DAYS | WEEKDAYS | T::Day.bit()) == 0;
+        if by_itself && self.page.times_before(at) & COMPANY == 0 {
+            return None;
+        }
         let early = if part == Part::Night && self.word(end, T::Dawn).is_some() {
             Part::Dawn
         } else {

@@ -1,0 +1,193 @@
+//! Kinds: what kind of incident all the words of a text together speak of, where no cue is sure.
+//!
+//! Cues and frames are listed by hand, and no list is complete. `config/lexicon/kinds.tsv` counts in
+//! how many of the messages that people labelled a word, or two words in a row, stands, by category.
+//! A word's weight for a category is the logarithm of how much more often it stands there than
+//! elsewhere, and a text's is the sum over its words (naive Bayes). The file is counted anew by
+//! `KENG_COUNT=write cargo test --test kinds`.
+//!
+//! Counted words never outvote what is told clearly: see [`Kinds::overrule`].
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use crate::domain::reading::Category;
+use crate::text::lexicon::Mix;
+use crate::text::token::{Token, tokens};
+
+/// The counts that come with the program.
+const BUILTIN: &str = include_str!("../../config/lexicon/kinds.tsv");
+
+/// Number of categories.
+const KINDS: usize = 20;
+/// Above this weight the cues of the primary category are believed: one strong word or none is not enough.
+const UNSURE: u16 = 5;
+/// How much more the words must speak for another category, in hundredths of a natural logarithm.
+const MUCH_MORE: i32 = 1000;
+/// A word is taken to stand in this many more messages of each category, as often as it stands in all;
+/// so a few messages of a rare kind do not make it look telling.
+const SMOOTH: f64 = 12.0;
+
+/// Counted words.
+#[derive(Debug, Default)]
+pub struct Kinds {
+    /// By word or pair of words: where its weights start in `weights`.
+    places: HashMap<u64, u32, BuildHasherDefault<Mix>>,
+    /// Hundredths of a natural logarithm, one for each category.
+    weights: Vec<[i16; KINDS]>,
+    /// The weight of each category before any word.
+    before: [i16; KINDS],
+}
+
+/// What the words speak for.
+#[derive(Debug, Clone)]
+pub struct Verdict<'a> {
+    /// The category.
+    pub category: Category,
+    /// By how much more than for the one they were asked about, in hundredths.
+    pub more: i32,
+    /// The words that speak for it most, the strongest first.
+    pub because: Vec<&'a Token>,
+}
+
+/// Words a verdict gives as its reason.
+const REASONS: usize = 3;
+
+fn hundredths(value: f64) -> i16 {
+    let bounded = (value * 100.0).round().clamp(-32_000.0, 32_000.0);
+    #[expect(clippy::cast_possible_truncation, reason = "it was bounded above")]
+    let hundredths = bounded as i16;
+    hundredths
+}
+
+fn pair(first: u64, second: u64) -> u64 {
+    let mut mix = Mix::default();
+    mix.write_u64(first);
+    mix.write_u64(second);
+    mix.finish()
+}
+
+/// The words of a text that are counted: neither numbers nor inside a tag or a mention, which say for
+/// themselves what they mean.
+pub fn counted(tokens: &[Token], skip: impl Fn(&Token) -> bool) -> impl Iterator<Item = &Token> {
+    tokens
+        .iter()
+        .filter(move |token| !token.is_number() && !skip(token))
+}
+
+impl Kinds {
+    /// The counts that come with the program.
+    ///
+    /// # Errors
+    /// A line is not `words<tab>category count category count …`.
+    pub fn builtin() -> Result<Self, String> {
+        Self::parse(BUILTIN)
+    }
+
+    fn parse(source: &str) -> Result<Self, String> {
+        let mut kinds = Self::default();
+        let mut messages = [0_u32; KINDS];
+        for (number, line) in source.lines().enumerate() {
+            if line.starts_with('#') {
+                continue;
+            }
+            let bad = || format!("kinds.tsv:{}: not counts of words: {line}", number + 1);
+            let (words, counts) = line.split_once('\t').ok_or_else(bad)?;
+            let mut row = [0_u32; KINDS];
+            let mut parts = counts.split(' ');
+            while let Some(name) = parts.next() {
+                let category = Category::parse(name).ok_or_else(bad)?;
+                let count = parts.next().and_then(|count| count.parse().ok());
+                if let Some(cell) = row.get_mut(category as usize) {
+                    *cell = count.ok_or_else(bad)?;
+                }
+            }
+            if words.is_empty() {
+                messages = row;
+                for (weight, count) in kinds.before.iter_mut().zip(row) {
+                    *weight = hundredths(0.5 * f64::from(count + 1).ln());
+                }
+                continue;
+            }
+            let key = match tokens(words).as_slice() {
+                [word] => word.key,
+                [first, second] => pair(first.key, second.key),
+                _ => return Err(bad()),
+            };
+            let all: u32 = row.iter().sum();
+            let total: u32 = messages.iter().sum();
+            let often = f64::from(all + 1) / f64::from(total + 1);
+            let mut weights = [0; KINDS];
+            for ((weight, count), messages) in weights.iter_mut().zip(row).zip(messages) {
+                let here = (f64::from(count) + SMOOTH * often) / (f64::from(messages) + SMOOTH);
+                *weight = hundredths((here / often).ln());
+            }
+            let place = u32::try_from(kinds.weights.len()).unwrap_or(u32::MAX);
+            kinds.places.insert(key, place);
+            kinds.weights.push(weights);
+        }
+        Ok(kinds)
+    }
+
+    fn weights(&self, key: u64) -> Option<&[i16; KINDS]> {
+        let place = self.places.get(&key)?;
+        self.weights.get(*place as usize)
+    }
+
+    /// The category the words speak for instead of `primary`, whose cues weigh `told`.
+    pub fn overrule<'a>(
+        &self,
+        words: impl Iterator<Item = &'a Token>,
+        primary: Category,
+        told: u16,
+    ) -> Option<Verdict<'a>> {
+        if told > UNSURE {
+            return None;
+        }
+        let mut sums = self.before.map(i32::from);
+        let mut seen: Vec<(u64, &Token)> = Vec::with_capacity(64);
+        let mut last = None;
+        for word in words {
+            let keys = [Some(word.key), last.map(|last| pair(last, word.key))];
+            last = Some(word.key);
+            for key in keys.into_iter().flatten() {
+                // A word counts once, however often it is said; behind this many nothing changes.
+                if seen.len() == 256 || seen.iter().any(|(other, _)| *other == key) {
+                    continue;
+                }
+                seen.push((key, word));
+                for (sum, weight) in sums.iter_mut().zip(self.weights(key).into_iter().flatten()) {
+                    *sum += i32::from(*weight);
+                }
+            }
+        }
+        let of = |category: Category| sums.get(category as usize).copied().unwrap_or(0);
+        let best = Category::ALL
+            .iter()
+            .copied()
+            .max_by_key(|category| of(*category))?;
+        let more = of(best) - of(primary);
+        if more <= MUCH_MORE {
+            return None;
+        }
+        let speaks = |key: u64| {
+            let weight = |weights: &[i16; KINDS], category: Category| {
+                weights.get(category as usize).copied().unwrap_or(0)
+            };
+            self.weights(key)
+                .map_or(0, |all| weight(all, best) - weight(all, primary))
+        };
+        seen.sort_by_key(|(key, _)| -speaks(*key));
+        let mut because: Vec<&Token> = Vec::with_capacity(REASONS);
+        for (_, word) in seen {
+            if because.len() < REASONS && !because.iter().any(|other| other.start == word.start) {
+                because.push(word);
+            }
+        }
+        Some(Verdict {
+            category: best,
+            more,
+            because,
+        })
+    }
+}
