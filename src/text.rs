@@ -598,7 +598,7 @@ fn keyword(page: &Page<'_>) -> Option<Hit> {
     let enough = match (idle, maybe_alike) {
         _ if plain && !unmarked => category::TOLD,
         _ if plain => STRONG,
-        (_, true) => 2 * category::CLEAR - 3,
+        (_, true) => category::CLEAR + 2,
         (true, false) => category::CLEAR,
         (false, false) => STRONG,
     };
