@@ -171,7 +171,9 @@ pub fn read(
     let mut best: Option<(u8, Found)> = None;
     let mut spans: Vec<(NaiveDateTime, NaiveDateTime, usize, usize)> = Vec::new();
     for group in &groups {
-        let Some((start, end)) = reader.resolve(group, &groups) else {
+        // Words that together would tell of a time that runs back tell of none.
+        let resolved = reader.resolve(group, &groups);
+        let Some((start, end)) = resolved.filter(|(start, end)| start <= end) else {
             continue;
         };
         let rank = group.rank();
