@@ -319,6 +319,13 @@ fn mangle(text: &mut String, others: &[String], random: &mut Random) {
 }
 
 #[test]
+fn no_time_runs_back() {
+    check(
+        "#luadao tháng trước mình tham gia nhóm 'việc nhẹ tại nhà'\u{c2857} do @ctv.huong_hcm lập, #trộm vía 3 lần tổng fb abc.xyz 18 thôn Tân Trúc Tùng triệu qua stk 1 0 6 8 7 0 hôm nay đông, bà con xuống mua lá dong sớm nhé",
+    );
+}
+
+#[test]
 fn mangled_messages_are_read_for_as_long_as_asked() {
     let number = |name: &str| std::env::var(name).ok()?.parse().ok();
     let seconds = number("KENG_FUZZ_SECONDS").unwrap_or(2);

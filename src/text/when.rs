@@ -177,7 +177,9 @@ pub fn read(
         if habit && group.of_any_day() {
             continue;
         }
-        let Some((start, end)) = reader.resolve(group, &groups) else {
+        // Words that together would tell of a time that runs back tell of none.
+        let resolved = reader.resolve(group, &groups);
+        let Some((start, end)) = resolved.filter(|(start, end)| start <= end) else {
             continue;
         };
         let rank = group.rank();
