@@ -343,9 +343,8 @@ impl Run {
         woken.as_mut().enable();
         loop {
             let now = Instant::now();
-            // What a look makes ready leaves in the same turn: a timer would take a millisecond more.
-            self.look(now);
             let next_release = self.release(now);
+            self.look(now);
             self.settle();
             Metrics::set(&self.metrics.in_flight, self.in_flight.len());
             if let Some(until) = self.stopping
