@@ -5,8 +5,7 @@
 //! allow:
 //!
 //! 1. Look: read pages of waiting rows, ask the [plan](super::plan) what may leave now or in the next
-//!    30 ms, and claim those rows in one durable write. Receipts need no claim: the next start would
-//!    send them again in any case ([`after_crash`]), so whoever reported hears one disk write sooner.
+//!    30 ms, and claim those rows in one durable write.
 //! 2. Claimed rows wait until the [limits](super::limit) really let them go; only then does a byte
 //!    leave. A long text passes the limits once for each of its parts.
 //! 3. What has been answered is settled in one durable write for all answers that came meanwhile. A row
@@ -441,26 +440,8 @@ impl Run {
         );
         self.used_up = picked.used_up;
         self.look_at = picked.again.unwrap_or(now + IDLE_LOOK).min(now + IDLE_LOOK);
-        let (receipts, groups): (Vec<Group>, Vec<Group>) =
-            picked.groups.into_iter().partition(is_receipts);
-        let unclaimed = !receipts.is_empty();
-        if unclaimed {
-            let since = self.shared.clock.now();
-            let rows = receipts
-                .iter()
-                .flat_map(|group| &group.rows)
-                .map(|row| Delivery {
-                    state: DeliveryState::Sending { since },
-                    attempts: row.attempts.saturating_add(1),
-                    ..row.clone()
-                })
-                .collect();
-            self.claimed(receipts, rows, now);
-        }
-        if !groups.is_empty() {
-            self.hand = Some(claim(Arc::clone(&self.shared), groups).boxed());
-        } else if unclaimed {
-            // Looked again soon enough.
+        if !picked.groups.is_empty() {
+            self.hand = Some(claim(Arc::clone(&self.shared), picked.groups).boxed());
         } else if !self.used_up && self.plan.ask(now).is_some() {
             self.look_at = now;
         } else if self.look_at >= now + IDLE_LOOK {
@@ -929,11 +910,6 @@ async fn read(shared: Arc<Shared>, ask: Ask) -> Hand {
         }
     }
     Hand::Page(ask, rows, places)
-}
-
-fn is_receipts(group: &Group) -> bool {
-    let receipt = |row: &Delivery| matches!(row.body, Body::Receipt { .. });
-    group.rows.iter().all(receipt)
 }
 
 async fn claim(shared: Arc<Shared>, groups: Vec<Group>) -> Hand {

@@ -412,8 +412,6 @@ impl Writer<'_, '_> {
             // It has ended before; telling it again changes nothing.
             return Ok(());
         };
-        // A receipt leaves without a claim, which would have counted the try.
-        row.attempts = row.attempts.max(asked.attempts);
         row.state = match how {
             Settled::Again {
                 due,
