@@ -994,12 +994,13 @@ impl Message<'_> {
             return Some(hit).filter(|_| scores.best() < 14 && !in_need);
         }
         let outside = self.told_outside_tags(scores);
-        // Who tells of something says what, where or who; a tag alone with other words is a way of talking.
+        // Who tells of something says what, where, when or who, or takes more than a dozen words: a tag with
+        // a few others is a way of talking.
         let idle = outside < category::TOLD
             && !page.tells(State::Help)
             && !page.tells(State::Ongoing)
             && !self.tags.is_empty()
-            && self.content_words(start) > 5;
+            && (6..=14).contains(&self.content_words(start));
         let hinted = idle
             || page.lexicon.laughs(page.text)
             || [
@@ -1028,7 +1029,7 @@ impl Message<'_> {
             || !entities.urls.is_empty()
             || !entities.handles.is_empty();
         let vague = !place && time.is_none() && !pointed;
-        if idle && !place && !pointed {
+        if idle && vague {
             return self.first_hit();
         }
         if let Some(hit) = page
