@@ -163,14 +163,14 @@ class Ward:
             self.process.kill()
             self.process.wait()
 
-    def call(self, *arguments):
+    def call(self, *arguments, timeout=120):
         return subprocess.run(
             [self.keng, *arguments, "--config", str(self.config)],
             cwd=self.home,
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=timeout,
         )
 
     def recorded(self):
