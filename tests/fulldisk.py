@@ -111,6 +111,8 @@ def main():
         for number in range(options.rounds):
             good = one_round(number, disk, town, ward, dice) and good
         ward.config.write_text(config, encoding="utf-8")
+        # Something to wait for: a program that is told to stop while it starts is just ended.
+        town.say(dice)
         ward.serve()
         deadline = time.monotonic() + 60
         while town.ask("stats")["pending"] and time.monotonic() < deadline:
