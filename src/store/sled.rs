@@ -4,7 +4,7 @@
 //! open after a kill, and it answers rot with a panic. So one thread owns all writes. It takes the
 //! requests that wait, carries them out over a staged view, appends one frame to the [`journal`] with
 //! one fdatasync, and answers; the writes then live in an [`overlay`] that readers look through, and go
-//! to sled bit by bit, each bit synced. From time to time the journal behind it is cut.
+//! to sled bit by bit, in [`pages`], each bit synced. From time to time the journal behind it is cut.
 //!
 //! What lies in the directory: `sled/` the state, `journal/` the segments, `backups/` where the store
 //! looks for an export to rebuild from, `lock`, and `clean` after a clean stop. Without `clean`

@@ -16,6 +16,7 @@
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
 
+use ::sled::IVec;
 use bytes::Bytes;
 
 use super::state::engine;
@@ -77,49 +78,53 @@ fn place(start: &[u8]) -> Vec<u8> {
     key
 }
 
+/// The row key at which the page under a key of sled begins.
+fn start_of(place: &[u8]) -> &[u8] {
+    place.get(1..).unwrap_or_default()
+}
+
 fn reading(error: ::sled::Error) -> StoreError {
     engine("reading sled", error)
 }
 
-impl Page {
-    fn open(key: &[u8], raw: &[u8]) -> Result<Self, StoreError> {
-        let start = key.get(1..).unwrap_or_default();
-        let parse = || {
-            let (&version, rest) = raw.split_first()?;
-            let (rows, rest) = rest.split_first_chunk::<2>()?;
-            let rows = usize::from(u16::from_le_bytes(*rows));
-            (version == VERSION && rest.len() >= ROW_COST * rows).then(|| {
-                let mut ends = Bytes::copy_from_slice(rest);
-                let body = ends.split_off(ROW_COST * rows);
-                (rows, ends, body)
-            })
+/// The bytes of a page, taken apart.
+#[derive(Clone, Copy)]
+struct Layout<'a> {
+    rows: usize,
+    ends: &'a [u8],
+    body: &'a [u8],
+}
+
+impl<'a> Layout<'a> {
+    fn read(raw: &'a [u8]) -> Option<Self> {
+        let (&version, rest) = raw.split_first()?;
+        let (rows, rest) = rest.split_first_chunk::<2>()?;
+        let rows = usize::from(u16::from_le_bytes(*rows));
+        let (ends, body) = rest.split_at_checked(ROW_COST * rows)?;
+        (version == VERSION).then_some(Self { rows, ends, body })
+    }
+
+    /// Where in the body a row's key begins and ends, and where its value ends.
+    fn bounds(&self, row: usize) -> Option<(usize, usize, usize)> {
+        let number = |at: usize| {
+            let raw = self.ends.get(2 * at..2 * at + 2)?.first_chunk::<2>()?;
+            Some(usize::from(u16::from_le_bytes(*raw)))
         };
-        let (rows, ends, body) = parse().ok_or_else(|| damaged(start))?;
-        Ok(Self {
-            start: Bytes::copy_from_slice(start),
-            rows,
-            ends,
-            body,
-        })
+        let from = match row {
+            0 => 0,
+            _ => number(2 * row - 1)?,
+        };
+        let (key, value) = (number(2 * row)?, number(2 * row + 1)?);
+        (from <= key && key <= value && value <= self.body.len()).then_some((from, key, value))
     }
 
-    /// Where in the body the row's key begins and ends, and where its value ends.
-    fn bounds(&self, row: usize) -> Result<(usize, usize, usize), StoreError> {
-        ends(&self.ends, self.body.len(), row).ok_or_else(|| damaged(&self.start))
-    }
-
-    fn row(&self, row: usize) -> Result<Row<'_>, StoreError> {
+    fn row(&self, row: usize) -> Option<Row<'a>> {
         let (from, key, value) = self.bounds(row)?;
-        Ok((&self.body[from..key], &self.body[key..value]))
-    }
-
-    fn shared(&self, row: usize) -> Result<(Bytes, Bytes), StoreError> {
-        let (from, key, value) = self.bounds(row)?;
-        Ok((self.body.slice(from..key), self.body.slice(key..value)))
+        Some((self.body.get(from..key)?, self.body.get(key..value)?))
     }
 
     /// The first row whose key is not below `key`.
-    fn lower_bound(&self, key: &[u8]) -> Result<usize, StoreError> {
+    fn lower_bound(&self, key: &[u8]) -> Option<usize> {
         let (mut low, mut high) = (0, self.rows);
         while low < high {
             let middle = usize::midpoint(low, high);
@@ -129,27 +134,62 @@ impl Page {
                 high = middle;
             }
         }
-        Ok(low)
+        Some(low)
+    }
+
+    /// The value under a key, if there is one; `None`: the page is damaged.
+    fn find(&self, key: &[u8]) -> Option<Option<&'a [u8]>> {
+        let at = self.lower_bound(key)?;
+        if at == self.rows {
+            return Some(None);
+        }
+        let (found, value) = self.row(at)?;
+        Some((found == key).then_some(value))
+    }
+}
+
+impl Page {
+    fn open(key: &[u8], raw: &[u8]) -> Result<Self, StoreError> {
+        let start = start_of(key);
+        let raw = Bytes::copy_from_slice(raw);
+        let layout = Layout::read(&raw).ok_or_else(|| damaged(start))?;
+        Ok(Self {
+            start: Bytes::copy_from_slice(start),
+            rows: layout.rows,
+            ends: raw.slice_ref(layout.ends),
+            body: raw.slice_ref(layout.body),
+        })
+    }
+
+    fn layout(&self) -> Layout<'_> {
+        Layout {
+            rows: self.rows,
+            ends: &self.ends,
+            body: &self.body,
+        }
+    }
+
+    fn row(&self, row: usize) -> Result<Row<'_>, StoreError> {
+        let found = self.layout().row(row);
+        found.ok_or_else(|| damaged(&self.start))
+    }
+
+    fn shared(&self, row: usize) -> Result<(Bytes, Bytes), StoreError> {
+        let bounds = self.layout().bounds(row);
+        let (from, key, value) = bounds.ok_or_else(|| damaged(&self.start))?;
+        Ok((self.body.slice(from..key), self.body.slice(key..value)))
+    }
+
+    /// The first row whose key is not below `key`.
+    fn lower_bound(&self, key: &[u8]) -> Result<usize, StoreError> {
+        let found = self.layout().lower_bound(key);
+        found.ok_or_else(|| damaged(&self.start))
     }
 
     /// The rows before `end`; what lies behind is void.
     fn valid(&self, end: Option<&[u8]>) -> Result<usize, StoreError> {
         end.map_or(Ok(self.rows), |end| self.lower_bound(end))
     }
-}
-
-/// Where a row's key begins and ends, and where its value ends, if that is within a body.
-fn ends(ends: &[u8], body: usize, row: usize) -> Option<(usize, usize, usize)> {
-    let number = |at: usize| {
-        let raw = ends.get(2 * at..2 * at + 2)?.first_chunk::<2>()?;
-        Some(usize::from(u16::from_le_bytes(*raw)))
-    };
-    let from = match row {
-        0 => 0,
-        _ => number(2 * row - 1)?,
-    };
-    let (key, value) = (number(2 * row)?, number(2 * row + 1)?);
-    (from <= key && key <= value && value <= body).then_some((from, key, value))
 }
 
 fn cost((key, value): &Row<'_>) -> usize {
@@ -198,19 +238,13 @@ impl Pages {
         Self { tree }
     }
 
-    /// The page in which a key belongs; none while there is no page at all.
-    fn page_of(&self, key: &[u8]) -> Result<Option<Page>, StoreError> {
+    /// The page in which a key belongs, as sled has it; none while there is no page at all.
+    fn page_of(&self, key: &[u8]) -> Result<Option<(IVec, IVec)>, StoreError> {
         let place = place(key);
         let mut found = self
             .tree
             .range::<&[u8], _>([PAGE].as_slice()..=place.as_slice());
-        match found.next_back() {
-            Some(found) => {
-                let (key, raw) = found.map_err(reading)?;
-                Page::open(&key, &raw).map(Some)
-            }
-            None => Ok(None),
-        }
+        found.next_back().transpose().map_err(reading)
     }
 
     /// Where the page after the one at `start` begins.
@@ -223,41 +257,29 @@ impl Pages {
     }
 
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
-        let place = place(key);
-        let mut found = self
-            .tree
-            .range::<&[u8], _>([PAGE].as_slice()..=place.as_slice());
-        let Some(found) = found.next_back() else {
+        let Some((place, raw)) = self.page_of(key)? else {
             return Ok(None);
         };
-        let (start, raw) = found.map_err(reading)?;
-        find(&raw, key)
+        Layout::read(&raw)
+            .and_then(|page| page.find(key))
             .map(|value| value.map(Bytes::copy_from_slice))
-            .ok_or_else(|| damaged(start.get(1..).unwrap_or_default()))
+            .ok_or_else(|| damaged(start_of(&place)))
     }
 
     /// Rows in order. sled may change meanwhile, but for [`Steps::last`].
     pub(super) fn scan(&self, range: &Range, order: Order) -> Rows {
         let range = range.clone();
-        let (from, to) = (place(&range.start), range.end.as_deref().map(place));
-        let pages = match (order, to) {
-            // From the page that holds the beginning.
-            (Order::Up, _) => {
-                let first = self
-                    .tree
-                    .range::<&[u8], _>([PAGE].as_slice()..=from.as_slice())
-                    .next_back();
-                match first {
-                    Some(Ok((first, _))) => self.tree.range::<&[u8], _>(&first[..]..&[PAGE + 1]),
-                    // An error comes up again there.
-                    _ => self.tree.range::<&[u8], _>([PAGE].as_slice()..&[PAGE + 1]),
-                }
-            }
-            (Order::Down, Some(to)) => self
-                .tree
-                .range::<&[u8], _>([PAGE].as_slice()..to.as_slice().max(&[PAGE])),
-            (Order::Down, None) => self.tree.range::<&[u8], _>([PAGE].as_slice()..&[PAGE + 1]),
+        // Up from the page that holds the beginning; an error in finding it comes up again on the way.
+        let from = match order {
+            Order::Up => self.page_of(&range.start).ok().flatten(),
+            Order::Down => None,
         };
+        let from = from.map_or_else(|| place(&[]), |(place, _)| place.to_vec());
+        let to = match (order, &range.end) {
+            (Order::Down, Some(end)) => place(end),
+            _ => vec![PAGE + 1],
+        };
+        let pages = self.tree.range::<&[u8], _>(&from[..]..&to[..]);
         Rows {
             pages,
             range,
@@ -275,7 +297,7 @@ impl Pages {
         let mut visited: Option<Bytes> = None;
         while let Some((key, _)) = writes.peek() {
             let page = match self.page_of(key)? {
-                Some(page) => page,
+                Some((place, raw)) => Page::open(&place, &raw)?,
                 None => Page {
                     start: Bytes::new(),
                     rows: 0,
@@ -324,28 +346,6 @@ impl Pages {
         }
         Ok(())
     }
-}
-
-/// The value under a key in a page; `None`: the page is damaged.
-fn find<'a>(raw: &'a [u8], key: &[u8]) -> Option<Option<&'a [u8]>> {
-    let (&version, rest) = raw.split_first()?;
-    let (rows, rest) = rest.split_first_chunk::<2>()?;
-    let rows = usize::from(u16::from_le_bytes(*rows));
-    let (list, body) = rest.split_at_checked(ROW_COST * rows)?;
-    if version != VERSION {
-        return None;
-    }
-    let (mut low, mut high) = (0, rows);
-    while low < high {
-        let middle = usize::midpoint(low, high);
-        let (from, end, value) = ends(list, body.len(), middle)?;
-        match body.get(from..end)?.cmp(key) {
-            std::cmp::Ordering::Less => low = middle + 1,
-            std::cmp::Ordering::Greater => high = middle,
-            std::cmp::Ordering::Equal => return Some(body.get(end..value)),
-        }
-    }
-    Some(None)
 }
 
 /// A page's rows with the writes among them; and whether the writes only stand behind them.
@@ -518,8 +518,6 @@ impl Iterator for Rows {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use proptest::prelude::*;
 
     use super::*;
@@ -711,7 +709,8 @@ mod tests {
     fn a_page_that_is_none_is_told() {
         let pages = pages();
         let page = encode(&[(b"key", b"value")]);
-        assert_eq!(find(&page, b"key"), Some(Some(&b"value"[..])));
+        let found = Layout::read(&page).and_then(|page| page.find(b"key"));
+        assert_eq!(found, Some(Some(&b"value"[..])));
         for raw in [
             &b""[..],
             b"\x02\0\0",

@@ -25,7 +25,8 @@ use crate::store::rows::Position;
 use crate::store::rows::Row as _;
 use crate::store::rows::key;
 
-/// The most keys of one sled batch: 256 messages' worth. Larger ones take sled gigabytes of memory.
+/// The most rows that go to sled at once: 256 messages' worth. More take sled gigabytes of memory, when
+/// each row meets a page of its own.
 pub(crate) const BATCH_KEYS: usize = 1024;
 
 /// sled and what it does not have yet.
@@ -212,7 +213,7 @@ impl State {
             self.flush()?;
         }
         if done {
-            steps.last(|batch| batch.insert(key::META_WATERMARK, &watermark.seal()[..]));
+            steps.last(|batch| mark(batch, watermark));
         }
         // Until here readers found these keys in the overlay, from here on in sled.
         let wrote = self.overlay_mut(|overlay| {
@@ -257,7 +258,7 @@ impl State {
     /// That a store being built goes on from here.
     pub(crate) fn set_watermark(&self, watermark: Position) -> Result<(), StoreError> {
         let mut batch = ::sled::Batch::default();
-        batch.insert(key::META_WATERMARK, &watermark.seal()[..]);
+        mark(&mut batch, watermark);
         self.write(batch)
     }
 
@@ -270,6 +271,11 @@ impl State {
             .sync_data()
             .map_err(|error| engine("flushing sled's file to the disk", error))
     }
+}
+
+/// Notes how far sled has followed the journal.
+fn mark(batch: &mut ::sled::Batch, watermark: Position) {
+    batch.insert(key::META_WATERMARK, &watermark.seal()[..]);
 }
 
 /// One moment: sled under what it does not have yet. The writer applies to sled only what a view finds

@@ -32,8 +32,8 @@ use crate::store::rows::Position;
 const GROUP_ACTS: usize = 256;
 const GROUP_BYTES: usize = 128 << 10;
 
-/// Under load sled gets so many keys at a time: each time costs a sync, and whoever waits meanwhile waits
-/// some two milliseconds longer.
+/// Under load sled gets so many rows at a time: each time costs a sync or two, and whoever waits meanwhile
+/// waits some two milliseconds longer.
 const PIECE_KEYS: usize = 256;
 
 /// After this long without a request, what sled lacks is applied even if it is little.
