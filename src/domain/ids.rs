@@ -171,6 +171,32 @@ pub struct MessageKey {
     pub message: MessageId,
 }
 
+/// Digits and capitals without 0/O, 1/I/L and U: nothing that sounds or looks like another.
+const LETTERS: &[u8; 30] = b"23456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/// A code of so many letters out of a random number.
+pub(super) fn letters_of(mut number: u128, length: usize) -> String {
+    let base = LETTERS.len() as u128;
+    let mut code = String::with_capacity(length);
+    for _ in 0..length {
+        code.push(char::from(LETTERS[(number % base) as usize]));
+        number /= base;
+    }
+    code
+}
+
+/// A code of so many letters as people type it: any case, with blanks and some other signs inside.
+pub(super) fn typed_letters(raw: &str, passed_over: &[char], length: usize) -> Option<String> {
+    let code: String = raw
+        .chars()
+        .filter(|c| !c.is_whitespace() && !passed_over.contains(c))
+        .take(length + 1)
+        .map(|c| c.to_ascii_uppercase())
+        .collect();
+    let fits = code.len() == length && code.bytes().all(|byte| LETTERS.contains(&byte));
+    fits.then_some(code)
+}
+
 /// A short code that people type to confirm a draft or to check that an alert is real (`7F3A9K`).
 ///
 /// Six letters out of thirty give 729 million codes; with the rate limit on asking, they cannot be guessed.
@@ -178,33 +204,18 @@ pub struct MessageKey {
 pub struct CheckCode(String);
 
 impl CheckCode {
-    /// Digits and capitals without 0/O, 1/I/L and U: nothing that sounds or looks like another.
-    pub(super) const LETTERS: &'static [u8; 30] = b"23456789ABCDEFGHJKMNPQRSTVWXYZ";
     const LENGTH: usize = 6;
 
     /// A fresh code out of random bytes.
     #[must_use]
     pub fn from_random(bytes: [u8; 8]) -> Self {
-        let mut number = u64::from_le_bytes(bytes);
-        let base = Self::LETTERS.len() as u64;
-        let mut code = String::with_capacity(Self::LENGTH);
-        for _ in 0..Self::LENGTH {
-            code.push(char::from(Self::LETTERS[(number % base) as usize]));
-            number /= base;
-        }
-        Self(code)
+        Self(letters_of(u64::from_le_bytes(bytes).into(), Self::LENGTH))
     }
 
     /// Reads a code as people type it: any case, with blanks, dots and hyphens inside.
     #[must_use]
     pub fn parse(raw: &str) -> Option<Self> {
-        let code: String = raw
-            .chars()
-            .filter(|c| !c.is_whitespace() && !matches!(c, '-' | '.' | '#'))
-            .map(|c| c.to_ascii_uppercase())
-            .collect();
-        let fits = code.len() == Self::LENGTH && code.bytes().all(|b| Self::LETTERS.contains(&b));
-        fits.then_some(Self(code))
+        typed_letters(raw, &['-', '.', '#'], Self::LENGTH).map(Self)
     }
 
     /// The code as text.

@@ -11,7 +11,8 @@ use sha2::Sha256;
 use super::area::AreaId;
 use super::clock::Time;
 use super::ids::AccountName;
-use super::ids::CheckCode;
+use super::ids::letters_of;
+use super::ids::typed_letters;
 use super::person::Role;
 use super::person::Staff;
 
@@ -26,28 +27,13 @@ impl InviteCode {
     /// A fresh code out of random bytes.
     #[must_use]
     pub fn from_random(bytes: [u8; 16]) -> Self {
-        let mut number = u128::from_le_bytes(bytes);
-        let base = CheckCode::LETTERS.len() as u128;
-        let mut code = String::with_capacity(Self::LENGTH);
-        for _ in 0..Self::LENGTH {
-            code.push(char::from(CheckCode::LETTERS[(number % base) as usize]));
-            number /= base;
-        }
-        Self(code)
+        Self(letters_of(u128::from_le_bytes(bytes), Self::LENGTH))
     }
 
     /// Reads a code as people type it: any case, with blanks and hyphens inside.
     #[must_use]
     pub fn parse(raw: &str) -> Option<Self> {
-        let code: String = raw
-            .chars()
-            .filter(|c| !c.is_whitespace() && !matches!(c, '-' | '.' | '_'))
-            .take(Self::LENGTH + 1)
-            .map(|c| c.to_ascii_uppercase())
-            .collect();
-        let fits = code.len() == Self::LENGTH
-            && code.bytes().all(|byte| CheckCode::LETTERS.contains(&byte));
-        fits.then_some(Self(code))
+        typed_letters(raw, &['-', '.', '_'], Self::LENGTH).map(Self)
     }
 
     /// The code in groups of four, as a link and a person take it.

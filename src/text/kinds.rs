@@ -19,7 +19,7 @@ use crate::text::token::{Token, tokens};
 const BUILTIN: &str = include_str!("../../config/lexicon/kinds.tsv");
 
 /// Number of categories.
-const KINDS: usize = 20;
+const KINDS: usize = Category::ALL.len();
 /// Above this weight the cues of the primary category are believed: one strong word or none is not enough.
 const UNSURE: u16 = 5;
 /// How much more the words must speak for another category, in hundredths of a natural logarithm.
