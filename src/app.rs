@@ -47,8 +47,8 @@ use crate::domain::clock::Time;
 use crate::domain::ids::AccountName;
 use crate::domain::message::Message;
 use crate::domain::message::Press;
+use crate::domain::person::Role;
 use crate::domain::reading::Command;
-use crate::domain::reading::CommandName;
 use crate::domain::room::Room;
 use crate::domain::room::RoomKind;
 use crate::domain::room::RoomState;
@@ -174,8 +174,8 @@ impl Commands for DeskCommands {
         self.0.pressed(press).await
     }
 
-    async fn obeys(&self, message: &Message, name: CommandName) -> Result<bool, StoreError> {
-        self.0.obeys(message, name).await
+    async fn role(&self, message: &Message) -> Result<Option<Role>, StoreError> {
+        self.0.role(message).await
     }
 
     async fn said_privately(&self, message: &Message) -> Result<Option<Act>, StoreError> {

@@ -182,7 +182,7 @@ impl Desk {
         let staff = self.staff().await?;
         let Some(officer) = staff
             .who(&message.room.account, &message.sender)
-            .filter(|staff| may(staff.role, command.name))
+            .filter(|staff| staff.role.may(command.name))
         else {
             return Ok(Some(self.refuse(&asked)));
         };
@@ -216,15 +216,15 @@ impl Desk {
         Ok(Some(act))
     }
 
-    /// Whether this command of the staff is the sender's to give.
+    /// The sender's role, if any.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn obeys(&self, message: &Message, name: CommandName) -> Result<bool, StoreError> {
+    pub async fn role(&self, message: &Message) -> Result<Option<Role>, StoreError> {
         let staff = self.staff().await?;
         Ok(staff
             .who(&message.room.account, &message.sender)
-            .is_some_and(|staff| may(staff.role, name)))
+            .map(|staff| staff.role))
     }
 
     /// A pressed button. `None`: not one of the desk's.
@@ -339,15 +339,6 @@ impl Desk {
             }
         }
         Ok(None)
-    }
-}
-
-/// Whether a role may use a command of the staff.
-fn may(role: Role, command: CommandName) -> bool {
-    match command {
-        CommandName::TongHop | CommandName::Hen => true,
-        CommandName::GanThon | CommandName::Moi => role == Role::Admin,
-        _ => role.is_officer(),
     }
 }
 

@@ -57,6 +57,7 @@ use crate::domain::message::Press;
 use crate::domain::message::Sender;
 use crate::domain::person::Identity;
 use crate::domain::person::PersonKey;
+use crate::domain::person::Role;
 use crate::domain::reading::Category;
 use crate::domain::reading::Command;
 use crate::domain::reading::CommandName;
@@ -109,9 +110,9 @@ pub trait Commands: Send + Sync + std::fmt::Debug {
     async fn act(&self, message: &Message, command: &Command) -> Result<Option<Act>, StoreError>;
     /// A pressed button.
     async fn pressed(&self, press: &Press) -> Result<Option<Act>, StoreError>;
-    /// Whether a command of the staff is the sender's to give. Plain words that only sound like one are
-    /// a resident's report.
-    async fn obeys(&self, message: &Message, name: CommandName) -> Result<bool, StoreError>;
+    /// The sender's role, if any. Plain words that only sound like a command which is not theirs to give
+    /// are a resident's report.
+    async fn role(&self, message: &Message) -> Result<Option<Role>, StoreError>;
     /// Plain words of a person with a role, such as `OK` to a preview. `None`: not theirs to take.
     async fn said_privately(&self, message: &Message) -> Result<Option<Act>, StoreError>;
 }
@@ -462,7 +463,12 @@ impl Task {
         if let Outcome::Command(command) = &reading.outcome
             && !is_slashed(&message.text)
             && !is_residents(command.name)
-            && !self.deps.commands.obeys(message, command.name).await?
+            && !self
+                .deps
+                .commands
+                .role(message)
+                .await?
+                .is_some_and(|role| role.may(command.name))
         {
             reading = read_told(&message.text, &addressing, lexicon, message.sent_at);
         }
@@ -1388,7 +1394,10 @@ impl Doing<'_> {
                     return Ok(None);
                 };
                 // From now on the bot can tell this colleague something by itself.
-                if self.private && commands.obeys(self.message, command.name).await? {
+                if self.private
+                    && let Some(role) = commands.role(self.message).await?
+                    && role.may(command.name)
+                {
                     self.room(known, &mut act).await?;
                 }
                 Ok(Some(self.planned(act, Kind::Command)))
@@ -1399,10 +1408,10 @@ impl Doing<'_> {
     /// How to report; a colleague in private also reads what else they may do.
     async fn help(&self) -> Result<Planned, StoreError> {
         let mut text = notice::help(self.private);
-        let commands = &self.task.deps.commands;
-        if self.private && commands.obeys(self.message, CommandName::TongHop).await? {
-            let officer = commands.obeys(self.message, CommandName::Nhan).await?;
-            let admin = commands.obeys(self.message, CommandName::Moi).await?;
+        if self.private
+            && let Some(role) = self.task.deps.commands.role(self.message).await?
+        {
+            let (officer, admin) = (role.may(CommandName::Nhan), role.may(CommandName::Moi));
             text.push_str(&notice::help_for_staff(officer, admin));
         }
         Ok(self.answer(text))

@@ -90,14 +90,17 @@ impl Running {
         }))
     }
 
-    async fn get(&self, path: &str) -> anyhow::Result<reqwest::Response> {
-        let answer = self
-            .http
-            .get(format!("{}/{path}", self.base))
+    async fn send(&self, request: reqwest::RequestBuilder) -> anyhow::Result<reqwest::Response> {
+        request
             .bearer_auth(&self.token)
             .send()
             .await
-            .with_context(|| format!("asking the running server at {}", self.base))?;
+            .with_context(|| format!("asking the running server at {}", self.base))
+    }
+
+    async fn get(&self, path: &str) -> anyhow::Result<reqwest::Response> {
+        let request = self.http.get(format!("{}/{path}", self.base));
+        let answer = self.send(request).await?;
         if !answer.status().is_success() {
             bail!(
                 "the running server at {} answered {}",
@@ -114,15 +117,12 @@ impl Running {
         path: &str,
         body: &serde_json::Value,
     ) -> anyhow::Result<serde_json::Value> {
-        let answer = self
+        let request = self
             .http
             .post(format!("{}/{path}", self.base))
-            .bearer_auth(&self.token)
             .header("content-type", "application/json")
-            .body(body.to_string())
-            .send()
-            .await
-            .with_context(|| format!("asking the running server at {}", self.base))?;
+            .body(body.to_string());
+        let answer = self.send(request).await?;
         let status = answer.status();
         let text = answer.text().await?;
         if !status.is_success() {

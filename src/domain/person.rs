@@ -7,6 +7,7 @@ use sha2::Sha256;
 
 use super::area::AreaId;
 use super::ids::AccountName;
+use super::reading::CommandName;
 
 /// A pseudonym: the same for the same account of the same person, and meaningless without the vault.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -81,6 +82,16 @@ impl Role {
             "officer" => Some(Self::Officer),
             "admin" => Some(Self::Admin),
             _ => None,
+        }
+    }
+
+    /// Whether a command of the staff is theirs to give.
+    #[must_use]
+    pub fn may(self, command: CommandName) -> bool {
+        match command {
+            CommandName::TongHop | CommandName::Hen => true,
+            CommandName::GanThon | CommandName::Moi => self == Self::Admin,
+            _ => self.is_officer(),
         }
     }
 
