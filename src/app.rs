@@ -24,6 +24,7 @@ use tokio::task::JoinHandle;
 use tracing::error;
 use tracing::info;
 use tracing::warn;
+use url::Url;
 
 use crate::channel::Channel;
 use crate::channel::PollError;
@@ -33,14 +34,15 @@ use crate::channel::telegram::Settings as TelegramSettings;
 use crate::channel::telegram::Telegram;
 use crate::config::AccountConfig;
 use crate::config::Config;
+use crate::config::Door;
 use crate::config::Receive;
 use crate::config::StoreConfig;
 use crate::config::StoreKind;
+use crate::config::TelegramConfig;
 use crate::config::UnknownPolicy;
 use crate::desk::Desk;
 use crate::desk::StaffDirectory;
 use crate::desk::SystemRandom;
-use crate::domain::account::Platform;
 use crate::domain::area::AreaId;
 use crate::domain::clock::Clock;
 use crate::domain::clock::Time;
@@ -189,43 +191,56 @@ struct Wired {
     source: Option<Box<dyn Source>>,
 }
 
-fn wire(account: &AccountConfig, config: &Config, http: &reqwest::Client) -> anyhow::Result<Wired> {
-    match account.platform {
-        Platform::Telegram => {
-            let (webhook_secret, hook_url) = match &account.receive {
-                Receive::Poll => (None, None),
-                Receive::Webhook(secret) => {
-                    let base = config
-                        .web
-                        .public_url
-                        .as_ref()
-                        .context("`web.public_url` is needed for webhooks")?;
-                    let url = format!(
-                        "{}/hooks/{}",
-                        base.as_str().trim_end_matches('/'),
-                        account.name
-                    );
-                    (
-                        Some(secret.clone()),
-                        Some(url.parse().context("the address of the webhook")?),
-                    )
-                }
-            };
-            let polls = hook_url.is_none();
-            let telegram = Telegram::new(TelegramSettings {
-                account: account.name.clone(),
-                api_url: account.api_url.clone(),
-                token: account.token.clone(),
-                webhook_secret,
-                hook_url,
-                http: http.clone(),
-            });
-            Ok(Wired {
-                source: polls.then(|| Box::new(telegram.source()) as Box<dyn Source>),
-                channel: Arc::new(telegram),
-            })
+/// What an account is wired to.
+struct Wiring<'a> {
+    config: &'a Config,
+    http: &'a reqwest::Client,
+}
+
+impl Wiring<'_> {
+    /// Makes an account's channel and, where it asks for its news, its source. A new platform is one arm.
+    fn account(&self, account: &AccountConfig) -> anyhow::Result<Wired> {
+        match &account.door {
+            Door::Telegram(door) => self.telegram(account, door),
+            Door::ZaloBot(_) => anyhow::bail!("the platform zalo_bot is not built yet"),
         }
-        other => anyhow::bail!("the platform {} is not built yet", other.as_str()),
+    }
+
+    fn telegram(&self, account: &AccountConfig, door: &TelegramConfig) -> anyhow::Result<Wired> {
+        let (webhook_secret, hook_url) = self.hook(account, &door.receive)?;
+        let polls = hook_url.is_none();
+        let telegram = Telegram::new(TelegramSettings {
+            account: account.name.clone(),
+            api_url: door.api_url.clone(),
+            token: door.token.clone(),
+            webhook_secret,
+            hook_url,
+            http: self.http.clone(),
+        });
+        Ok(Wired {
+            source: polls.then(|| Box::new(telegram.source()) as Box<dyn Source>),
+            channel: Arc::new(telegram),
+        })
+    }
+
+    /// The secret and the address that an account's platform is told, if it shall call us.
+    fn hook(
+        &self,
+        account: &AccountConfig,
+        receive: &Receive,
+    ) -> anyhow::Result<(Option<Secret>, Option<Url>)> {
+        let Receive::Webhook(secret) = receive else {
+            return Ok((None, None));
+        };
+        let base = self.config.web.public_url.as_ref();
+        let base = base.context("`web.public_url` is needed for webhooks")?;
+        let url = format!(
+            "{}/hooks/{}",
+            base.as_str().trim_end_matches('/'),
+            account.name
+        );
+        let url = url.parse().context("the address of the webhook")?;
+        Ok((Some(secret.clone()), Some(url)))
     }
 }
 
@@ -463,10 +478,14 @@ impl App {
         let (stop_web, mut web_stop) = watch::channel(false);
         let mut metrics = Metrics::default();
 
+        let wiring = Wiring {
+            config: &config,
+            http: &http,
+        };
         let wired = config
             .accounts
             .iter()
-            .map(|account| wire(account, &config, &http))
+            .map(|account| wiring.account(account))
             .collect::<anyhow::Result<Vec<_>>>()?;
         let bells: Vec<Arc<Notify>> = wired.iter().map(|_| Arc::new(Notify::new())).collect();
         let news = Arc::new(Notify::new());

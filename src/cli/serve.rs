@@ -14,8 +14,8 @@ use tracing_subscriber::EnvFilter;
 
 use crate::app::App;
 use crate::config::Config;
+use crate::config::Door;
 use crate::config::LogFormat;
-use crate::config::Receive;
 use crate::config::StoreKind;
 use crate::domain::clock::SystemClock;
 use crate::sim;
@@ -87,18 +87,28 @@ pub(super) fn check_config(path: &Path) -> anyhow::Result<ExitCode> {
         println!("public: {url}");
     }
     for account in &config.accounts {
-        let receive = match account.receive {
-            Receive::Poll => "poll".to_owned(),
-            Receive::Webhook(_) => format!("webhook at /hooks/{}", account.name),
+        let receive = if account.takes_webhooks() {
+            format!("webhook at /hooks/{}", account.name)
+        } else {
+            "poll".to_owned()
         };
         println!(
             "account {}: {} at {}, {receive}, token ***, {} a second, {} a minute in one group",
             account.name,
-            account.platform.as_str(),
-            account.api_url,
+            account.platform().as_str(),
+            account.api_url(),
             account.limits.per_second,
             account.limits.room_per_minute
         );
+        if let Door::ZaloBot(door) = &account.door {
+            match door.quota {
+                Some(quota) => println!(
+                    "  {} messages a month, both ways; {} of them kept for alerts",
+                    quota.monthly, quota.reserve
+                ),
+                None => println!("  no monthly limit"),
+            }
+        }
     }
     for person in &config.staff {
         println!(
