@@ -3,7 +3,9 @@
 //! A channel never stores. What it may be asked for beyond plain posts is told by its
 //! [`Capabilities`]; nothing above `app` knows which platform it speaks to.
 
+pub mod groups;
 pub mod telegram;
+pub mod zalo_oa;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -115,6 +117,14 @@ pub trait Channel: Send + Sync + std::fmt::Debug {
         headers: &[(String, Vec<u8>)],
         body: &Bytes,
     ) -> Result<Vec<Inbound>, HookError>;
+    /// The name of a person who wrote in a room, where messages do not carry it.
+    async fn name_of(&self, _room: &RoomId, _person: &str) -> Option<String> {
+        None
+    }
+    /// Groups that can be made and looked into, where the platform has such.
+    fn groups(&self) -> Option<&dyn groups::Groups> {
+        None
+    }
 }
 
 /// Where an account that polls gets its news.
@@ -131,4 +141,20 @@ pub trait Source: Send {
     /// # Errors
     /// When the platform did not answer; it will tell those news again.
     async fn confirm(&mut self) -> Result<(), PollError>;
+}
+
+/// Small things that a channel must not forget, such as tokens that work once. The root keeps them in the
+/// store: a channel itself never stores.
+#[async_trait]
+pub trait Notebook: Send + Sync + std::fmt::Debug {
+    /// What was last written on a page.
+    ///
+    /// # Errors
+    /// When the store cannot be read; the words are for the log.
+    async fn read(&self, page: &str) -> Result<Option<String>, String>;
+    /// Replaces a page. It is durable when this returns.
+    ///
+    /// # Errors
+    /// When it could not be made durable; the page then holds what it held, or the new words.
+    async fn write(&self, page: &str, words: &str) -> Result<(), String>;
 }

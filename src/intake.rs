@@ -403,6 +403,7 @@ impl Task {
             } => self.joined(known, room, *kind, title, *sees_all, *at).await,
             Inbound::Removed { room } => self.removed(known, room).await,
             Inbound::Moved { from, to } => self.moved(known, from, to).await,
+            Inbound::Echo { .. } => Ok(None),
             Inbound::NotUnderstood { why } => {
                 self.deps
                     .metrics

@@ -39,6 +39,17 @@ pub enum Inbound {
         /// The id from now on.
         to: RoomId,
     },
+    /// One of our own posts came back: evidence that it is in the room.
+    Echo {
+        /// Which room.
+        room: RoomId,
+        /// Its id there.
+        message: MessageId,
+        /// What it says there.
+        text: String,
+        /// When it was posted.
+        at: Time,
+    },
     /// Something we could not understand, counted and passed over. Holds no text of anybody.
     NotUnderstood {
         /// What was wrong with it, in English, without its contents.

@@ -741,6 +741,7 @@ fn the_fixture_is_read_without_loss() {
                 Inbound::Joined { .. } => "joined",
                 Inbound::Removed { .. } => "removed",
                 Inbound::Moved { .. } => "moved",
+                Inbound::Echo { .. } => "echo",
                 Inbound::NotUnderstood { .. } => "not_understood",
             })
             .collect();
