@@ -32,6 +32,8 @@ use crate::channel::Profile;
 use crate::channel::Source;
 use crate::channel::telegram::Settings as TelegramSettings;
 use crate::channel::telegram::Telegram;
+use crate::channel::zalo_bot::Settings as ZaloBotSettings;
+use crate::channel::zalo_bot::ZaloBot;
 use crate::config::AccountConfig;
 use crate::config::Config;
 use crate::config::Door;
@@ -40,6 +42,7 @@ use crate::config::StoreConfig;
 use crate::config::StoreKind;
 use crate::config::TelegramConfig;
 use crate::config::UnknownPolicy;
+use crate::config::ZaloBotConfig;
 use crate::desk::Desk;
 use crate::desk::StaffDirectory;
 use crate::desk::SystemRandom;
@@ -202,7 +205,7 @@ impl Wiring<'_> {
     fn account(&self, account: &AccountConfig) -> anyhow::Result<Wired> {
         match &account.door {
             Door::Telegram(door) => self.telegram(account, door),
-            Door::ZaloBot(_) => anyhow::bail!("the platform zalo_bot is not built yet"),
+            Door::ZaloBot(door) => self.zalo_bot(account, door),
         }
     }
 
@@ -220,6 +223,25 @@ impl Wiring<'_> {
         Ok(Wired {
             source: polls.then(|| Box::new(telegram.source()) as Box<dyn Source>),
             channel: Arc::new(telegram),
+        })
+    }
+
+    fn zalo_bot(&self, account: &AccountConfig, door: &ZaloBotConfig) -> anyhow::Result<Wired> {
+        let (webhook_secret, hook_url) = self.hook(account, &door.receive)?;
+        let polls = hook_url.is_none();
+        let bot = ZaloBot::new(ZaloBotSettings {
+            account: account.name.clone(),
+            api_url: door.api_url.clone(),
+            token: door.token.clone(),
+            webhook_secret,
+            hook_url,
+            poll_spacing: door.poll_spacing,
+            names: self.config.bot_names.clone(),
+            http: self.http.clone(),
+        });
+        Ok(Wired {
+            source: polls.then(|| Box::new(bot.source()) as Box<dyn Source>),
+            channel: Arc::new(bot),
         })
     }
 

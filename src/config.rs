@@ -447,6 +447,12 @@ mod tests {
         insta::assert_snapshot!(refusal(&format!("{zalo}monthly_quota = -1\n")), @"ward.toml, line 7: `account.monthly_quota` is -1, but should be between 0 and 100000000");
         insta::assert_snapshot!(refusal(&format!("{zalo}monthly_quota = 100\nquota_reserve = 101\n")), @"ward.toml, line 8: `account.quota_reserve` is 101, but should be between 0 and 100");
         insta::assert_snapshot!(refusal(&zalo.replace("poll", "webhook")), @r#"ward.toml, line 1: account `tg1` has receive = "webhook", which needs `webhook_secret`"#);
+        let short = zalo.replace(
+            "\"poll\"",
+            "\"webhook\"\nwebhook_secret = { env = \"SHORT\" }",
+        );
+        let short = parse(&short, "ward.toml", &|_| Some("1:abc".to_owned()));
+        insta::assert_snapshot!(short.unwrap_err(), @"ward.toml, line 1: the `webhook_secret` of account `tg1` has 5 characters, but Zalo takes 8 to 256");
         insta::assert_snapshot!(refusal("[[officer]]\nname = \"Hà\"\nrole = \"officer\"\narea = \"99999\"\naccounts = {}"), @"ward.toml, line 4: `officer.area` is `99999`, which is no commune of the official list");
         insta::assert_snapshot!(refusal("[[room]]\naccount = \"tg9\"\nnative = \"-1\"\narea = \"06862\""), @"ward.toml, line 2: `room.account` is `tg9`, but no [[account]] has that name");
         insta::assert_snapshot!(refusal("[web\n"), @"ward.toml, line 1: unclosed table, expected `]`");

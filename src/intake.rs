@@ -33,6 +33,7 @@ use crate::domain::area::AreaBook;
 use crate::domain::area::AreaId;
 use crate::domain::clock::Clock;
 use crate::domain::clock::Time;
+use crate::domain::clock::vietnam;
 use crate::domain::delivery::Body;
 use crate::domain::delivery::Delivery;
 use crate::domain::delivery::DeliveryState;
@@ -55,6 +56,7 @@ use crate::domain::message::Inbound;
 use crate::domain::message::Message;
 use crate::domain::message::Press;
 use crate::domain::message::Sender;
+use crate::domain::message::Unread;
 use crate::domain::person::Identity;
 use crate::domain::person::PersonKey;
 use crate::domain::person::Role;
@@ -400,7 +402,16 @@ impl Task {
                 title,
                 sees_all,
                 at,
-            } => self.joined(known, room, *kind, title, *sees_all, *at).await,
+            } if *kind == RoomKind::Group => {
+                let post = notice::joined(*sees_all);
+                self.joined(known, room, title, *sees_all, post, *at).await
+            }
+            Inbound::Joined { .. } => Ok(None),
+            Inbound::Met { room, at } => {
+                self.joined(known, room, "", false, notice::met(), *at)
+                    .await
+            }
+            Inbound::Unread(unread) => self.unread(known, unread).await,
             Inbound::Removed { room } => self.removed(known, room).await,
             Inbound::Moved { from, to } => self.moved(known, from, to).await,
             Inbound::NotUnderstood { why } => {
@@ -482,12 +493,34 @@ impl Task {
         if let Outcome::Command(command) = &reading.outcome {
             return doing.command(known, command).await;
         }
-        if (private || to_bot)
+        if (private || to_bot || message.perhaps_reply)
             && let Some(act) = self.deps.commands.said_privately(message).await?
         {
             return Ok(Some(doing.planned(act, Kind::Command)));
         }
         let mut target = doing.target(known, reading.incidents.first()).await?;
+        // A mention that tells of nothing may be an answer: to the question that its sender was asked, or
+        // to the receipt that they have just been given.
+        if message.perhaps_reply
+            && matches!(reading.outcome, Outcome::Ignore | Outcome::AskDetail)
+            && !message.text.trim().is_empty()
+        {
+            let as_reply = Addressing {
+                reply_to_bot: true,
+                ..addressing
+            };
+            let answer = read(&message.text, &as_reply, lexicon, message.sent_at);
+            if target.is_none() && answer.incidents.first().is_some_and(adds) {
+                let soon = self.deps.rules.join;
+                target = doing
+                    .own_newest(known)
+                    .await?
+                    .filter(|target| now - target.case.received_at <= soon);
+            }
+            if target.is_some() {
+                reading = answer;
+            }
+        }
         if target.is_none()
             && !to_bot
             && let Outcome::Update(update) = reading.outcome
@@ -721,14 +754,11 @@ impl Task {
         &self,
         known: &mut Known,
         id: &RoomId,
-        kind: RoomKind,
         title: &str,
         sees_all: bool,
+        words: String,
         at: Time,
     ) -> Result<Option<Planned>, StoreError> {
-        if kind == RoomKind::Private {
-            return Ok(None);
-        }
         let before = known.room(id).await?;
         // A room whose rights were never told is one we were not let into before our eyes.
         let greet = before
@@ -736,7 +766,7 @@ impl Task {
             .is_none_or(|room| room.state == RoomState::Removed || room.sees_all.is_none());
         let room = Room {
             id: id.clone(),
-            kind,
+            kind: RoomKind::Group,
             title: if title.is_empty() {
                 before
                     .as_ref()
@@ -760,7 +790,7 @@ impl Task {
         act.writes.push(Write::Room(Box::new(room)));
         if greet {
             let post = Post {
-                text: notice::joined(sees_all),
+                text: words,
                 ..Post::default()
             };
             act.writes.push(self.delivery(
@@ -771,6 +801,49 @@ impl Task {
                 self.deps.clock.now(),
             ));
         }
+        Ok(Some(Planned {
+            act,
+            kind: Kind::Other,
+            person: None,
+        }))
+    }
+
+    /// Who was not read is told so, but not more than once a day in one room.
+    async fn unread(
+        &self,
+        known: &mut Known,
+        unread: &Unread,
+    ) -> Result<Option<Planned>, StoreError> {
+        if !unread.withheld {
+            return Ok(None);
+        }
+        let now = self.deps.clock.now();
+        let key = |message: &str| MessageKey {
+            room: unread.room.clone(),
+            message: MessageId(message.into()),
+        };
+        let own = key(unread.id.0.as_ref());
+        let today = key(&format!("unread:{}", day_of(now)));
+        if known.seen(&own).await?.is_some() {
+            self.deps.metrics.repeated.fetch_add(1, Ordering::Relaxed);
+            return Ok(None);
+        }
+        if known.seen(&today).await?.is_some() {
+            return Ok(None);
+        }
+        let post = Post {
+            text: notice::cannot_read(),
+            ..Post::default()
+        };
+        let body = Body::Text(post);
+        let act = Act {
+            expects: vec![Expect::Unseen(own.clone()), Expect::Unseen(today.clone())],
+            writes: vec![
+                Write::Seen(own, None),
+                Write::Seen(today, None),
+                self.delivery(unread.room.clone(), None, Lane::Reply, body, now),
+            ],
+        };
         Ok(Some(Planned {
             act,
             kind: Kind::Other,
@@ -1039,7 +1112,7 @@ impl Doing<'_> {
             .reply_to
             .as_ref()
             .is_some_and(|reply| reply.to_bot);
-        if !self.private && !by_reply {
+        if !self.private && !by_reply && !self.message.perhaps_reply {
             return Ok(None);
         }
         let Some(question) = known.question(&self.message.room, &person).await? else {
@@ -1475,6 +1548,19 @@ impl Doing<'_> {
             .collect();
         Ok(self.answer(receipt::own_cases(&own)))
     }
+}
+
+/// The calendar day in Viet Nam.
+fn day_of(time: Time) -> chrono::NaiveDate {
+    time.with_timezone(&vietnam()).date_naive()
+}
+
+/// Whether words tell something that a case can be told more by.
+fn adds(facts: &Facts) -> bool {
+    facts.place.is_some()
+        || facts.time.is_some()
+        || !facts.plates.is_empty()
+        || !facts.phones.is_empty()
 }
 
 /// What anybody may command.

@@ -692,7 +692,7 @@ impl Run {
                     "the platform asks us to wait"
                 );
             }
-            SendOutcome::NotNow(why) | SendOutcome::Unknown(why) => {
+            SendOutcome::NotNow(why) | SendOutcome::Denied(why) | SendOutcome::Unknown(why) => {
                 if let Some(room) = room
                     && self.limits.went_wrong(room, now)
                 {
@@ -741,7 +741,7 @@ impl Run {
         job.tries += 1;
         match outcome {
             SendOutcome::SlowDown { .. } if job.tries < PART_TRIES => None,
-            SendOutcome::NotNow(_) if job.tries < PART_TRIES => {
+            SendOutcome::NotNow(_) | SendOutcome::Denied(_) if job.tries < PART_TRIES => {
                 job.not_before = Some(now + pause(job.posted as u64, job.tries));
                 None
             }
@@ -1137,7 +1137,10 @@ fn tell(
         (Settled::Unknown(why) | Settled::Failed(why), _) => {
             warn!(account = %account, room = %room, delivery = %id, attempt, wait_ms, why, "not sent");
         }
-        (Settled::Again { .. }, SendOutcome::NotNow(why) | SendOutcome::Unknown(why)) => {
+        (
+            Settled::Again { .. },
+            SendOutcome::NotNow(why) | SendOutcome::Denied(why) | SendOutcome::Unknown(why),
+        ) => {
             debug!(account = %account, room = %room, delivery = %id, attempt, wait_ms, why, "tried again later");
         }
         (Settled::Again { .. }, _) => {
