@@ -27,19 +27,30 @@ use tracing::warn;
 use url::Url;
 
 use crate::channel::Channel;
+use crate::channel::Notebook;
 use crate::channel::PollError;
 use crate::channel::Profile;
 use crate::channel::Source;
+use crate::channel::echoes::Echoes;
 use crate::channel::telegram::Settings as TelegramSettings;
 use crate::channel::telegram::Telegram;
+use crate::channel::zalo_bot::Settings as ZaloBotSettings;
+use crate::channel::zalo_bot::ZaloBot;
+use crate::channel::zalo_oa::Counts as OaCounts;
+use crate::channel::zalo_oa::FirstTokens;
+use crate::channel::zalo_oa::Settings as ZaloOaSettings;
+use crate::channel::zalo_oa::ZaloOa;
 use crate::config::AccountConfig;
 use crate::config::Config;
 use crate::config::Door;
+use crate::config::FirstTokensConfig;
 use crate::config::Receive;
 use crate::config::StoreConfig;
 use crate::config::StoreKind;
 use crate::config::TelegramConfig;
 use crate::config::UnknownPolicy;
+use crate::config::ZaloBotConfig;
+use crate::config::ZaloOaConfig;
 use crate::desk::Desk;
 use crate::desk::StaffDirectory;
 use crate::desk::SystemRandom;
@@ -49,6 +60,7 @@ use crate::domain::clock::Time;
 use crate::domain::ids::AccountName;
 use crate::domain::message::Message;
 use crate::domain::message::Press;
+use crate::domain::person::Identity;
 use crate::domain::person::Role;
 use crate::domain::reading::Command;
 use crate::domain::room::Room;
@@ -57,6 +69,7 @@ use crate::domain::room::RoomState;
 use crate::domain::secret::Secret;
 use crate::intake::Commands;
 use crate::intake::Intake;
+use crate::intake::Nameless;
 use crate::intake::Names;
 use crate::intake::Rules;
 use crate::outbox;
@@ -82,6 +95,9 @@ const BACKUP_LOOK: Duration = Duration::from_secs(600);
 
 /// A journal of this many bytes makes a backup due at once.
 const BACKUP_JOURNAL: u64 = 256 << 20;
+
+/// People whose names may wait to be asked for.
+const UNNAMED: usize = 1024;
 
 /// Everything that is claimed or on the way must be settled within this time of a stop.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
@@ -189,12 +205,76 @@ impl Commands for DeskCommands {
 struct Wired {
     channel: Arc<dyn Channel>,
     source: Option<Box<dyn Source>>,
+    /// For its own counters.
+    official: Option<ZaloOa>,
 }
 
 /// What an account is wired to.
 struct Wiring<'a> {
     config: &'a Config,
     http: &'a reqwest::Client,
+    store: &'a Arc<dyn Store>,
+    clock: &'a Arc<dyn Clock>,
+}
+
+/// An account's notebook, in the store.
+#[derive(Debug)]
+struct StoredNotes {
+    store: Arc<dyn Store>,
+    account: AccountName,
+}
+
+#[async_trait]
+impl Notebook for StoredNotes {
+    async fn read(&self, page: &str) -> Result<Option<String>, String> {
+        let note = self.store.note(&self.account, page).await;
+        note.map(|note| note.map(|words| words.expose().to_owned()))
+            .map_err(|error| error.to_string())
+    }
+
+    async fn write(&self, page: &str, words: &str) -> Result<(), String> {
+        let act = Act {
+            expects: Vec::new(),
+            writes: vec![Write::Note(
+                self.account.clone(),
+                page.to_owned(),
+                Secret::new(words),
+            )],
+        };
+        let written = self.store.commit(vec![act]).await;
+        written.map(drop).map_err(|error| error.to_string())
+    }
+}
+
+/// The channel of an Official Account, over a store that nobody else serves.
+#[must_use]
+pub fn official_account(
+    account: &AccountName,
+    door: &ZaloOaConfig,
+    store: &Arc<dyn Store>,
+    clock: &Arc<dyn Clock>,
+    http: &reqwest::Client,
+) -> ZaloOa {
+    ZaloOa::new(ZaloOaSettings {
+        account: account.clone(),
+        api_url: door.api_url.clone(),
+        oauth_url: door.oauth_url.clone(),
+        app_id: door.app_id.clone(),
+        oa_id: door.oa_id.clone(),
+        app_secret: door.app_secret.clone(),
+        webhook_secret: door.webhook_secret.clone(),
+        first_tokens: match &door.first_tokens {
+            FirstTokensConfig::File(path) => FirstTokens::File(path.clone()),
+            FirstTokensConfig::Told(pair) => FirstTokens::Told(pair.clone()),
+        },
+        catch_up: door.catch_up,
+        notebook: Arc::new(StoredNotes {
+            store: Arc::clone(store),
+            account: account.clone(),
+        }),
+        clock: Arc::clone(clock),
+        http: http.clone(),
+    })
 }
 
 impl Wiring<'_> {
@@ -202,7 +282,18 @@ impl Wiring<'_> {
     fn account(&self, account: &AccountConfig) -> anyhow::Result<Wired> {
         match &account.door {
             Door::Telegram(door) => self.telegram(account, door),
-            Door::ZaloBot(_) => anyhow::bail!("the platform zalo_bot is not built yet"),
+            Door::ZaloBot(door) => self.zalo_bot(account, door),
+            Door::ZaloOa(door) => Ok(self.zalo_oa(account, door)),
+        }
+    }
+
+    /// Its webhook is set in Zalo's console; the source reads what no webhook brought.
+    fn zalo_oa(&self, account: &AccountConfig, door: &ZaloOaConfig) -> Wired {
+        let oa = official_account(&account.name, door, self.store, self.clock, self.http);
+        Wired {
+            source: Some(Box::new(oa.source())),
+            channel: Arc::new(oa.clone()),
+            official: Some(oa),
         }
     }
 
@@ -220,6 +311,27 @@ impl Wiring<'_> {
         Ok(Wired {
             source: polls.then(|| Box::new(telegram.source()) as Box<dyn Source>),
             channel: Arc::new(telegram),
+            official: None,
+        })
+    }
+
+    fn zalo_bot(&self, account: &AccountConfig, door: &ZaloBotConfig) -> anyhow::Result<Wired> {
+        let (webhook_secret, hook_url) = self.hook(account, &door.receive)?;
+        let polls = hook_url.is_none();
+        let bot = ZaloBot::new(ZaloBotSettings {
+            account: account.name.clone(),
+            api_url: door.api_url.clone(),
+            token: door.token.clone(),
+            webhook_secret,
+            hook_url,
+            poll_spacing: door.poll_spacing,
+            names: self.config.bot_names.clone(),
+            http: self.http.clone(),
+        });
+        Ok(Wired {
+            source: polls.then(|| Box::new(bot.source()) as Box<dyn Source>),
+            channel: Arc::new(bot),
+            official: None,
         })
     }
 
@@ -481,6 +593,8 @@ impl App {
         let wiring = Wiring {
             config: &config,
             http: &http,
+            store: &store,
+            clock: &clock,
         };
         let wired = config
             .accounts
@@ -495,6 +609,8 @@ impl App {
         let names = Arc::new(Names::new(config.bot_names.clone()));
         let intake_metrics = Arc::new(crate::intake::Metrics::default());
         count_intake(&mut metrics, &intake_metrics);
+        let echoes = Arc::new(Echoes::default());
+        let (nameless, unnamed) = mpsc::channel(UNNAMED);
         let (intake, intake_task) = Intake::start(crate::intake::Deps {
             store: Arc::clone(&store),
             lexicon,
@@ -504,6 +620,8 @@ impl App {
             names: Arc::clone(&names),
             wake: bells.iter().chain([&news]).cloned().collect(),
             metrics: intake_metrics,
+            echoes: Arc::clone(&echoes),
+            nameless,
         });
 
         let mut sending = Vec::new();
@@ -538,6 +656,7 @@ impl App {
                 wake: Arc::clone(bell),
                 news: Arc::clone(&news),
                 metrics: counters,
+                echoes: Arc::clone(&echoes),
             };
             let (stop, failed) = (sending_stop.clone(), failed.clone());
             sending.push(tokio::spawn(async move {
@@ -549,6 +668,10 @@ impl App {
             }));
         }
         count_outbox(&mut metrics, worker_metrics);
+        count_official(
+            &mut metrics,
+            wired.iter().filter_map(|wired| wired.official.clone()),
+        );
         let reporter = outbox::Reporter {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
@@ -600,6 +723,12 @@ impl App {
             }));
         }
 
+        sources.push(tokio::spawn(name_people(
+            Arc::clone(&store),
+            channels.clone(),
+            unnamed,
+            sources_stop,
+        )));
         let door = intake.clone();
         let routes = web::router(web::Web {
             store: Arc::clone(&store),
@@ -688,6 +817,47 @@ async fn end(what: &str, tasks: Vec<JoinHandle<()>>, deadline: tokio::time::Inst
         if tokio::time::timeout_at(deadline, &mut task).await.is_err() {
             warn!(what, "did not stop in time and was cut off");
             task.abort();
+        }
+    }
+}
+
+/// Asks for names that did not come with messages, one after the other, and puts them into the vault.
+async fn name_people(
+    store: Arc<dyn Store>,
+    channels: HashMap<AccountName, Arc<dyn Channel>>,
+    mut unnamed: mpsc::Receiver<Nameless>,
+    mut stop: watch::Receiver<bool>,
+) {
+    loop {
+        let asked = async {
+            let who = unnamed.recv().await?;
+            let channel = channels.get(&who.room.account);
+            let name = match channel {
+                Some(channel) => channel.name_of(&who.room, &who.native).await,
+                None => None,
+            };
+            Some((who, name))
+        };
+        let (who, name) = tokio::select! {
+            asked = asked => match asked {
+                Some(asked) => asked,
+                None => return,
+            },
+            _ = stop.wait_for(|stop| *stop) => return,
+        };
+        let Some(name) = name else { continue };
+        let identity = Identity {
+            account: who.room.account,
+            native: who.native,
+            name,
+        };
+        let act = Act {
+            expects: Vec::new(),
+            writes: vec![Write::Identity(who.person, identity)],
+        };
+        if let Err(error) = store.commit(vec![act]).await {
+            // The record itself is safe; whoever serves the store hears of this from others.
+            warn!(%error, "a name could not be kept");
         }
     }
 }
@@ -824,6 +994,67 @@ fn count_outbox(metrics: &mut Metrics, workers: Vec<(AccountName, Arc<outbox::Me
             };
             let full = outbox_series(name);
             add(metrics, full.0, full.1, Some(account.as_str()), read);
+        }
+    }
+}
+
+fn count_official(metrics: &mut Metrics, accounts: impl Iterator<Item = ZaloOa>) {
+    type Pick = fn(&OaCounts) -> u64;
+    let series: [(bool, &'static str, &'static str, Pick); 6] = [
+        (
+            false,
+            "zalo_oa_signed_app_first",
+            "Webhooks of an OA signed as documented",
+            |counts| counts.app_first,
+        ),
+        (
+            false,
+            "zalo_oa_signed_oa_first",
+            "Webhooks of an OA signed with the id of the OA first",
+            |counts| counts.oa_first,
+        ),
+        (
+            false,
+            "zalo_oa_forged",
+            "Webhook calls to an OA account that were not from Zalo",
+            |counts| counts.forged,
+        ),
+        (
+            false,
+            "zalo_oa_catch_ups",
+            "Completed readings of the history of the groups",
+            |counts| counts.passes,
+        ),
+        (
+            true,
+            "zalo_oa_refresh_days_left",
+            "Days until the refresh token of an OA ends if it cannot be used",
+            |counts| counts.days_left,
+        ),
+        (
+            true,
+            "zalo_oa_needs_person",
+            "1 while the tokens of an OA need its administrator: keng zalo auth",
+            |counts| counts.needs_person,
+        ),
+    ];
+    let accounts: Vec<ZaloOa> = accounts.collect();
+    for (gauge, name, help, pick) in series {
+        for account in &accounts {
+            let official = account.clone();
+            let add = if gauge {
+                Metrics::gauge
+            } else {
+                Metrics::counter
+            };
+            let read = move || pick(&official.counts());
+            add(
+                metrics,
+                name,
+                help,
+                Some(account.account().name.as_str()),
+                read,
+            );
         }
     }
 }

@@ -3,8 +3,13 @@
 //! A channel never stores. What it may be asked for beyond plain posts is told by its
 //! [`Capabilities`]; nothing above `app` knows which platform it speaks to.
 
+mod call;
+pub mod echoes;
 pub mod groups;
+mod json;
+mod repair;
 pub mod telegram;
+pub mod zalo_bot;
 pub mod zalo_oa;
 
 use async_trait::async_trait;

@@ -25,11 +25,13 @@ use url::Url;
 
 pub use account::AccountConfig;
 pub use account::Door;
+pub use account::FirstTokensConfig;
 pub use account::Limits;
 pub use account::QuotaConfig;
 pub use account::Receive;
 pub use account::TelegramConfig;
 pub use account::ZaloBotConfig;
+pub use account::ZaloOaConfig;
 
 use crate::domain::area::AreaBook;
 use crate::domain::area::AreaId;
@@ -268,7 +270,7 @@ fn parse_in(
         )?),
         None => None,
     };
-    if let Some(account) = accounts.iter().find(|account| account.takes_webhooks())
+    if let Some(account) = accounts.iter().find(|account| account.tells_its_webhook())
         && public_url.is_none()
     {
         return Err(own.error(
@@ -439,7 +441,7 @@ mod tests {
         insta::assert_snapshot!(refusal("[stroe]\nkind = \"sled\""), @"ward.toml, line 1: unknown key `stroe`, expected one of `store`, `web`, `log`, `bot`, `lexicon`, `intake`, `outbox`, `alert`, `limits`, `area`, `account`, `officer`, `room`");
         insta::assert_snapshot!(refusal(&account.replace("env = \"TOKEN\"", "env = \"NOPE\"")), @"ward.toml, line 5: `account.token`: the environment variable NOPE is not set");
         insta::assert_snapshot!(refusal(&account.replace("{ env = \"TOKEN\" }", "\"1:secret\"")), @r#"ward.toml, line 5: `account.token` must be { env = "NAME" } or { file = "PATH" }: a secret never stands in the config itself"#);
-        insta::assert_snapshot!(refusal(&account.replace("telegram", "telegrm")), @r#"ward.toml, line 3: `account.platform` is "telegrm", but should be "telegram" or "zalo_bot""#);
+        insta::assert_snapshot!(refusal(&account.replace("telegram", "telegrm")), @r#"ward.toml, line 3: `account.platform` is "telegrm", but should be "telegram" or "zalo_bot" or "zalo_oa""#);
         insta::assert_snapshot!(refusal(&account.replace("poll", "webhook")), @"ward.toml, line 1: account `tg1` has receive = \"webhook\", which needs `webhook_secret`");
         insta::assert_snapshot!(refusal(&account.replace("receive", "monthly_quota = 3000\nreceive")), @r#"ward.toml, line 6: `account.monthly_quota` does not belong to platform "telegram", expected one of `name`, `platform`, `api_url`, `token`, `receive`, `webhook_secret`, `limits`"#);
         insta::assert_snapshot!(refusal(&account.replace("api_url = \"http://127.0.0.1:1\"\n", "")), @"ward.toml, line 1: account `tg1` needs `api_url`");
@@ -447,6 +449,12 @@ mod tests {
         insta::assert_snapshot!(refusal(&format!("{zalo}monthly_quota = -1\n")), @"ward.toml, line 7: `account.monthly_quota` is -1, but should be between 0 and 100000000");
         insta::assert_snapshot!(refusal(&format!("{zalo}monthly_quota = 100\nquota_reserve = 101\n")), @"ward.toml, line 8: `account.quota_reserve` is 101, but should be between 0 and 100");
         insta::assert_snapshot!(refusal(&zalo.replace("poll", "webhook")), @r#"ward.toml, line 1: account `tg1` has receive = "webhook", which needs `webhook_secret`"#);
+        let short = zalo.replace(
+            "\"poll\"",
+            "\"webhook\"\nwebhook_secret = { env = \"SHORT\" }",
+        );
+        let short = parse(&short, "ward.toml", &|_| Some("1:abc".to_owned()));
+        insta::assert_snapshot!(short.unwrap_err(), @"ward.toml, line 1: the `webhook_secret` of account `tg1` has 5 characters, but Zalo takes 8 to 256");
         insta::assert_snapshot!(refusal("[[officer]]\nname = \"Hà\"\nrole = \"officer\"\narea = \"99999\"\naccounts = {}"), @"ward.toml, line 4: `officer.area` is `99999`, which is no commune of the official list");
         insta::assert_snapshot!(refusal("[[room]]\naccount = \"tg9\"\nnative = \"-1\"\narea = \"06862\""), @"ward.toml, line 2: `room.account` is `tg9`, but no [[account]] has that name");
         insta::assert_snapshot!(refusal("[web\n"), @"ward.toml, line 1: unclosed table, expected `]`");

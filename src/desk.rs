@@ -253,7 +253,8 @@ impl Desk {
     /// When the store cannot be read.
     pub async fn said_privately(&self, message: &Message) -> Result<Option<Act>, StoreError> {
         let to_bot = message.reply_to.as_ref().is_some_and(|reply| reply.to_bot);
-        if message.forwarded || !(to_bot || message.room_kind == RoomKind::Private) {
+        let private = message.room_kind == RoomKind::Private;
+        if message.forwarded || !(to_bot || message.perhaps_reply || private) {
             return Ok(None);
         }
         let Some(answer) = words::yes_or_no(&message.text) else {
@@ -263,10 +264,10 @@ impl Desk {
             return Ok(None);
         };
         let asked = Asked::by_message(message);
-        let which = if to_bot {
-            alerts::Which::OneOfMany
-        } else {
+        let which = if private && !to_bot {
             alerts::Which::Newest
+        } else {
+            alerts::Which::OneOfMany
         };
         self.answered(&officer, &asked, answer, which).await
     }

@@ -29,10 +29,12 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tracing::debug;
 
+use crate::channel::echoes::Echoes;
 use crate::domain::area::AreaBook;
 use crate::domain::area::AreaId;
 use crate::domain::clock::Clock;
 use crate::domain::clock::Time;
+use crate::domain::clock::vietnam;
 use crate::domain::delivery::Body;
 use crate::domain::delivery::Delivery;
 use crate::domain::delivery::DeliveryState;
@@ -49,12 +51,15 @@ use crate::domain::incident::Incident;
 use crate::domain::incident::MAX_TEXT;
 use crate::domain::incident::Missing;
 use crate::domain::incident::Question;
+use crate::domain::incident::Report;
 use crate::domain::incident::Sensitivity;
 use crate::domain::incident::Status;
 use crate::domain::message::Inbound;
 use crate::domain::message::Message;
 use crate::domain::message::Press;
+use crate::domain::message::ReplyTo;
 use crate::domain::message::Sender;
+use crate::domain::message::Unread;
 use crate::domain::person::Identity;
 use crate::domain::person::PersonKey;
 use crate::domain::person::Role;
@@ -230,6 +235,21 @@ pub struct Deps {
     pub wake: Vec<Arc<Notify>>,
     /// The counters.
     pub metrics: Arc<Metrics>,
+    /// Where our own posts that come back are told.
+    pub echoes: Arc<Echoes>,
+    /// Where people are told of whose name did not come with their message.
+    pub nameless: mpsc::Sender<Nameless>,
+}
+
+/// Somebody who was recorded, and whose platform tells names only when asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Nameless {
+    /// Where they wrote.
+    pub room: RoomId,
+    /// The platform's id of their account.
+    pub native: String,
+    /// Their pseudonym.
+    pub person: PersonKey,
 }
 
 /// A batch, and whoever waits for it to be durable.
@@ -364,6 +384,7 @@ impl Task {
                 match done {
                     Done::Written => {
                         self.deps.metrics.count(plan.kind);
+                        self.nameless(inbound, plan.person);
                         if self.people.len() < KNOWN_PEOPLE {
                             self.people.extend(plan.person);
                         }
@@ -385,13 +406,32 @@ impl Task {
         )))
     }
 
+    /// Asks for the name of somebody who has just been recorded without one. When nobody has the time,
+    /// their next message asks again.
+    fn nameless(&self, inbound: &Inbound, person: Option<PersonKey>) {
+        if let (Some(person), Inbound::Said(message)) = (person, inbound)
+            && let Sender::Person { native, name } = &message.sender
+            && name.is_empty()
+            && !self.people.contains(&person)
+        {
+            let _ = self.deps.nameless.try_send(Nameless {
+                room: message.room.clone(),
+                native: native.clone(),
+                person,
+            });
+        }
+    }
+
     async fn decide(
         &self,
         known: &mut Known,
         inbound: &Inbound,
     ) -> Result<Option<Planned>, StoreError> {
         match inbound {
-            Inbound::Said(message) => self.said(known, &self.dated(message)).await,
+            Inbound::Said(message) => {
+                let message = self.answering(known, self.dated(message)).await?;
+                self.said(known, &message).await
+            }
             Inbound::Edited(message) => self.edited(known, &self.dated(message)).await,
             Inbound::Pressed(press) => self.pressed(press).await,
             Inbound::Joined {
@@ -400,10 +440,27 @@ impl Task {
                 title,
                 sees_all,
                 at,
-            } => self.joined(known, room, *kind, title, *sees_all, *at).await,
+            } if *kind == RoomKind::Group => {
+                let post = notice::joined(*sees_all);
+                self.joined(known, room, title, *sees_all, post, *at).await
+            }
+            Inbound::Joined { .. } => Ok(None),
+            Inbound::Met { room, at } => {
+                self.joined(known, room, "", false, notice::met(), *at)
+                    .await
+            }
+            Inbound::Unread(unread) => self.unread(known, unread).await,
             Inbound::Removed { room } => self.removed(known, room).await,
             Inbound::Moved { from, to } => self.moved(known, from, to).await,
-            Inbound::Echo { .. } => Ok(None),
+            Inbound::Echo {
+                room,
+                message,
+                text,
+                at,
+            } => {
+                self.deps.echoes.heard(room, message, text, *at);
+                Ok(None)
+            }
             Inbound::NotUnderstood { why } => {
                 self.deps
                     .metrics
@@ -427,6 +484,39 @@ impl Task {
         } else {
             Cow::Borrowed(message)
         }
+    }
+
+    /// Where a platform tells only the id of the answered message, the record knows whether it is a
+    /// receipt of ours: it leads to a case, and is none of its reports.
+    async fn answering<'m>(
+        &self,
+        known: &mut Known,
+        message: Cow<'m, Message>,
+    ) -> Result<Cow<'m, Message>, StoreError> {
+        let Some(reply) = message.reply_to.clone().filter(|reply| !reply.to_bot) else {
+            return Ok(message);
+        };
+        let key = MessageKey {
+            room: message.room.clone(),
+            message: reply.id.clone(),
+        };
+        let Some(Some(id)) = known.seen(&key).await? else {
+            return Ok(message);
+        };
+        let ours = known.incident(id).await?.is_some_and(|case| {
+            // Of a case with very many reports not all are kept: then nobody can tell.
+            let told = |report: &Report| report.message == reply.id && report.room == key.room;
+            case.more_reports == 0 && !case.reports.iter().any(told)
+        });
+        if !ours {
+            return Ok(message);
+        }
+        let mut message = message.into_owned();
+        message.reply_to = Some(ReplyTo {
+            to_bot: true,
+            ..reply
+        });
+        Ok(Cow::Owned(message))
     }
 
     async fn said(
@@ -483,12 +573,34 @@ impl Task {
         if let Outcome::Command(command) = &reading.outcome {
             return doing.command(known, command).await;
         }
-        if (private || to_bot)
+        if (private || to_bot || message.perhaps_reply)
             && let Some(act) = self.deps.commands.said_privately(message).await?
         {
             return Ok(Some(doing.planned(act, Kind::Command)));
         }
         let mut target = doing.target(known, reading.incidents.first()).await?;
+        // A mention that tells of nothing may be an answer: to the question that its sender was asked, or
+        // to the receipt that they have just been given.
+        if message.perhaps_reply
+            && matches!(reading.outcome, Outcome::Ignore | Outcome::AskDetail)
+            && !message.text.trim().is_empty()
+        {
+            let as_reply = Addressing {
+                reply_to_bot: true,
+                ..addressing
+            };
+            let answer = read(&message.text, &as_reply, lexicon, message.sent_at);
+            if target.is_none() && answer.incidents.first().is_some_and(adds) {
+                let soon = self.deps.rules.join;
+                target = doing
+                    .own_newest(known)
+                    .await?
+                    .filter(|target| now - target.case.received_at <= soon);
+            }
+            if target.is_some() {
+                reading = answer;
+            }
+        }
         if target.is_none()
             && !to_bot
             && let Outcome::Update(update) = reading.outcome
@@ -722,14 +834,11 @@ impl Task {
         &self,
         known: &mut Known,
         id: &RoomId,
-        kind: RoomKind,
         title: &str,
         sees_all: bool,
+        words: String,
         at: Time,
     ) -> Result<Option<Planned>, StoreError> {
-        if kind == RoomKind::Private {
-            return Ok(None);
-        }
         let before = known.room(id).await?;
         // A room whose rights were never told is one we were not let into before our eyes.
         let greet = before
@@ -737,7 +846,7 @@ impl Task {
             .is_none_or(|room| room.state == RoomState::Removed || room.sees_all.is_none());
         let room = Room {
             id: id.clone(),
-            kind,
+            kind: RoomKind::Group,
             title: if title.is_empty() {
                 before
                     .as_ref()
@@ -761,7 +870,7 @@ impl Task {
         act.writes.push(Write::Room(Box::new(room)));
         if greet {
             let post = Post {
-                text: notice::joined(sees_all),
+                text: words,
                 ..Post::default()
             };
             act.writes.push(self.delivery(
@@ -772,6 +881,49 @@ impl Task {
                 self.deps.clock.now(),
             ));
         }
+        Ok(Some(Planned {
+            act,
+            kind: Kind::Other,
+            person: None,
+        }))
+    }
+
+    /// Who was not read is told so, but not more than once a day in one room.
+    async fn unread(
+        &self,
+        known: &mut Known,
+        unread: &Unread,
+    ) -> Result<Option<Planned>, StoreError> {
+        if !unread.withheld {
+            return Ok(None);
+        }
+        let now = self.deps.clock.now();
+        let key = |message: &str| MessageKey {
+            room: unread.room.clone(),
+            message: MessageId(message.into()),
+        };
+        let own = key(unread.id.0.as_ref());
+        let today = key(&format!("unread:{}", day_of(now)));
+        if known.seen(&own).await?.is_some() {
+            self.deps.metrics.repeated.fetch_add(1, Ordering::Relaxed);
+            return Ok(None);
+        }
+        if known.seen(&today).await?.is_some() {
+            return Ok(None);
+        }
+        let post = Post {
+            text: notice::cannot_read(),
+            ..Post::default()
+        };
+        let body = Body::Text(post);
+        let act = Act {
+            expects: vec![Expect::Unseen(own.clone()), Expect::Unseen(today.clone())],
+            writes: vec![
+                Write::Seen(own, None),
+                Write::Seen(today, None),
+                self.delivery(unread.room.clone(), None, Lane::Reply, body, now),
+            ],
+        };
         Ok(Some(Planned {
             act,
             kind: Kind::Other,
@@ -1040,7 +1192,7 @@ impl Doing<'_> {
             .reply_to
             .as_ref()
             .is_some_and(|reply| reply.to_bot);
-        if !self.private && !by_reply {
+        if !self.private && !by_reply && !self.message.perhaps_reply {
             return Ok(None);
         }
         let Some(question) = known.question(&self.message.room, &person).await? else {
@@ -1476,6 +1628,19 @@ impl Doing<'_> {
             .collect();
         Ok(self.answer(receipt::own_cases(&own)))
     }
+}
+
+/// The calendar day in Viet Nam.
+fn day_of(time: Time) -> chrono::NaiveDate {
+    time.with_timezone(&vietnam()).date_naive()
+}
+
+/// Whether words tell something that a case can be told more by.
+fn adds(facts: &Facts) -> bool {
+    facts.place.is_some()
+        || facts.time.is_some()
+        || !facts.plates.is_empty()
+        || !facts.phones.is_empty()
 }
 
 /// What anybody may command.

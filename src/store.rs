@@ -41,6 +41,7 @@ use crate::domain::invite::InviteHash;
 use crate::domain::person::Identity;
 use crate::domain::person::PersonKey;
 use crate::domain::room::Room;
+use crate::domain::secret::Secret;
 
 /// Something that must still hold when an act is done, or nothing of the act is written.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,6 +78,8 @@ pub enum Write {
     Audit(AuditEntry),
     /// An invitation, new or changed.
     Invite(Box<Invite>),
+    /// A page of an account's notebook: what its channel must not forget, such as tokens.
+    Note(AccountName, String, Secret),
 }
 
 /// Writes that belong together, with what they rest on.
@@ -202,6 +205,8 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     async fn rooms(&self) -> Result<Vec<Room>, StoreError>;
     /// Every invitation there ever was, with the person who took it; there are few.
     async fn invites(&self) -> Result<Vec<Invite>, StoreError>;
+    /// A page of an account's notebook.
+    async fn note(&self, account: &AccountName, page: &str) -> Result<Option<Secret>, StoreError>;
     /// One alert.
     async fn alert(&self, id: AlertId) -> Result<Option<Alert>, StoreError>;
     /// The alert with this check code.

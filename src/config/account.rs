@@ -5,6 +5,7 @@
 
 mod telegram;
 mod zalo_bot;
+mod zalo_oa;
 
 use std::path::Path;
 
@@ -14,6 +15,8 @@ use url::Url;
 pub use telegram::TelegramConfig;
 pub use zalo_bot::QuotaConfig;
 pub use zalo_bot::ZaloBotConfig;
+pub use zalo_oa::FirstTokensConfig;
+pub use zalo_oa::ZaloOaConfig;
 
 use super::ConfigError;
 use super::Secrets;
@@ -62,6 +65,8 @@ pub enum Door {
     Telegram(TelegramConfig),
     /// `platform = "zalo_bot"`
     ZaloBot(ZaloBotConfig),
+    /// `platform = "zalo_oa"`
+    ZaloOa(Box<ZaloOaConfig>),
 }
 
 impl AccountConfig {
@@ -71,6 +76,7 @@ impl AccountConfig {
         match self.door {
             Door::Telegram(_) => Platform::Telegram,
             Door::ZaloBot(_) => Platform::ZaloBot,
+            Door::ZaloOa(_) => Platform::ZaloOa,
         }
     }
 
@@ -80,16 +86,24 @@ impl AccountConfig {
         match &self.door {
             Door::Telegram(door) => &door.api_url,
             Door::ZaloBot(door) => &door.api_url,
+            Door::ZaloOa(door) => &door.api_url,
         }
     }
 
-    /// Whether the platform calls us, and so must be able to reach us.
+    /// Whether the platform calls us.
     #[must_use]
     pub fn takes_webhooks(&self) -> bool {
         match &self.door {
             Door::Telegram(door) => matches!(door.receive, Receive::Webhook(_)),
             Door::ZaloBot(door) => matches!(door.receive, Receive::Webhook(_)),
+            Door::ZaloOa(_) => true,
         }
+    }
+
+    /// Whether we tell the platform where to call us; an OA's webhook is set by hand in Zalo's console.
+    #[must_use]
+    pub fn tells_its_webhook(&self) -> bool {
+        self.takes_webhooks() && !matches!(self.door, Door::ZaloOa(_))
     }
 }
 
@@ -97,6 +111,7 @@ impl AccountConfig {
 const PLATFORMS: &[(Platform, &[&str])] = &[
     (Platform::Telegram, telegram::KEYS),
     (Platform::ZaloBot, zalo_bot::KEYS),
+    (Platform::ZaloOa, zalo_oa::KEYS),
 ];
 
 /// Where secrets are fetched.
@@ -175,7 +190,8 @@ fn one(
     let door = match platform {
         Platform::Telegram => Door::Telegram(telegram::read(&table)?),
         Platform::ZaloBot => Door::ZaloBot(zalo_bot::read(&table)?),
-        Platform::ZaloOa | Platform::Facebook => {
+        Platform::ZaloOa => Door::ZaloOa(Box::new(zalo_oa::read(&table)?)),
+        Platform::Facebook => {
             return Err(file.error(
                 Some(raw.platform.span().start),
                 format!("the platform {wanted:?} is not built yet"),

@@ -177,6 +177,12 @@ account! {
     poll_spacing_ms: i64,
     monthly_quota: i64,
     quota_reserve: i64,
+    oauth_url: String,
+    app_id: NativeId,
+    oa_id: NativeId,
+    app_secret: RawSecret,
+    first_tokens: RawSecret,
+    catch_up_minutes: i64,
 }
 
 #[derive(Deserialize)]

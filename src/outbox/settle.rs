@@ -25,6 +25,9 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause between two tries of one row.
 const LONGEST_PAUSE: Duration = Duration::from_secs(120);
 
+/// How often a row is tried that the platform denies without a reason.
+const DENIED_TRIES: u16 = 5;
+
 /// What is done about an alert nobody knows the end of (config key `outbox.unknown`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnUnknown {
@@ -102,6 +105,14 @@ pub fn after(
                 again(due)
             } else {
                 Settled::Failed(format!("given up after {attempt} tries: {why}"))
+            }
+        }
+        SendOutcome::Denied(why) => {
+            let due = now + in_time(pause(row.id.0, attempt));
+            if attempt < DENIED_TRIES && due < policy.deadline(row, alert_expires) {
+                again(due)
+            } else {
+                Settled::Failed(format!("denied {attempt} times: {why}"))
             }
         }
         SendOutcome::Refused { why, .. } => Settled::Failed(why.clone()),

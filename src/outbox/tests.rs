@@ -64,6 +64,7 @@ use crate::domain::person::Identity;
 use crate::domain::person::PersonKey;
 use crate::domain::room::Room;
 use crate::domain::room::RoomKind;
+use crate::domain::secret::Secret;
 use crate::store::Act;
 use crate::store::AuditLine;
 use crate::store::Backlog;
@@ -538,6 +539,9 @@ impl Store for Counted {
     async fn invites(&self) -> Result<Vec<Invite>, StoreError> {
         self.inner.invites().await
     }
+    async fn note(&self, account: &AccountName, page: &str) -> Result<Option<Secret>, StoreError> {
+        self.inner.note(account, page).await
+    }
     async fn alert(&self, id: AlertId) -> Result<Option<Alert>, StoreError> {
         self.inner.alert(id).await
     }
@@ -648,6 +652,7 @@ impl AtWork {
             wake: wake.clone(),
             news: Arc::new(Notify::new()),
             metrics: metrics.clone(),
+            echoes: Arc::default(),
         };
         let (stop, stopped) = watch::channel(false);
         Self {

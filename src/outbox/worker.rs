@@ -57,6 +57,7 @@ use super::settle::in_time;
 use super::settle::pause;
 use crate::channel::Address;
 use crate::channel::Channel;
+use crate::channel::echoes::Echoes;
 use crate::domain::area::AreaBook;
 use crate::domain::clock::Clock;
 use crate::domain::clock::Time;
@@ -120,6 +121,8 @@ pub struct Settings {
     pub claim: usize,
     /// How long a stop waits for sends under way.
     pub drain: Duration,
+    /// How long a send without an answer is looked for among our own posts, where they come back.
+    pub evidence: Duration,
     /// The names of areas, for the words of alerts.
     pub areas: Arc<AreaBook>,
 }
@@ -134,6 +137,7 @@ impl Settings {
             in_flight: (rates.per_second as usize / 4).clamp(64, 512),
             claim: 256,
             drain: Duration::from_secs(8),
+            evidence: Duration::from_secs(10),
             areas,
         }
     }
@@ -156,6 +160,8 @@ pub struct Worker {
     pub news: Arc<Notify>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Our own posts, where the platform shows them to us.
+    pub echoes: Arc<Echoes>,
 }
 
 impl Worker {
@@ -181,7 +187,13 @@ async fn settle_interrupted(worker: &Worker, account: &AccountName) -> Result<()
     let ended: Vec<_> = rows
         .into_iter()
         .map(|row| {
-            let settled = after_crash(&row, &worker.settings.policy, now);
+            let mut settled = after_crash(&row, &worker.settings.policy, now);
+            // It may come back by itself: then it need not be repeated.
+            if let Settled::Again { due, .. } = &mut settled
+                && worker.channel.capabilities().echoes
+            {
+                *due += in_time(worker.settings.evidence);
+            }
             count(&worker.metrics, &settled);
             (row, settled)
         })
@@ -202,6 +214,8 @@ struct Shared {
     clock: Arc<dyn Clock>,
     words: Words,
     rooms: Rooms,
+    echoes: Arc<Echoes>,
+    evidence: Duration,
 }
 
 /// Rows that were claimed together and become one message, or one after the other.
@@ -308,6 +322,8 @@ impl Run {
                 worker.channel.capabilities(),
             ),
             rooms: Rooms::new(Arc::clone(&worker.store)),
+            echoes: worker.echoes,
+            evidence: worker.settings.evidence,
             store: worker.store,
             channel: worker.channel,
             clock: worker.clock,
@@ -692,7 +708,7 @@ impl Run {
                     "the platform asks us to wait"
                 );
             }
-            SendOutcome::NotNow(why) | SendOutcome::Unknown(why) => {
+            SendOutcome::NotNow(why) | SendOutcome::Denied(why) | SendOutcome::Unknown(why) => {
                 if let Some(room) = room
                     && self.limits.went_wrong(room, now)
                 {
@@ -741,7 +757,7 @@ impl Run {
         job.tries += 1;
         match outcome {
             SendOutcome::SlowDown { .. } if job.tries < PART_TRIES => None,
-            SendOutcome::NotNow(_) if job.tries < PART_TRIES => {
+            SendOutcome::NotNow(_) | SendOutcome::Denied(_) if job.tries < PART_TRIES => {
                 job.not_before = Some(now + pause(job.posted as u64, job.tries));
                 None
             }
@@ -943,7 +959,8 @@ async fn send(shared: Arc<Shared>, mut job: Job, ticket: Ticket, released: Insta
                                 .unwrap_or_else(|| RoomId::new(shared.account.clone(), "")),
                             thread: first.and_then(|row| row.thread.clone()),
                         };
-                        shared.channel.post(&address, post).await
+                        let twice = first.filter(|row| row.maybe_twice);
+                        say(&shared, &address, post, twice).await
                     }
                     (None, None) => SendOutcome::Refused {
                         why: "there is nothing to say".to_owned(),
@@ -965,6 +982,34 @@ async fn send(shared: Arc<Shared>, mut job: Job, ticket: Ticket, released: Insta
         ticket,
         released,
         end,
+    }
+}
+
+/// Posts, and where no answer comes looks whether the post comes back by itself.
+async fn say(shared: &Shared, to: &Address, post: &Post, twice: Option<&Delivery>) -> SendOutcome {
+    if !shared.channel.capabilities().echoes {
+        return shared.channel.post(to, post).await;
+    }
+    let (echoes, room) = (&shared.echoes, &to.room);
+    if let Some(row) = twice
+        && let Some(message) = echoes.take(room, &post.text, row.queued_at)
+    {
+        info!(account = %shared.account, %room, delivery = %row.id, "an earlier try has arrived after all");
+        return SendOutcome::Accepted(Some(message));
+    }
+    let since = shared.clock.now();
+    match shared.channel.post(to, post).await {
+        SendOutcome::Accepted(Some(message)) => {
+            echoes.answered(room, &message);
+            SendOutcome::Accepted(Some(message))
+        }
+        SendOutcome::Unknown(why) => {
+            match echoes.wait(room, &post.text, since, shared.evidence).await {
+                Some(message) => SendOutcome::Accepted(Some(message)),
+                None => SendOutcome::Unknown(why),
+            }
+        }
+        other => other,
     }
 }
 
@@ -1137,7 +1182,10 @@ fn tell(
         (Settled::Unknown(why) | Settled::Failed(why), _) => {
             warn!(account = %account, room = %room, delivery = %id, attempt, wait_ms, why, "not sent");
         }
-        (Settled::Again { .. }, SendOutcome::NotNow(why) | SendOutcome::Unknown(why)) => {
+        (
+            Settled::Again { .. },
+            SendOutcome::NotNow(why) | SendOutcome::Denied(why) | SendOutcome::Unknown(why),
+        ) => {
             debug!(account = %account, room = %room, delivery = %id, attempt, wait_ms, why, "tried again later");
         }
         (Settled::Again { .. }, _) => {

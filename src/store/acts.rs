@@ -19,6 +19,7 @@ use super::rows;
 use super::rows::AuditHead;
 use super::rows::AuditRow;
 use super::rows::FailureRow;
+use super::rows::NoteRow;
 use super::rows::NumberRow;
 use super::rows::Row;
 use super::rows::SeenRow;
@@ -213,6 +214,10 @@ impl Writer<'_, '_> {
                 Write::Delivery(delivery) => self.queue(&delivery)?,
                 Write::Audit(entry) => self.audit(entry)?,
                 Write::Invite(invite) => self.row(key::invite(&invite.hash), invite.as_ref())?,
+                Write::Note(account, page, words) => {
+                    let row = NoteRow(words.expose().to_owned());
+                    self.row(key::note(&account, &page), &row)?;
+                }
             }
         }
         Ok(Done::Written)
@@ -277,11 +282,15 @@ impl Writer<'_, '_> {
         Ok(())
     }
 
-    /// People keep their names for years: what has not changed is not written again.
+    /// People keep their names for years: what has not changed is not written again, and a name that was
+    /// not told takes none away.
     fn identity(&mut self, person: &PersonKey, identity: &Identity) -> Result<(), StoreError> {
         let key = key::identity(person);
         let (old, was) = self.load::<Identity>(&key)?;
-        if old.as_ref() != Some(identity) {
+        let nameless = old
+            .as_ref()
+            .is_some_and(|old| identity.name.is_empty() && old.native == identity.native);
+        if old.as_ref() != Some(identity) && !nameless {
             self.staged.put(key, identity.seal(), was);
         }
         Ok(())

@@ -24,6 +24,7 @@ use super::kv::Kv;
 use super::kv::Order;
 use super::kv::Range as Keys;
 use super::reads;
+use super::rows::NoteRow;
 use super::rows::key;
 use crate::domain::alert::Alert;
 use crate::domain::alert::Tally;
@@ -46,6 +47,7 @@ use crate::domain::invite::Invite;
 use crate::domain::person::Identity;
 use crate::domain::person::PersonKey;
 use crate::domain::room::Room;
+use crate::domain::secret::Secret;
 
 /// What every engine keeps in memory beside its rows.
 #[derive(Debug)]
@@ -196,6 +198,11 @@ impl<E: Engine> Store for E {
 
     async fn invites(&self) -> Result<Vec<Invite>, StoreError> {
         reads::invites(&self.view()?)
+    }
+
+    async fn note(&self, account: &AccountName, page: &str) -> Result<Option<Secret>, StoreError> {
+        let row: Option<NoteRow> = read(&self.view()?, &key::note(account, page))?;
+        Ok(row.map(|row| Secret::new(&row.0)))
     }
 
     async fn alert(&self, id: AlertId) -> Result<Option<Alert>, StoreError> {

@@ -17,6 +17,7 @@
 //! | `v` | person | the identity |
 //! | `r` | short account, short room | the room |
 //! | `n` | hash of the code | the invitation |
+//! | `k` | short account, short page | a page of the account's notebook |
 //! | `l` | alert | the alert |
 //! | `c` | check code | the alert's id |
 //! | `o` | alert that is draft or live | nothing |
@@ -98,6 +99,7 @@ pub(crate) mod key {
     pub(crate) const IDENTITY: u8 = b'v';
     pub(crate) const ROOM: u8 = b'r';
     pub(crate) const INVITE: u8 = b'n';
+    pub(crate) const NOTE: u8 = b'k';
     pub(crate) const ALERT: u8 = b'l';
     pub(crate) const CODE: u8 = b'c';
     pub(crate) const OPEN_ALERT: u8 = b'o';
@@ -206,6 +208,13 @@ pub(crate) mod key {
     pub(crate) fn invite(hash: &InviteHash) -> Vec<u8> {
         let mut made = vec![INVITE];
         made.extend_from_slice(&hash.0);
+        made
+    }
+
+    pub(crate) fn note(account: &AccountName, page: &str) -> Vec<u8> {
+        let mut made = vec![NOTE];
+        short(&mut made, account.as_str());
+        short(&mut made, page);
         made
     }
 
@@ -392,6 +401,16 @@ pub(crate) struct NumberRow(pub(crate) u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SaltRow(pub(crate) [u8; 32]);
 
+/// A page of a notebook. It may hold tokens, so it is never printed.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct NoteRow(pub(crate) String);
+
+impl std::fmt::Debug for NoteRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("NoteRow(***)")
+    }
+}
+
 /// A place in the journal: everything before it is in sled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub(crate) struct Position {
@@ -429,7 +448,7 @@ pub(crate) struct AuditRow {
     pub(crate) hash: [u8; 32],
 }
 
-plain_row! { SeenRow, NumberRow, SaltRow, Position, FailureRow, AuditHead, TallyRow, }
+plain_row! { SeenRow, NumberRow, NoteRow, SaltRow, Position, FailureRow, AuditHead, TallyRow, }
 
 impl Row for Tally {
     fn seal(&self) -> Bytes {
@@ -1698,6 +1717,7 @@ mod tests {
             name: "Lan".to_owned(),
         };
         kept("identity", &identity);
+        kept("note", &NoteRow("{\"page\":\"một\"}".to_owned()));
         for (name, state) in [
             ("open", InviteState::Open),
             (

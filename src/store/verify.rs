@@ -27,6 +27,7 @@ use super::rows;
 use super::rows::AuditHead;
 use super::rows::AuditRow;
 use super::rows::FailureRow;
+use super::rows::NoteRow;
 use super::rows::NumberRow;
 use super::rows::Row;
 use super::rows::SaltRow;
@@ -325,6 +326,7 @@ impl Check<'_> {
                 own_key(key, &key::room(&Room::open(value)?.id))
             }
             key::INVITE => own_key(key, &key::invite(&Invite::open(value)?.hash)),
+            key::NOTE => NoteRow::open(value).map(drop),
             key::ALERT => self.alert(key, value),
             key::CODE => {
                 self.codes.insert(key.to_vec(), NumberRow::open(value)?.0);

@@ -6,6 +6,7 @@ use keng::domain::delivery::Body;
 use keng::domain::delivery::DeliveryState;
 use keng::domain::delivery::Lane;
 use keng::domain::delivery::Settled;
+use keng::domain::ids::AccountName;
 use keng::domain::ids::AlertId;
 use keng::domain::ids::DeliveryId;
 use keng::domain::ids::IncidentId;
@@ -24,6 +25,7 @@ use keng::domain::person::Role;
 use keng::domain::room::Room;
 use keng::domain::room::RoomKind;
 use keng::domain::room::RoomState;
+use keng::domain::secret::Secret;
 use keng::store::Act;
 use keng::store::Cursor;
 use keng::store::Done;
@@ -33,6 +35,7 @@ use keng::store::Store;
 use keng::store::StoreError;
 use keng::store::Write;
 
+use crate::store_samples::account;
 use crate::store_samples::act;
 use crate::store_samples::alert;
 use crate::store_samples::alert_row;
@@ -73,6 +76,7 @@ contract! {
     long_texts_come_back_whole,
     questions_identities_and_rooms_are_replaced_and_taken_back,
     an_invitation_is_taken_once,
+    a_page_of_a_notebook_is_its_accounts_own,
     alerts_are_found_by_code_and_while_open,
     rows_wait_are_claimed_once_and_leave,
     a_row_sent_again_keeps_its_place_or_moves,
@@ -305,6 +309,29 @@ async fn questions_identities_and_rooms_are_replaced_and_taken_back(store: &impl
     let rooms = store.rooms().await.unwrap();
     assert_eq!(rooms.len(), 2);
     assert!(rooms.contains(&group) && rooms.contains(&other));
+}
+
+async fn a_page_of_a_notebook_is_its_accounts_own(store: &impl Store) {
+    let (one_account, other) = (account("oa1"), account("oa2"));
+    let write = |of: &AccountName, words: &str| {
+        act(vec![Write::Note(
+            of.clone(),
+            "tokens".to_owned(),
+            Secret::new(words),
+        )])
+    };
+    assert_eq!(store.note(&one_account, "tokens").await.unwrap(), None);
+    one(store, write(&one_account, "một")).await;
+    one(store, write(&other, "hai")).await;
+    // Longer than the store keeps in one piece.
+    let long = "dài ".repeat(3000);
+    one(store, write(&one_account, &long)).await;
+    let note = store.note(&one_account, "tokens").await.unwrap();
+    assert_eq!(note, Some(Secret::new(&long)));
+    let note = store.note(&other, "tokens").await.unwrap();
+    assert_eq!(note, Some(Secret::new("hai")));
+    assert_eq!(store.note(&other, "taken").await.unwrap(), None);
+    assert!(!format!("{:?}", write(&other, "hai")).contains("hai"));
 }
 
 async fn an_invitation_is_taken_once(store: &impl Store) {

@@ -197,6 +197,7 @@ impl Reader<'_> {
                 attachments,
                 reply_to: self.reply_to(line),
                 mentioned: false,
+                perhaps_reply: false,
                 album: None,
                 forwarded: false,
             })
@@ -257,6 +258,7 @@ impl Reader<'_> {
             attachments,
             reply_to: self.reply_to(&message),
             mentioned: false,
+            perhaps_reply: false,
             album: None,
             forwarded: false,
         })]

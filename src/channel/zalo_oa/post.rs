@@ -131,8 +131,8 @@ pub(super) enum Meaning {
     SlowDown,
     /// This recipient later: a quota, the night.
     Later(&'static str),
-    /// It may go well another time.
-    NotNow(String),
+    /// Not now, and nobody says for how long.
+    Denied(String),
     /// The account needs its operator.
     NeedsPerson(String),
     /// The group is no longer ours.
@@ -192,7 +192,7 @@ pub(super) fn meaning(code: i64, words: &str) -> Meaning {
         -211 => Meaning::Later("the OA's quota of messages is used up"),
         -218 => Meaning::Later("the person's quota of messages is used up"),
         -234 => Meaning::Later("messages of this kind wait for the morning"),
-        _ => Meaning::NotNow(says("the platform did not take it")),
+        _ => Meaning::Denied(says("the platform did not take it")),
     }
 }
 
@@ -210,7 +210,7 @@ impl Meaning {
                     whole_account: false,
                 }
             }
-            Self::NotNow(why) => SendOutcome::NotNow(why),
+            Self::Denied(why) => SendOutcome::Denied(why),
             Self::NeedsPerson(why) => SendOutcome::AccountRefused(why),
             Self::GroupGone(why) => SendOutcome::Refused {
                 why,
@@ -227,7 +227,7 @@ impl Meaning {
         match self {
             Self::SlowDown => GroupError::NotNow("the platform asks us to slow down".to_owned()),
             Self::Later(why) => GroupError::NotNow(why.to_owned()),
-            Self::NotNow(why) => GroupError::NotNow(why),
+            Self::Denied(why) => GroupError::Refused(why),
             Self::NeedsPerson(why) => GroupError::NeedsPerson(why),
             Self::GroupGone(why) | Self::Refused(why) => GroupError::Refused(why),
         }
@@ -322,6 +322,7 @@ mod tests {
             } => "slow down",
             SendOutcome::SlowDown { .. } => "later",
             SendOutcome::NotNow(_) => "not now",
+            SendOutcome::Denied(_) => "denied",
             SendOutcome::Refused {
                 room_gone: true, ..
             } => "gone",
@@ -337,7 +338,7 @@ mod tests {
         let table = [
             (-32, "slow down"),
             (-100, "refused"),
-            (-200, "not now"),
+            (-200, "denied"),
             (-201, "refused"),
             (-204, "account"),
             (-205, "account"),
@@ -346,7 +347,7 @@ mod tests {
             (-211, "later"),
             (-212, "account"),
             (-213, "refused"),
-            (-214, "not now"),
+            (-214, "denied"),
             (-216, "account"),
             (-217, "refused"),
             (-218, "later"),
@@ -368,12 +369,12 @@ mod tests {
             (-242, "account"),
             (-244, "refused"),
             (-248, "refused"),
-            (-249, "not now"),
+            (-249, "denied"),
             (-320, "account"),
             (-321, "account"),
             (-403, "gone"),
-            (-99_999, "not now"),
-            (7, "not now"),
+            (-99_999, "denied"),
+            (7, "denied"),
         ];
         for (code, end) in table {
             let body = format!(r#"{{"error":{code},"message":"Some words"}}"#);

@@ -29,6 +29,9 @@ const FREE_PLAN: u64 = 3_000;
 /// Polls a second would be wasted on a platform that hands out one message a poll to fifty people.
 const SPACING_MS: u64 = 500;
 
+/// What setWebhook takes as a secret.
+const SECRET_LENGTH: std::ops::RangeInclusive<usize> = 8..=256;
+
 /// A Zalo Bot.
 #[derive(Debug, Clone)]
 pub struct ZaloBotConfig {
@@ -73,10 +76,23 @@ pub(super) fn read(table: &Table<'_>) -> Result<ZaloBotConfig, ConfigError> {
         0..=60_000,
         SPACING_MS,
     )?;
+    let receive = table.receive()?;
+    if let Receive::Webhook(secret) = &receive {
+        let length = secret.expose().chars().count();
+        // Not fetched where nothing is asked of the platform.
+        if length > 0 && !SECRET_LENGTH.contains(&length) {
+            return Err(table.error(format!(
+                "the `webhook_secret` of account `{}` has {length} characters, but Zalo takes {} to {}",
+                table.name,
+                SECRET_LENGTH.start(),
+                SECRET_LENGTH.end()
+            )));
+        }
+    }
     Ok(ZaloBotConfig {
         api_url: table.url("api_url", &raw.api_url, "https://bot-api.zaloplatforms.com")?,
         token: table.secret("token", &raw.token)?,
-        receive: table.receive()?,
+        receive,
         poll_spacing: Duration::from_millis(spacing),
         quota: (monthly > 0).then_some(QuotaConfig { monthly, reserve }),
     })

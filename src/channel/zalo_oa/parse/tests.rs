@@ -78,6 +78,7 @@ fn a_group_message_is_in_the_group_by_its_author() {
         attachments: [],
         reply_to: None,
         mentioned: false,
+        perhaps_reply: false,
         album: None,
         forwarded: false,
     }
