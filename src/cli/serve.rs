@@ -12,6 +12,7 @@ use tokio::signal::unix::signal;
 use tracing::info;
 use tracing_subscriber::EnvFilter;
 
+use super::Simulated;
 use crate::app::App;
 use crate::config::Config;
 use crate::config::Door;
@@ -68,11 +69,18 @@ pub(super) fn serve(path: &Path) -> anyhow::Result<ExitCode> {
     })
 }
 
-pub(super) fn town(listen: SocketAddr) -> anyhow::Result<ExitCode> {
-    runtime()?.block_on(sim::telegram::serve_forever(
-        listen,
-        sim::telegram::Options::default(),
-    ))?;
+pub(super) fn town(listen: SocketAddr, platform: Simulated) -> anyhow::Result<ExitCode> {
+    let serving = async {
+        match platform {
+            Simulated::Telegram => {
+                sim::telegram::serve_forever(listen, sim::telegram::Options::default()).await
+            }
+            Simulated::ZaloBot => {
+                sim::zalo_bot::serve_forever(listen, sim::zalo_bot::Options::default()).await
+            }
+        }
+    };
+    runtime()?.block_on(serving)?;
     Ok(ExitCode::SUCCESS)
 }
 
