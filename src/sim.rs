@@ -7,6 +7,7 @@
 //!
 //! - [`telegram`] speaks Telegram's Bot API;
 //! - [`zalo_bot`] speaks the Zalo Bot Platform's;
+//! - [`zalo_oa`] speaks that of a Zalo Official Account with groups;
 //! - [`folk`] knows what the people of a ward are called and what they write.
 
 mod args;
@@ -14,3 +15,4 @@ mod door;
 pub mod folk;
 pub mod telegram;
 pub mod zalo_bot;
+pub mod zalo_oa;
