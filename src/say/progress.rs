@@ -78,12 +78,16 @@ fn in_plain_word(why: &str) -> &'static str {
         "kicked",
         "not a member",
         "not in the room",
+        "not in the group",
+        "does not exist any more",
         "chat not found",
         "deactivated",
         "deleted",
         "blocked",
     ]) {
         "bot không còn ở trong nhóm"
+    } else if says(&["gmf pack"]) {
+        "gói nhóm GMF đã hết hạn, cần gia hạn trên trang của OA"
     } else if says(&["rights", "permission", "admin", "restricted"]) {
         "bot chưa được quyền viết trong nhóm"
     } else {

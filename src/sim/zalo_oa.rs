@@ -170,8 +170,11 @@ pub async fn serve_forever(address: SocketAddr, options: Options) -> io::Result<
 }
 
 fn stats(world: &World, inner: &Inner) -> Stats {
+    let (now, under_way) = (world.now_ms(), inner.under_way.load(Ordering::SeqCst));
+    let due = world.events.iter().filter(|event| event.due_ms <= now);
     Stats {
-        pending: world.events.len() + inner.under_way.load(Ordering::SeqCst),
+        pending: world.events.len() + under_way,
+        due: due.count() + under_way,
         ..world.stats.clone()
     }
 }

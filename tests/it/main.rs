@@ -16,6 +16,8 @@ mod hostile;
 mod intake;
 mod invites;
 
+mod zalo_oa;
+
 mod store_contract;
 mod store_damage;
 mod store_model;

@@ -533,3 +533,6 @@ pub async fn first_pair(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -136,7 +136,7 @@ fn act(inner: &Inner, what: &str, query: &str, asked: &Value) -> Result<Value, S
             let world = inner.look();
             let stats = super::stats(&world, inner);
             Ok(
-                json!({"pending": stats.pending, "taken": stats.taken, "failed": stats.failed,
+                json!({"pending": stats.pending, "due": stats.due, "taken": stats.taken, "failed": stats.failed,
                 "lost": stats.lost, "calls": stats.calls, "max_in_any_minute": stats.max_in_any_minute,
                 "limited": stats.limited, "rotations": stats.rotations, "reused": stats.reused,
                 "posted": stats.posted}),

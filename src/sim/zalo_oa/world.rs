@@ -197,6 +197,8 @@ impl Rule {
 pub struct Stats {
     /// Webhooks that wait for their call, or for a call again.
     pub pending: usize,
+    /// Of these, those that are to be called now or are being called.
+    pub due: usize,
     /// Webhooks that were taken.
     pub taken: u64,
     /// Calls of webhooks that were not answered well in time.
@@ -447,7 +449,7 @@ impl World {
     }
 
     pub(super) fn spend_refresh(&mut self) {
-        self.refresh.values_mut().for_each(|until| *until = 0);
+        self.refresh.clear();
     }
 
     // The limit -------------------------------------------------------------
