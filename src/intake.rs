@@ -65,6 +65,7 @@ use crate::domain::reading::Command;
 use crate::domain::reading::CommandName;
 use crate::domain::reading::Facts;
 use crate::domain::reading::Outcome;
+use crate::domain::reading::Reading;
 use crate::domain::reading::UpdateKind;
 use crate::domain::room::Room;
 use crate::domain::room::RoomKind;
@@ -499,26 +500,15 @@ impl Task {
             return Ok(Some(doing.planned(act, Kind::Command)));
         }
         let mut target = doing.target(known, reading.incidents.first()).await?;
-        // A mention that tells of nothing may be an answer: to the question that its sender was asked, or
-        // to the receipt that they have just been given.
-        if message.perhaps_reply
-            && matches!(reading.outcome, Outcome::Ignore | Outcome::AskDetail)
-            && !message.text.trim().is_empty()
-        {
+        // What may be a mention may be an answer as well.
+        if message.perhaps_reply && !message.text.trim().is_empty() {
             let as_reply = Addressing {
                 reply_to_bot: true,
                 ..addressing
             };
             let answer = read(&message.text, &as_reply, lexicon, message.sent_at);
-            if target.is_none() && answer.incidents.first().is_some_and(adds) {
-                let soon = self.deps.rules.join;
-                target = doing
-                    .own_newest(known)
-                    .await?
-                    .filter(|target| now - target.case.received_at <= soon);
-            }
-            if target.is_some() {
-                reading = answer;
+            if let Some(case) = doing.answered(known, &target, &reading, &answer).await? {
+                (target, reading) = (Some(case), answer);
             }
         }
         if target.is_none()
@@ -964,6 +954,7 @@ impl Task {
 }
 
 /// A case that a message belongs to, and why.
+#[derive(Clone)]
 struct Target {
     case: Incident,
     /// The question that the words may answer.
@@ -1129,6 +1120,38 @@ impl Doing<'_> {
                 question: Some(question.missing),
                 by_reply: false,
             }))
+    }
+
+    /// The case that words answer which reached us as a mention or as an answer, we do not know which. Read
+    /// as a mention they must tell of nothing by themselves, or of a plate or a number and no more.
+    async fn answered(
+        &self,
+        known: &mut Known,
+        asked: &Option<Target>,
+        mention: &Reading,
+        answer: &Reading,
+    ) -> Result<Option<Target>, StoreError> {
+        if answer.outcome != Outcome::Update(UpdateKind::Detail) {
+            return Ok(None);
+        }
+        let facts = answer.incidents.first();
+        let stands_alone = match mention.outcome {
+            Outcome::Ignore | Outcome::AskDetail => false,
+            Outcome::Report => !facts.is_some_and(is_only_a_mark),
+            _ => true,
+        };
+        if stands_alone {
+            return Ok(None);
+        }
+        if let Some(asked) = asked {
+            return Ok(Some(asked.clone()));
+        }
+        if !facts.is_some_and(adds) {
+            return Ok(None);
+        }
+        let soon = self.task.deps.rules.join;
+        let own = self.own_newest(known).await?;
+        Ok(own.filter(|own| self.now - own.case.received_at <= soon))
     }
 
     /// What leads from a private chat to the newest case that its person told there.
@@ -1561,6 +1584,12 @@ fn adds(facts: &Facts) -> bool {
         || facts.time.is_some()
         || !facts.plates.is_empty()
         || !facts.phones.is_empty()
+}
+
+/// Whether words tell of a plate or a number, and neither where nor when nor of danger.
+fn is_only_a_mark(facts: &Facts) -> bool {
+    let marks = !facts.plates.is_empty() || !facts.phones.is_empty();
+    marks && facts.place.is_none() && facts.time.is_none() && !facts.urgent
 }
 
 /// What anybody may command.

@@ -1,0 +1,5 @@
+//! A hamlet on Zalo Bot: what residents and officers see, and what the program keeps.
+
+mod quarter;
+mod talk;
+mod trouble;
