@@ -26,7 +26,6 @@ use url::Url;
 pub use account::AccountConfig;
 pub use account::Door;
 pub use account::Limits;
-pub use account::QuotaConfig;
 pub use account::Receive;
 pub use account::TelegramConfig;
 pub use account::ZaloBotConfig;

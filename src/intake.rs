@@ -60,6 +60,7 @@ use crate::domain::message::Unread;
 use crate::domain::person::Identity;
 use crate::domain::person::PersonKey;
 use crate::domain::person::Role;
+use crate::domain::quota::Month;
 use crate::domain::reading::Category;
 use crate::domain::reading::Command;
 use crate::domain::reading::CommandName;
@@ -233,6 +234,8 @@ pub struct Deps {
     pub wake: Vec<Arc<Notify>>,
     /// The counters.
     pub metrics: Arc<Metrics>,
+    /// Accounts whose platform counts what people write.
+    pub counted: HashSet<AccountName>,
 }
 
 /// A batch, and whoever waits for it to be durable.
@@ -389,6 +392,42 @@ impl Task {
     }
 
     async fn decide(
+        &self,
+        known: &mut Known,
+        inbound: &Inbound,
+    ) -> Result<Option<Planned>, StoreError> {
+        let message = match inbound {
+            Inbound::Said(message) => Some((&message.room, &message.id)),
+            Inbound::Unread(unread) => Some((&unread.room, &unread.id)),
+            _ => None,
+        };
+        let counted = message.filter(|(room, _)| self.deps.counted.contains(&room.account));
+        let Some((room, id)) = counted else {
+            return self.meaning(known, inbound).await;
+        };
+        let key = MessageKey {
+            room: room.clone(),
+            message: id.clone(),
+        };
+        let is_new = known.seen(&key).await?.is_none();
+        let mut planned = self.meaning(known, inbound).await?;
+        if is_new {
+            // In the same act as what it means, so that each is counted once, whatever happens.
+            let planned = planned.get_or_insert_with(|| Planned {
+                act: Act::default(),
+                kind: Kind::Other,
+                person: None,
+            });
+            planned.act.writes.push(Write::Usage {
+                account: room.account.clone(),
+                month: Month::of(self.deps.clock.now()),
+                messages: 1,
+            });
+        }
+        Ok(planned)
+    }
+
+    async fn meaning(
         &self,
         known: &mut Known,
         inbound: &Inbound,

@@ -12,7 +12,6 @@ use toml::Spanned;
 use url::Url;
 
 pub use telegram::TelegramConfig;
-pub use zalo_bot::QuotaConfig;
 pub use zalo_bot::ZaloBotConfig;
 
 use super::ConfigError;
@@ -24,6 +23,7 @@ use super::file::RawLimits;
 use super::file::RawSecret;
 use crate::domain::account::Platform;
 use crate::domain::ids::AccountName;
+use crate::domain::quota::Quota;
 use crate::domain::secret::Secret;
 
 /// How an account gets its news, where the platform leaves the choice.
@@ -80,6 +80,15 @@ impl AccountConfig {
         match &self.door {
             Door::Telegram(door) => &door.api_url,
             Door::ZaloBot(door) => &door.api_url,
+        }
+    }
+
+    /// A month's messages, where the platform counts them.
+    #[must_use]
+    pub fn quota(&self) -> Option<Quota> {
+        match &self.door {
+            Door::Telegram(_) => None,
+            Door::ZaloBot(door) => door.quota,
         }
     }
 

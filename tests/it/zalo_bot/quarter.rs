@@ -332,6 +332,11 @@ impl Quarter {
         all.remove(0)
     }
 
+    /// How many cases there are, whatever still waits to be said.
+    pub(crate) async fn records_now(&self) -> usize {
+        all_incidents(self.store().as_ref()).await.len()
+    }
+
     pub(crate) async fn room(&self, chat: &Chat) -> Option<Room> {
         self.store().room(&room(chat)).await.unwrap()
     }
