@@ -58,10 +58,14 @@ use crate::domain::area::AreaId;
 use crate::domain::clock::Clock;
 use crate::domain::clock::Time;
 use crate::domain::ids::AccountName;
+use crate::domain::ids::MessageId;
+use crate::domain::ids::MessageKey;
+use crate::domain::ids::RoomId;
 use crate::domain::message::Message;
 use crate::domain::message::Press;
 use crate::domain::person::Identity;
 use crate::domain::person::Role;
+use crate::domain::quota::Month;
 use crate::domain::reading::Command;
 use crate::domain::room::Room;
 use crate::domain::room::RoomKind;
@@ -73,8 +77,11 @@ use crate::intake::Nameless;
 use crate::intake::Names;
 use crate::intake::Rules;
 use crate::outbox;
+use crate::outbox::Ledger;
 use crate::outbox::Worker;
+use crate::say;
 use crate::store::Act;
+use crate::store::Done;
 use crate::store::Store;
 use crate::store::StoreError;
 use crate::store::Write;
@@ -601,6 +608,17 @@ impl App {
             .iter()
             .map(|account| wiring.account(account))
             .collect::<anyhow::Result<Vec<_>>>()?;
+        let month = Arc::new(Notify::new());
+        let ledgers: Vec<Option<Arc<Ledger>>> = config
+            .accounts
+            .iter()
+            .map(|account| {
+                let (store, clock) = (Arc::clone(&store), Arc::clone(&clock));
+                let bell = Arc::clone(&month);
+                let open = |quota| Ledger::new(account.name.clone(), quota, store, clock, bell);
+                account.quota().map(open).map(Arc::new)
+            })
+            .collect();
         let bells: Vec<Arc<Notify>> = wired.iter().map(|_| Arc::new(Notify::new())).collect();
         let news = Arc::new(Notify::new());
 
@@ -618,16 +636,22 @@ impl App {
             rules,
             commands: Arc::clone(&desk) as Arc<dyn Commands>,
             names: Arc::clone(&names),
-            wake: bells.iter().chain([&news]).cloned().collect(),
+            wake: bells.iter().chain([&news, &month]).cloned().collect(),
             metrics: intake_metrics,
             echoes: Arc::clone(&echoes),
             nameless,
+            counted: ledgers
+                .iter()
+                .flatten()
+                .map(|ledger| ledger.account().clone())
+                .collect(),
         });
 
         let mut sending = Vec::new();
         let mut desks = HashMap::new();
         let mut worker_metrics = Vec::new();
-        for ((account, wired), bell) in config.accounts.iter().zip(&wired).zip(&bells) {
+        let wirings = config.accounts.iter().zip(&wired).zip(&bells).zip(&ledgers);
+        for (((account, wired), bell), ledger) in wirings {
             let counters = Arc::new(outbox::Metrics::default());
             worker_metrics.push((account.name.clone(), Arc::clone(&counters)));
             desks.insert(
@@ -657,6 +681,7 @@ impl App {
                 news: Arc::clone(&news),
                 metrics: counters,
                 echoes: Arc::clone(&echoes),
+                ledger: ledger.clone(),
             };
             let (stop, failed) = (sending_stop.clone(), failed.clone());
             sending.push(tokio::spawn(async move {
@@ -672,6 +697,16 @@ impl App {
             &mut metrics,
             wired.iter().filter_map(|wired| wired.official.clone()),
         );
+        count_months(&mut metrics, &ledgers);
+        sending.push(tokio::spawn(watch_months(
+            ledgers.into_iter().flatten().collect(),
+            Arc::clone(&desk),
+            Arc::clone(&store),
+            month,
+            bells.clone(),
+            sending_stop.clone(),
+            failed.clone(),
+        )));
         let reporter = outbox::Reporter {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
@@ -889,6 +924,56 @@ async fn tidy(
     }
 }
 
+/// Tells the operator when a month's messages run out, once for each mark.
+async fn watch_months(
+    ledgers: Vec<Arc<Ledger>>,
+    desk: Arc<DeskCommands>,
+    store: Arc<dyn Store>,
+    month: Arc<Notify>,
+    bells: Vec<Arc<Notify>>,
+    mut stop: watch::Receiver<bool>,
+    failed: mpsc::Sender<anyhow::Error>,
+) {
+    let mut told: HashMap<AccountName, (Month, u64)> = HashMap::new();
+    let mut look = async || {
+        for ledger in &ledgers {
+            let balance = ledger.balance().await?;
+            let Some(mark) = balance.mark else { continue };
+            let account = ledger.account();
+            if told.insert(account.clone(), (balance.month, mark)) == Some((balance.month, mark)) {
+                continue;
+            }
+            let key = MessageKey {
+                room: RoomId::new(account.clone(), ""),
+                message: MessageId(format!("month:{}:{mark}", balance.month).into()),
+            };
+            let (used, quota) = (balance.used, ledger.quota());
+            let words = say::desk::month_running_out(account.as_str(), used, &quota, balance.month);
+            let act = desk.0.warn(key, &words).await?;
+            // Told in an earlier life of the program, it is not told again.
+            if store.commit(vec![act]).await? == [Done::Written] {
+                let monthly = quota.monthly;
+                warn!(%account, used, monthly, "{mark} % of the month's messages are used");
+                bells.iter().for_each(|bell| bell.notify_one());
+            }
+        }
+        Ok::<_, StoreError>(())
+    };
+    loop {
+        if let Err(error) = look().await {
+            let _ = failed
+                .send(anyhow::Error::new(error).context("watching the month"))
+                .await;
+            return;
+        }
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return,
+            () = month.notified() => {}
+            () = tokio::time::sleep(Duration::from_secs(60)) => {}
+        }
+    }
+}
+
 /// Keeps the store's own backup fresh, so that the journal behind it stays short.
 async fn own_backups(
     store: Arc<dyn Store>,
@@ -1056,6 +1141,38 @@ fn count_official(metrics: &mut Metrics, accounts: impl Iterator<Item = ZaloOa>)
                 read,
             );
         }
+    }
+}
+
+fn count_months(metrics: &mut Metrics, ledgers: &[Option<Arc<Ledger>>]) {
+    type Pick = fn(&Ledger) -> u64;
+    let gauges: [(&'static str, &'static str, Pick); 3] = [
+        (
+            "month_used",
+            "Messages of this month, both ways",
+            Ledger::used,
+        ),
+        ("month_limit", "Messages that a month has", |ledger| {
+            ledger.quota().monthly
+        }),
+        (
+            "month_reserve",
+            "Messages of these that are kept for alerts",
+            |ledger| ledger.quota().reserve,
+        ),
+    ];
+    for (name, help, pick) in gauges {
+        for ledger in ledgers.iter().flatten() {
+            let (account, ledger) = (ledger.account().clone(), Arc::clone(ledger));
+            metrics.gauge(name, help, Some(account.as_str()), move || pick(&ledger));
+        }
+    }
+    for ledger in ledgers.iter().flatten() {
+        let (account, ledger) = (ledger.account().clone(), Arc::clone(ledger));
+        let help = "Rows that were not sent, to keep the reserve of the month";
+        metrics.counter("month_withheld", help, Some(account.as_str()), move || {
+            ledger.withheld()
+        });
     }
 }
 

@@ -27,7 +27,6 @@ pub use account::AccountConfig;
 pub use account::Door;
 pub use account::FirstTokensConfig;
 pub use account::Limits;
-pub use account::QuotaConfig;
 pub use account::Receive;
 pub use account::TelegramConfig;
 pub use account::ZaloBotConfig;

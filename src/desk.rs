@@ -49,6 +49,7 @@ use crate::domain::delivery::Lane;
 use crate::domain::delivery::Post;
 use crate::domain::ids::DeliveryId;
 use crate::domain::ids::MessageId;
+use crate::domain::ids::MessageKey;
 use crate::domain::ids::RoomId;
 use crate::domain::invite::Invite;
 use crate::domain::invite::InviteCode;
@@ -63,6 +64,7 @@ use crate::domain::room::RoomKind;
 use crate::domain::room::RoomState;
 use crate::say;
 use crate::store::Act;
+use crate::store::Expect;
 use crate::store::Store;
 use crate::store::StoreError;
 use crate::store::Write;
@@ -279,6 +281,30 @@ impl Desk {
     /// When the store cannot be read.
     pub async fn tidy(&self) -> Result<Option<Act>, StoreError> {
         self.tidy_alerts().await
+    }
+
+    /// Tells every administrator who has spoken to the bot in private, on whatever account, once for each
+    /// `key`. It goes before everything else: what it warns of may be that nothing else goes.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn warn(&self, key: MessageKey, text: &str) -> Result<Act, StoreError> {
+        let staff = self.staff().await?;
+        let mut doing = self.begin();
+        for person in staff.people() {
+            if person.role == Role::Admin
+                && let Some(room) = self.private_room_of(person).await?
+            {
+                let post = Post {
+                    text: text.to_owned(),
+                    ..Post::default()
+                };
+                doing.send(room, None, Lane::Urgent, Body::Text(post));
+            }
+        }
+        doing.act.expects.push(Expect::Unseen(key.clone()));
+        doing.act.writes.push(Write::Seen(key, None));
+        Ok(doing.act)
     }
 
     /// Everybody with a role now: named by the config, or invited.

@@ -63,11 +63,13 @@ use crate::domain::message::Unread;
 use crate::domain::person::Identity;
 use crate::domain::person::PersonKey;
 use crate::domain::person::Role;
+use crate::domain::quota::Month;
 use crate::domain::reading::Category;
 use crate::domain::reading::Command;
 use crate::domain::reading::CommandName;
 use crate::domain::reading::Facts;
 use crate::domain::reading::Outcome;
+use crate::domain::reading::Reading;
 use crate::domain::reading::UpdateKind;
 use crate::domain::room::Room;
 use crate::domain::room::RoomKind;
@@ -239,6 +241,8 @@ pub struct Deps {
     pub echoes: Arc<Echoes>,
     /// Where people are told of whose name did not come with their message.
     pub nameless: mpsc::Sender<Nameless>,
+    /// Accounts whose platform counts what people write.
+    pub counted: HashSet<AccountName>,
 }
 
 /// Somebody who was recorded, and whose platform tells names only when asked.
@@ -427,6 +431,42 @@ impl Task {
         known: &mut Known,
         inbound: &Inbound,
     ) -> Result<Option<Planned>, StoreError> {
+        let message = match inbound {
+            Inbound::Said(message) => Some((&message.room, &message.id)),
+            Inbound::Unread(unread) => Some((&unread.room, &unread.id)),
+            _ => None,
+        };
+        let counted = message.filter(|(room, _)| self.deps.counted.contains(&room.account));
+        let Some((room, id)) = counted else {
+            return self.meaning(known, inbound).await;
+        };
+        let key = MessageKey {
+            room: room.clone(),
+            message: id.clone(),
+        };
+        let is_new = known.seen(&key).await?.is_none();
+        let mut planned = self.meaning(known, inbound).await?;
+        if is_new {
+            // In the same act as what it means, so that each is counted once, whatever happens.
+            let planned = planned.get_or_insert_with(|| Planned {
+                act: Act::default(),
+                kind: Kind::Other,
+                person: None,
+            });
+            planned.act.writes.push(Write::Usage {
+                account: room.account.clone(),
+                month: Month::of(self.deps.clock.now()),
+                messages: 1,
+            });
+        }
+        Ok(planned)
+    }
+
+    async fn meaning(
+        &self,
+        known: &mut Known,
+        inbound: &Inbound,
+    ) -> Result<Option<Planned>, StoreError> {
         match inbound {
             Inbound::Said(message) => {
                 let message = self.answering(known, self.dated(message)).await?;
@@ -579,26 +619,15 @@ impl Task {
             return Ok(Some(doing.planned(act, Kind::Command)));
         }
         let mut target = doing.target(known, reading.incidents.first()).await?;
-        // A mention that tells of nothing may be an answer: to the question that its sender was asked, or
-        // to the receipt that they have just been given.
-        if message.perhaps_reply
-            && matches!(reading.outcome, Outcome::Ignore | Outcome::AskDetail)
-            && !message.text.trim().is_empty()
-        {
+        // What may be a mention may be an answer as well.
+        if message.perhaps_reply && !message.text.trim().is_empty() {
             let as_reply = Addressing {
                 reply_to_bot: true,
                 ..addressing
             };
             let answer = read(&message.text, &as_reply, lexicon, message.sent_at);
-            if target.is_none() && answer.incidents.first().is_some_and(adds) {
-                let soon = self.deps.rules.join;
-                target = doing
-                    .own_newest(known)
-                    .await?
-                    .filter(|target| now - target.case.received_at <= soon);
-            }
-            if target.is_some() {
-                reading = answer;
+            if let Some(case) = doing.answered(known, &target, &reading, &answer).await? {
+                (target, reading) = (Some(case), answer);
             }
         }
         if target.is_none()
@@ -1044,6 +1073,7 @@ impl Task {
 }
 
 /// A case that a message belongs to, and why.
+#[derive(Clone)]
 struct Target {
     case: Incident,
     /// The question that the words may answer.
@@ -1209,6 +1239,38 @@ impl Doing<'_> {
                 question: Some(question.missing),
                 by_reply: false,
             }))
+    }
+
+    /// The case that words answer which reached us as a mention or as an answer, we do not know which. Read
+    /// as a mention they must tell of nothing by themselves, or of a plate or a number and no more.
+    async fn answered(
+        &self,
+        known: &mut Known,
+        asked: &Option<Target>,
+        mention: &Reading,
+        answer: &Reading,
+    ) -> Result<Option<Target>, StoreError> {
+        if answer.outcome != Outcome::Update(UpdateKind::Detail) {
+            return Ok(None);
+        }
+        let facts = answer.incidents.first();
+        let stands_alone = match mention.outcome {
+            Outcome::Ignore | Outcome::AskDetail => false,
+            Outcome::Report => !facts.is_some_and(is_only_a_mark),
+            _ => true,
+        };
+        if stands_alone {
+            return Ok(None);
+        }
+        if let Some(asked) = asked {
+            return Ok(Some(asked.clone()));
+        }
+        if !facts.is_some_and(adds) {
+            return Ok(None);
+        }
+        let soon = self.task.deps.rules.join;
+        let own = self.own_newest(known).await?;
+        Ok(own.filter(|own| self.now - own.case.received_at <= soon))
     }
 
     /// What leads from a private chat to the newest case that its person told there.
@@ -1641,6 +1703,12 @@ fn adds(facts: &Facts) -> bool {
         || facts.time.is_some()
         || !facts.plates.is_empty()
         || !facts.phones.is_empty()
+}
+
+/// Whether words tell of a plate or a number, and neither where nor when nor of danger.
+fn is_only_a_mark(facts: &Facts) -> bool {
+    let marks = !facts.plates.is_empty() || !facts.phones.is_empty();
+    marks && facts.place.is_none() && facts.time.is_none() && !facts.urgent
 }
 
 /// What anybody may command.

@@ -13,7 +13,6 @@ use toml::Spanned;
 use url::Url;
 
 pub use telegram::TelegramConfig;
-pub use zalo_bot::QuotaConfig;
 pub use zalo_bot::ZaloBotConfig;
 pub use zalo_oa::FirstTokensConfig;
 pub use zalo_oa::ZaloOaConfig;
@@ -27,6 +26,7 @@ use super::file::RawLimits;
 use super::file::RawSecret;
 use crate::domain::account::Platform;
 use crate::domain::ids::AccountName;
+use crate::domain::quota::Quota;
 use crate::domain::secret::Secret;
 
 /// How an account gets its news, where the platform leaves the choice.
@@ -87,6 +87,15 @@ impl AccountConfig {
             Door::Telegram(door) => &door.api_url,
             Door::ZaloBot(door) => &door.api_url,
             Door::ZaloOa(door) => &door.api_url,
+        }
+    }
+
+    /// A month's messages, where the platform counts them.
+    #[must_use]
+    pub fn quota(&self) -> Option<Quota> {
+        match &self.door {
+            Door::Telegram(_) | Door::ZaloOa(_) => None,
+            Door::ZaloBot(door) => door.quota,
         }
     }
 

@@ -310,6 +310,22 @@ mod tests {
     };
 
     #[test]
+    fn a_row_that_is_denied_is_tried_five_times() {
+        let denied = SendOutcome::Denied("internal server error".into());
+        let ends: Vec<_> = (1..=6)
+            .map(|attempt| {
+                let policy = Policy::default();
+                let settled = after(&denied, &alert(), attempt, None, &policy, at(0));
+                name(&settled)
+            })
+            .collect();
+        assert_eq!(
+            ends,
+            ["again", "again", "again", "again", "failed", "failed"]
+        );
+    }
+
+    #[test]
     fn each_outcome_has_its_end() {
         let resend = Policy::default();
         let silence = SendOutcome::Unknown("no answer in 20 s".into());

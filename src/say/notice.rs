@@ -17,9 +17,9 @@ pub fn joined(sees_all: bool) -> String {
 /// The notice in a group whose platform lets the bot see only what mentions it or answers it.
 #[must_use]
 pub fn met() -> String {
-    "Chào bà con, tôi là Kẻng, giúp bà con báo tin an ninh trật tự.\n\
+    "Chào bà con, tôi là Kẻng, phần mềm giúp bà con báo tin an ninh trật tự.\n\
      Cách báo: gõ @, chọn tên tôi, rồi kể chuyện gì, ở đâu, lúc nào; gửi ảnh thì nhắc tên tôi trong lời kèm ảnh. Trả lời tin của tôi cũng được.\n\
-     Trong nhóm này tôi chỉ nhận được tin nhắc tên tôi hoặc trả lời tôi; chuyện khác tôi không thấy.\n\
+     Trong nhóm này tôi chỉ nhận được tin nhắc tên tôi hoặc trả lời tôi, tin báo được lưu cho công an xã; chuyện khác tôi không thấy.\n\
      Chuyện tế nhị xin nhắn riêng cho tôi. Việc gấp gọi 113, cháy gọi 114, cấp cứu gọi 115."
         .to_owned()
 }

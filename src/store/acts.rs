@@ -218,6 +218,16 @@ impl Writer<'_, '_> {
                     let row = NoteRow(words.expose().to_owned());
                     self.row(key::note(&account, &page), &row)?;
                 }
+                Write::Usage {
+                    account,
+                    month,
+                    messages,
+                } => {
+                    let key = key::usage(&account, month);
+                    let (before, was) = self.load::<NumberRow>(&key)?;
+                    let sum = before.map_or(0, |row| row.0).saturating_add(messages);
+                    self.staged.put(key, NumberRow(sum).seal(), was);
+                }
             }
         }
         Ok(Done::Written)

@@ -7,6 +7,7 @@ use url::Url;
 use super::Receive;
 use super::Table;
 use crate::config::ConfigError;
+use crate::domain::quota::Quota;
 use crate::domain::secret::Secret;
 
 /// The keys of such an account.
@@ -44,16 +45,7 @@ pub struct ZaloBotConfig {
     /// At least this long between the starts of two polls.
     pub poll_spacing: Duration,
     /// How many messages a month it has; `None`: as many as it likes.
-    pub quota: Option<QuotaConfig>,
-}
-
-/// A month's messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct QuotaConfig {
-    /// All of them, both ways.
-    pub monthly: u64,
-    /// Of these, kept for alerts.
-    pub reserve: u64,
+    pub quota: Option<Quota>,
 }
 
 pub(super) fn read(table: &Table<'_>) -> Result<ZaloBotConfig, ConfigError> {
@@ -94,6 +86,6 @@ pub(super) fn read(table: &Table<'_>) -> Result<ZaloBotConfig, ConfigError> {
         token: table.secret("token", &raw.token)?,
         receive,
         poll_spacing: Duration::from_millis(spacing),
-        quota: (monthly > 0).then_some(QuotaConfig { monthly, reserve }),
+        quota: (monthly > 0).then_some(Quota { monthly, reserve }),
     })
 }

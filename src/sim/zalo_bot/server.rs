@@ -330,7 +330,7 @@ async fn handle(
     let args = Args::read(head.uri.query(), kind, &body).unwrap_or_default();
     let fault = inner.look().meet(method);
     let outcome = match &fault {
-        Some(fault) if !fault.is_after() => Ok(None),
+        Some(fault) if !fault.is_carried_out() => Ok(None),
         _ => inner.carry_out(method, &args, arrived).await,
     };
     let (idle, zero) = {

@@ -244,7 +244,9 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub(super) fn is_after(&self) -> bool {
+    /// The call takes effect although it seems to fail.
+    #[must_use]
+    pub fn is_carried_out(&self) -> bool {
         matches!(
             self,
             Self::HtmlAfter(_) | Self::CloseAfter | Self::HangAfter
