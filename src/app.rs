@@ -772,6 +772,7 @@ impl App {
             desk: desk_acts,
             metrics: Arc::new(metrics),
             admin,
+            clock: Arc::clone(&clock),
         });
         let web = tokio::spawn(async move {
             let stopped = async move {

@@ -2,9 +2,11 @@
 
 mod demo;
 mod export;
+mod groups;
 mod import;
 mod invite;
 mod keep;
+mod poster;
 mod read;
 mod serve;
 
@@ -111,6 +113,31 @@ enum Command {
         #[command(flatten)]
         config: ConfigArg,
     },
+    /// Groups of a Zalo Official Account, and its first tokens.
+    Zalo {
+        #[command(subcommand)]
+        what: Zalo,
+    },
+    /// Draw an A4 page with the code of a group's link: a PDF, or a PNG.
+    Poster {
+        /// The platform's id of the group.
+        #[arg(long, value_name = "ID")]
+        room: String,
+        /// The account that is in the group.
+        #[arg(long)]
+        account: Option<String>,
+        /// The link by which people join; an Official Account's groups tell it themselves.
+        #[arg(long, value_name = "URL")]
+        link: Option<String>,
+        /// The name on the poster; the group's own if none.
+        #[arg(long)]
+        title: Option<String>,
+        /// Where to: a file that ends in .pdf or .png.
+        #[arg(long, short, value_name = "FILE")]
+        output: PathBuf,
+        #[command(flatten)]
+        config: ConfigArg,
+    },
     /// Check a config file and say what would run.
     CheckConfig(ConfigArg),
     /// Ask the running program whether it can record.
@@ -133,6 +160,77 @@ enum Command {
     },
 }
 
+#[derive(Debug, Subcommand)]
+enum Zalo {
+    /// Walk an administrator of the OA through the first pair of tokens.
+    Auth {
+        /// The account, when there are several.
+        #[arg(long)]
+        account: Option<String>,
+        /// Go on with the verifier of an interrupted consent.
+        #[arg(long, value_name = "TEXT")]
+        verifier: Option<String>,
+        /// The address that the browser was sent to; asked for when not given.
+        #[arg(long, value_name = "URL", requires = "verifier")]
+        redirected: Option<String>,
+        #[command(flatten)]
+        config: ConfigArg,
+    },
+    /// Make groups and look into them, beside a running server or while it is down.
+    Group {
+        #[command(subcommand)]
+        what: GroupAct,
+        /// The account, when there are several.
+        #[arg(long, global = true)]
+        account: Option<String>,
+        /// The config file.
+        #[arg(long, default_value = "ward.toml", value_name = "FILE", global = true)]
+        config: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum GroupAct {
+    /// Make a group and bind it to its area. The staff of the area are in it from the start.
+    Create {
+        /// What its members see.
+        #[arg(long)]
+        name: String,
+        /// A commune code, or a village such as 06862/tan-truc-tung.
+        #[arg(long)]
+        area: String,
+        /// A line about it.
+        #[arg(long, default_value = "")]
+        description: String,
+        /// The GMF pack: its id, or gmf10, gmf50, gmf100, gmf1000; else the first that is free.
+        #[arg(long, default_value = "", hide_default_value = true)]
+        pack: String,
+        /// Zalo's id of somebody who is in it from the start; may be given several times.
+        #[arg(long = "member", value_name = "ID")]
+        members: Vec<String>,
+    },
+    /// List the groups of the OA, and the areas they are bound to.
+    List,
+    /// Ask people into a group.
+    Invite {
+        /// The group's id.
+        group: String,
+        /// Zalo's id of somebody; may be given several times.
+        #[arg(long = "member", value_name = "ID", required = true)]
+        members: Vec<String>,
+    },
+    /// Print the link by which people join.
+    Link {
+        /// The group's id.
+        group: String,
+    },
+    /// List who is in a group.
+    Members {
+        /// The group's id.
+        group: String,
+    },
+}
+
 #[derive(Debug, Clone, clap::Args)]
 struct ConfigArg {
     /// The config file.
@@ -147,6 +245,7 @@ enum Simulated {
     #[default]
     Telegram,
     ZaloBot,
+    ZaloOa,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -237,11 +336,73 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             };
             invite::run(&config.config, &ask)
         }
+        Command::Zalo { what } => zalo(what),
+        Command::Poster {
+            room,
+            account,
+            link,
+            title,
+            output,
+            config,
+        } => {
+            let options = poster::Options {
+                room: &room,
+                account: account.as_deref(),
+                link: link.as_deref(),
+                title: title.as_deref(),
+                output: &output,
+            };
+            poster::run(&config.config, &options)
+        }
         Command::CheckConfig(config) => serve::check_config(&config.config),
         Command::Health(config) => keep::health(&config.config),
         Command::Verify(config) => keep::verify(&config.config),
         Command::Backup { file, config } => keep::backup(&config.config, &file),
         Command::Restore { file, config } => keep::restore(&config.config, &file),
+    }
+}
+
+fn zalo(what: Zalo) -> anyhow::Result<ExitCode> {
+    match what {
+        Zalo::Auth {
+            account,
+            verifier,
+            redirected,
+            config,
+        } => {
+            let given = groups::Auth {
+                account: account.as_deref(),
+                verifier: verifier.as_deref(),
+                redirected: redirected.as_deref(),
+            };
+            groups::auth(&config.config, &given)
+        }
+        Zalo::Group {
+            what,
+            account,
+            config,
+        } => {
+            let ask = match &what {
+                GroupAct::Create {
+                    name,
+                    area,
+                    description,
+                    pack,
+                    members,
+                } => groups::Ask::Create {
+                    name,
+                    area,
+                    description,
+                    package: pack,
+                    members,
+                },
+                GroupAct::List => groups::Ask::List,
+                GroupAct::Invite { group, members } => groups::Ask::Invite { group, members },
+                GroupAct::Link { group } => groups::Ask::Link(group),
+                GroupAct::Members { group } => groups::Ask::Members(group),
+            };
+            groups::run(&config, account.as_deref(), &ask)
+        }
     }
 }
 

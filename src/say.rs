@@ -6,5 +6,6 @@ pub mod desk;
 pub mod digest;
 pub mod notice;
 pub mod phrase;
+pub mod poster;
 pub mod progress;
 pub mod receipt;

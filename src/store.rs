@@ -69,7 +69,7 @@ pub enum Write {
     Identity(PersonKey, Identity),
     /// The question this person was asked in this room; `None` takes it back.
     Question(RoomId, PersonKey, Option<Question>),
-    /// A room, new or changed.
+    /// A room, new or changed. An area, a title or rights that it does not tell stay as they were.
     Room(Box<Room>),
     /// An alert, new or changed.
     Alert(Box<Alert>),

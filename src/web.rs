@@ -5,6 +5,7 @@
 //! the running program leaves in its store directory, readable by its own user only.
 
 pub mod export;
+pub mod groups;
 pub mod invites;
 pub mod metrics;
 
@@ -33,6 +34,7 @@ use tracing::warn;
 use crate::channel::Channel;
 use crate::channel::HookError;
 use crate::desk::Desk;
+use crate::domain::clock::Clock;
 use crate::domain::ids::AccountName;
 use crate::domain::secret::Secret;
 use crate::intake::Intake;
@@ -65,6 +67,8 @@ pub struct Web {
     pub metrics: Arc<Metrics>,
     /// Who may export and back up.
     pub admin: Secret,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
 }
 
 /// The routes. Serve them with any listener.
@@ -76,6 +80,7 @@ pub fn router(web: Web) -> Router {
         .route("/api/export/{what}", get(export_rows))
         .route("/api/backup", get(backup))
         .route("/api/invites/{what}", post(invite))
+        .route("/api/groups/{account}/{what}", post(manage_groups))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(Arc::new(web))
 }
@@ -166,6 +171,35 @@ async fn invite(
         return StatusCode::UNAUTHORIZED.into_response();
     }
     match invites::answer(&web.desk, web.store.as_ref(), &what, &body).await {
+        Ok(answer) => axum::Json(answer).into_response(),
+        Err(why) => (StatusCode::UNPROCESSABLE_ENTITY, why).into_response(),
+    }
+}
+
+/// Groups: made, listed, looked into.
+async fn manage_groups(
+    State(web): State<Arc<Web>>,
+    Path((account, what)): Path<(String, String)>,
+    headers: HeaderMap,
+    axum::Json(body): axum::Json<serde_json::Value>,
+) -> Response {
+    if !web.admits(&headers) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let channel = AccountName::parse(&account)
+        .ok()
+        .and_then(|name| web.channels.get(&name));
+    let Some((channel, groups)) = channel.and_then(|channel| Some((channel, channel.groups()?)))
+    else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let desk = groups::Desk {
+        account: &channel.account().name,
+        groups,
+        store: web.store.as_ref(),
+        clock: web.clock.as_ref(),
+    };
+    match desk.answer(&what, &body).await {
         Ok(answer) => axum::Json(answer).into_response(),
         Err(why) => (StatusCode::UNPROCESSABLE_ENTITY, why).into_response(),
     }

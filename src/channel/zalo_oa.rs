@@ -39,7 +39,9 @@ use url::Url;
 
 pub use self::past::Past;
 pub use self::tokens::FirstTokens;
+pub use self::tokens::challenge_of;
 pub use self::tokens::first_pair;
+pub use self::tokens::new_verifier;
 use super::Address;
 use super::Capabilities;
 use super::Channel;

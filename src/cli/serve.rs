@@ -78,6 +78,9 @@ pub(super) fn town(listen: SocketAddr, platform: Simulated) -> anyhow::Result<Ex
             Simulated::ZaloBot => {
                 sim::zalo_bot::serve_forever(listen, sim::zalo_bot::Options::default()).await
             }
+            Simulated::ZaloOa => {
+                sim::zalo_oa::serve_forever(listen, sim::zalo_oa::Options::default()).await
+            }
         }
     };
     runtime()?.block_on(serving)?;

@@ -43,6 +43,7 @@ use crate::domain::incident::Incident;
 use crate::domain::invite::Invite;
 use crate::domain::person::Identity;
 use crate::domain::person::PersonKey;
+use crate::domain::room::Room;
 
 /// Delivery ids are set aside in blocks of this many, so that an id is not given out again after its
 /// row has ended and left.
@@ -209,7 +210,7 @@ impl Writer<'_, '_> {
                         None => self.remove(key)?,
                     }
                 }
-                Write::Room(room) => self.row(key::room(&room.id), room.as_ref())?,
+                Write::Room(room) => self.room(*room)?,
                 Write::Alert(alert) => self.alert(&alert)?,
                 Write::Delivery(delivery) => self.queue(&delivery)?,
                 Write::Audit(entry) => self.audit(entry)?,
@@ -303,6 +304,22 @@ impl Writer<'_, '_> {
         if old.as_ref() != Some(identity) && !nameless {
             self.staged.put(key, identity.seal(), was);
         }
+        Ok(())
+    }
+
+    /// Two who write one room at the same time know different things of it: what one does not know takes
+    /// nothing away.
+    fn room(&mut self, mut room: Room) -> Result<(), StoreError> {
+        let key = key::room(&room.id);
+        let (old, was) = self.load::<Room>(&key)?;
+        if let Some(old) = old {
+            room.area = room.area.or(old.area);
+            room.sees_all = room.sees_all.or(old.sees_all);
+            if room.title.is_empty() {
+                room.title = old.title;
+            }
+        }
+        self.staged.put(key, room.seal(), was);
         Ok(())
     }
 

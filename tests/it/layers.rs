@@ -60,6 +60,9 @@ const CRATES: &[(&str, &[&str])] = &[
     ("axum", &["web", "sim", "app"]),
     ("reqwest", &["channel", "app", "cli"]),
     ("clap", &["cli"]),
+    ("qrcode", &["cli"]),
+    ("resvg", &["cli"]),
+    ("svg2pdf", &["cli"]),
     ("toml", &["config", "text"]),
 ];
 

@@ -1260,3 +1260,172 @@ fn codes_in(text: &str) -> Vec<String> {
         .map(str::to_owned)
         .collect()
 }
+
+impl Ward {
+    /// What a command printed; it must succeed.
+    fn prints(&self, args: &[&str]) -> String {
+        let output = self.keng(args).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        assert!(
+            output.status.success(),
+            "{args:?}: {}{}",
+            text(&output.stderr),
+            text(&output.stdout)
+        );
+        text(&output.stdout)
+    }
+
+    /// The error of a command; it must fail.
+    fn refuses(&self, args: &[&str]) -> String {
+        let output = self.keng(args).output().unwrap();
+        assert!(!output.status.success(), "{args:?}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    }
+}
+
+fn creating(name: &str) -> [&str; 7] {
+    [
+        "zalo",
+        "group",
+        "create",
+        "--name",
+        name,
+        "--area",
+        "06862/tan-truc-tung",
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_command_line_makes_groups_beside_a_server_and_alone() {
+    let mut ward = Ward::on_disk().await;
+    let name = "Xóm Đình – bà con mình";
+    let made = ward.prints(&creating(name));
+    assert!(
+        made.contains("06862/tan-truc-tung") && made.contains("keng poster --room"),
+        "{made}"
+    );
+    let group = ward.zalo.group_called(name).unwrap();
+    // The staff of the area is in it, and it is bound: the notice comes, and alerts will.
+    assert_eq!(
+        ward.zalo.members(&group),
+        ["Phạm Thu Hà", "Trần Văn Bình", "Lê Quang"]
+    );
+    ward.hears_only(&group).await;
+    let known = ward.room(&group).await.unwrap();
+    assert_eq!(known.area.unwrap().as_str(), "06862/tan-truc-tung");
+    assert_eq!(known.title, name);
+
+    let list = ward.prints(&["zalo", "group", "list"]);
+    assert_eq!(list.lines().count(), 3, "{list}");
+    let link = ward.prints(&["zalo", "group", "link", &group.id]);
+    assert!(link.starts_with("https://zalo.me/g/"), "{link}");
+    ward.prints(&[
+        "zalo",
+        "group",
+        "invite",
+        &group.id,
+        "--member",
+        &ward.lan.id,
+    ]);
+    let members = ward.prints(&["zalo", "group", "members", &group.id]);
+    assert!(
+        members.contains("Nguyễn Thị Lan") && members.contains("(the OA)"),
+        "{members}"
+    );
+
+    let poster = ward.home.path().join("xom-dinh.pdf");
+    let shown = poster.display().to_string();
+    ward.prints(&["poster", "--room", &group.id, "--output", &shown]);
+    assert!(std::fs::read(&poster).unwrap().starts_with(b"%PDF"));
+
+    for (args, wanted) in [
+        (
+            &["zalo", "group", "link", "c0ffee00112233445566"][..],
+            "the group does not exist",
+        ),
+        (
+            &["zalo", "group", "invite", &group.id, "--member", "12345"][..],
+            "does not follow the OA",
+        ),
+        (
+            &["zalo", "group", "create", "--name", "A", "--area", "99999"][..],
+            "no commune",
+        ),
+        (&["zalo", "group", "list", "--account", "oa9"][..], "oa9"),
+        (
+            &["poster", "--room", &group.id, "--output", "a.txt"][..],
+            ".pdf or .png",
+        ),
+    ] {
+        let error = ward.refuses(args);
+        assert!(error.contains(wanted), "{error}");
+    }
+    // Four packages, of which the first was taken: three more groups, and then none.
+    ward.settles().await;
+    ward.stops().await;
+    for number in 2..5 {
+        ward.prints(&creating(&format!("Xóm {number}")));
+    }
+    let error = ward.refuses(&creating("Xóm 5"));
+    assert!(error.contains("no free package"), "{error}");
+    ward.starts().await;
+    ward.later(TimeDelta::minutes(1));
+    for number in 2..5 {
+        let group = ward.zalo.group_called(&format!("Xóm {number}")).unwrap();
+        ward.hears_only(&group).await;
+        assert!(ward.room(&group).await.unwrap().area.is_some());
+    }
+    ward.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_consent_on_the_command_line_becomes_the_first_tokens() {
+    let mut ward = Ward::on_disk().await;
+    ward.stops().await;
+    std::fs::remove_file(ward.tokens_file()).unwrap();
+    std::fs::remove_dir_all(ward.store_dir()).unwrap();
+    let verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+    ward.zalo
+        .consent("ma-dong-y-1", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
+    let oa_id = ward.zalo.options().oa_id.clone();
+    let redirected = |oa: &str| format!("https://keng.example.vn/ok?code=ma-dong-y-1&oa_id={oa}");
+    let (other, right) = (redirected("123"), redirected(&oa_id));
+    let auth = |address| {
+        [
+            "zalo",
+            "auth",
+            "--verifier",
+            verifier,
+            "--redirected",
+            address,
+        ]
+    };
+    let refused = ward.refuses(&auth(&other));
+    assert!(
+        refused.contains("the consent is for the OA 123"),
+        "{refused}"
+    );
+    let said = ward.prints(&auth(&right));
+    assert!(said.contains("the first tokens of oa1 are in"), "{said}");
+    let again = ward.refuses(&auth(&right));
+    assert!(again.contains("a code works once"), "{again}");
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = std::fs::metadata(ward.tokens_file())
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let pair = std::fs::read_to_string(ward.tokens_file()).unwrap();
+    let pair: Value = serde_json::from_str(&pair).unwrap();
+    for key in ["access_token", "refresh_token"] {
+        assert!(!said.contains(pair[key].as_str().unwrap()));
+    }
+    ward.starts().await;
+    ward.zalo.say(&ward.lan, &ward.five, WHOLE);
+    ward.hears_where(&ward.five, |sent| sent.text.contains("Đã ghi nhận"))
+        .await;
+    ward.settles().await;
+    ward.hears_all(&ward.five);
+    ward.hears_all(&ward.ha);
+    ward.ends().await;
+}

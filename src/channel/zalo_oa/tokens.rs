@@ -491,6 +491,37 @@ async fn ask(
     Ok(text)
 }
 
+/// A secret of our own for one consent, whose challenge is told to Zalo beforehand (PKCE).
+///
+/// # Errors
+/// When the machine gives no random bytes.
+pub fn new_verifier() -> std::io::Result<String> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(std::io::Error::other)?;
+    Ok(base64url(&bytes))
+}
+
+/// The challenge of a verifier.
+#[must_use]
+pub fn challenge_of(verifier: &str) -> String {
+    base64url(&Sha256::digest(verifier.as_bytes()))
+}
+
+/// Base64 for addresses, without filling (RFC 7636, appendix A).
+fn base64url(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut text = String::new();
+    for three in bytes.chunks(3) {
+        let byte = |at: usize| u32::from(three.get(at).copied().unwrap_or(0));
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for place in 0..=three.len() {
+            let letter = bits >> (18 - 6 * place) & 63;
+            text.push(char::from(LETTERS[letter as usize]));
+        }
+    }
+    text
+}
+
 /// Turns the code of a consent into the JSON of a first pair; for `keng zalo auth`.
 ///
 /// # Errors

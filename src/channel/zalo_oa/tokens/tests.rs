@@ -245,3 +245,13 @@ async fn nothing_prints_a_token() {
     let refresh: serde_json::Value = serde_json::from_str(&scene.noted()).unwrap();
     assert!(!printed.contains(refresh["refresh_token"].as_str().unwrap()));
 }
+
+#[test]
+fn the_challenge_is_that_of_the_standard() {
+    // RFC 7636, appendix B.
+    assert_eq!(
+        challenge_of("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"),
+        "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+    );
+    assert_eq!(new_verifier().unwrap().len(), 43);
+}
