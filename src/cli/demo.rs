@@ -1,8 +1,8 @@
 //! `keng demo`: a make-believe ward at work, with nothing configured.
 //!
-//! The same program as `keng serve` runs against a simulated Telegram and a simulated Zalo Bot Platform on
-//! loopback, with the real store in a directory of its own. What is claimed at the end is counted from what
-//! the simulators saw and from what the store holds, never from what the script meant to happen.
+//! The same program as `keng serve` runs against a simulated Telegram, Zalo Bot Platform and Zalo Official
+//! Account on loopback, with the real store in a directory of its own. What is claimed at the end is counted
+//! from what the simulators saw and from what the store holds, never from what the script meant to happen.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -34,6 +34,8 @@ use crate::sim::telegram::Telegram;
 use crate::sim::telegram::What;
 use crate::sim::zalo_bot;
 use crate::sim::zalo_bot::ZaloBot;
+use crate::sim::zalo_oa;
+use crate::sim::zalo_oa::ZaloOa;
 use crate::store::Cursor;
 use crate::store::Store;
 
@@ -62,6 +64,10 @@ struct Ward {
     zalo: ZaloBot,
     zalo_groups: Vec<(zalo_bot::Chat, &'static str)>,
     zalo_residents: Vec<zalo_bot::Person>,
+    /// And in the groups of the commune police's Official Account.
+    oa: ZaloOa,
+    oa_groups: Vec<(zalo_oa::Chat, &'static str)>,
+    oa_residents: Vec<zalo_oa::Person>,
 }
 
 /// What was written, to be held against what was kept.
@@ -72,13 +78,15 @@ struct Said {
     authors: Vec<Person>,
     /// Those on Zalo, where the bot hears only what mentions it.
     mentions: Vec<(zalo_bot::Chat, String)>,
+    /// Those in the groups of the Official Account.
+    to_oa: Vec<(zalo_oa::Chat, String)>,
     untagged: Vec<String>,
 }
 
 impl Said {
     /// What was said to the bot, anywhere.
     fn to_bot(&self) -> usize {
-        self.tagged.len() + self.mentions.len()
+        self.tagged.len() + self.mentions.len() + self.to_oa.len()
     }
 }
 
@@ -100,6 +108,9 @@ async fn play(options: Options) -> anyhow::Result<ExitCode> {
             &|name| match name {
                 "KENG_DEMO_TOKEN" => Some(ward.town.token().to_owned()),
                 "KENG_DEMO_ZALO_TOKEN" => Some(ward.zalo.token().to_owned()),
+                "KENG_DEMO_OA_APP_SECRET" => Some(ward.oa.options().app_secret.clone()),
+                "KENG_DEMO_OA_SECRET" => Some(ward.oa.options().oa_secret.clone()),
+                "KENG_DEMO_OA_TOKENS" => Some(ward.oa.new_pair()),
                 _ => None,
             },
         )?;
@@ -107,6 +118,9 @@ async fn play(options: Options) -> anyhow::Result<ExitCode> {
     let transcript = (!options.json).then(|| ward.transcript());
 
     let app = App::start(config, Arc::new(SystemClock)).await?;
+    // An Official Account's webhook is set by hand.
+    ward.oa
+        .set_webhook(&format!("http://{}/hooks/oa1", app.address()));
     for (chat, _) in &ward.groups {
         ward.town.join_bot(*chat);
         ward.town.promote_bot(*chat);
@@ -164,6 +178,11 @@ async fn play(options: Options) -> anyhow::Result<ExitCode> {
                 .iter()
                 .map(|(chat, id)| (chat.id.to_string(), id.clone())),
         )
+        .chain(
+            said.to_oa
+                .iter()
+                .map(|(chat, id)| (chat.id.to_string(), id.clone())),
+        )
         .collect();
     let alerted = ward
         .groups
@@ -185,7 +204,16 @@ async fn play(options: Options) -> anyhow::Result<ExitCode> {
             sent.iter().filter(|sent| sent.text.contains(ALERT)).count() == 1
         })
         .count();
-    let rooms = ward.groups.len() + ward.zalo_groups.len();
+    let oa_alerted = ward
+        .oa_groups
+        .iter()
+        .filter(|(chat, _)| {
+            let sent = ward.oa.sent(chat);
+            sent.iter().filter(|sent| sent.text.contains(ALERT)).count() == 1
+        })
+        .count();
+    let rooms = ward.groups.len() + ward.zalo_groups.len() + ward.oa_groups.len();
+    let all_alerted = alerted + zalo_alerted + oa_alerted;
     let untagged_stored = said
         .untagged
         .iter()
@@ -194,14 +222,14 @@ async fn play(options: Options) -> anyhow::Result<ExitCode> {
     let holds = recorded == wanted
         && receipts == said.to_bot()
         && untagged_stored == 0
-        && (!options.once || (alerted + zalo_alerted == rooms && digests == 1));
+        && (!options.once || (all_alerted == rooms && digests == 1));
     let summary = json!({
         "ok": holds,
         "messages": said.to_bot() + said.untagged.len(),
         "tagged": said.to_bot(),
         "records": recorded.len(),
         "receipts": receipts,
-        "rooms_alerted": { "telegram": alerted, "zalo_bot": zalo_alerted },
+        "rooms_alerted": { "telegram": alerted, "zalo_bot": zalo_alerted, "zalo_oa": oa_alerted },
         "digests": digests,
         "untagged_stored": untagged_stored,
         "seconds": (started.elapsed().as_secs_f64() * 10.0).round() / 10.0,
@@ -218,8 +246,7 @@ async fn play(options: Options) -> anyhow::Result<ExitCode> {
         println!("  có biên nhận           {receipts} / {}", said.to_bot());
         println!("  không gửi bot, bị lưu  {untagged_stored}");
         println!(
-            "nhóm nhận được cảnh báo  {} / {rooms} (Telegram {alerted}, Zalo Bot {zalo_alerted})",
-            alerted + zalo_alerted
+            "nhóm nhận được cảnh báo  {all_alerted} / {rooms} (Telegram {alerted}, Zalo Bot {zalo_alerted}, Zalo OA {oa_alerted})"
         );
         println!("bản tổng hợp             {digests}");
         println!(
@@ -264,7 +291,19 @@ impl Ward {
             (zalo.add_group("Xóm Đình"), "06862/tan-truc-tung"),
             (zalo.add_group("Chợ Hạ"), "06862/thon-ha"),
         ];
+        let oa = ZaloOa::start(address, zalo_oa::Options::default())
+            .await
+            .context("starting the simulated Official Account")?;
         let mut folk = Folk::new(7);
+        let oa_residents: Vec<_> = (0..6).map(|_| oa.add_person(&folk.name())).collect();
+        let all: Vec<_> = oa_residents.iter().collect();
+        let oa_groups = vec![
+            (
+                oa.add_group("Khu chợ Tân Trúc Tùng", &all),
+                "06862/tan-truc-tung",
+            ),
+            (oa.add_group("Xóm Bến thôn Hạ", &all), "06862/thon-ha"),
+        ];
         let zalo_residents = (0..6).map(|_| zalo.add_person(&folk.name())).collect();
         let residents = (0..12).map(|_| town.add_person(&folk.name())).collect();
         let officer = town.add_person("Phạm Thu Hà");
@@ -278,6 +317,9 @@ impl Ward {
             zalo,
             zalo_groups,
             zalo_residents,
+            oa,
+            oa_groups,
+            oa_residents,
         })
     }
 
@@ -291,13 +333,19 @@ impl Ward {
              token = {{ env = \"KENG_DEMO_TOKEN\" }}\nreceive = \"poll\"\n\
              [[account]]\nname = \"zb1\"\nplatform = \"zalo_bot\"\napi_url = \"{}\"\n\
              token = {{ env = \"KENG_DEMO_ZALO_TOKEN\" }}\nreceive = \"poll\"\npoll_spacing_ms = 20\n\
+             [[account]]\nname = \"oa1\"\nplatform = \"zalo_oa\"\napi_url = \"{oa}\"\noauth_url = \"{oa}\"\n\
+             app_id = \"{}\"\noa_id = \"{}\"\napp_secret = {{ env = \"KENG_DEMO_OA_APP_SECRET\" }}\n\
+             webhook_secret = {{ env = \"KENG_DEMO_OA_SECRET\" }}\nfirst_tokens = {{ env = \"KENG_DEMO_OA_TOKENS\" }}\n\
              [[officer]]\nname = \"Đ/c Hà\"\nrole = \"officer\"\narea = \"06862\"\naccounts = {{ tg1 = \"{}\" }}\n\
              [[officer]]\nname = \"Bác Bình\"\nrole = \"head\"\narea = \"06862/tan-truc-tung\"\naccounts = {{ tg1 = \"{}\" }}\n",
             home.join("data"),
             self.town.url(),
             self.zalo.url(),
+            self.oa.options().app_id,
+            self.oa.options().oa_id,
             self.officer.0.id,
-            self.head.0.id
+            self.head.0.id,
+            oa = self.oa.url(),
         );
         for (chat, area) in &self.groups {
             text.push_str(&format!(
@@ -308,6 +356,12 @@ impl Ward {
         for (chat, area) in &self.zalo_groups {
             text.push_str(&format!(
                 "[[room]]\naccount = \"zb1\"\nnative = \"{}\"\narea = \"{area}\"\n",
+                chat.id
+            ));
+        }
+        for (chat, area) in &self.oa_groups {
+            text.push_str(&format!(
+                "[[room]]\naccount = \"oa1\"\nnative = \"{}\"\narea = \"{area}\"\n",
                 chat.id
             ));
         }
@@ -336,9 +390,13 @@ impl Ward {
                 said.untagged.push(text.to_owned());
             }
             self.act_on_zalo(folk, said, turn);
+            self.act_on_oa(folk, said, turn);
             tokio::time::sleep(pace).await;
         }
-        if !self.town.wait_confirmed(PATIENCE).await || !self.zalo.wait_taken(PATIENCE).await {
+        let taken = self.town.wait_confirmed(PATIENCE).await
+            && self.zalo.wait_taken(PATIENCE).await
+            && self.oa.wait_taken(PATIENCE).await;
+        if !taken {
             bail!("the bot did not take the messages within {PATIENCE:?}");
         }
         Ok(())
@@ -357,6 +415,24 @@ impl Ward {
             4 => {
                 let id = self.zalo.mention(person, chat, folk.report().text);
                 said.mentions.push((chat.clone(), id));
+            }
+            _ => {}
+        }
+    }
+
+    /// The Official Account hears everything in its groups, and a tag is enough.
+    fn act_on_oa(&self, folk: &mut Folk, said: &mut Said, turn: usize) {
+        let (chat, _) = &self.oa_groups[folk.below(self.oa_groups.len())];
+        let person = &self.oa_residents[folk.below(self.oa_residents.len())];
+        match turn % 6 {
+            0 | 1 => {
+                let text = folk.chatter();
+                self.oa.say(person, chat, text);
+                said.untagged.push(text.to_owned());
+            }
+            3 => {
+                let id = self.oa.say(person, chat, folk.report().text);
+                said.to_oa.push((chat.clone(), id));
             }
             _ => {}
         }
@@ -428,7 +504,13 @@ impl Ward {
             self.zalo
                 .wait_for(chat, |sent| sent.text.contains(ALERT), PATIENCE)
                 .await
-                .context("the alert did not reach every group on Zalo")?;
+                .context("the alert did not reach every group on Zalo Bot")?;
+        }
+        for (chat, _) in &self.oa_groups {
+            self.oa
+                .wait_for(chat, |sent| sent.text.contains(ALERT), PATIENCE)
+                .await
+                .context("the alert did not reach every group of the Official Account")?;
         }
         self.town
             .wait_for(desk, |sent| sent.text.contains("đã gửi xong"), PATIENCE)
@@ -488,26 +570,40 @@ impl Ward {
             });
             told.count()
         };
+        let at_oa = || {
+            let told = said.to_oa.iter().filter(|(chat, message)| {
+                let sent = self.oa.sent(chat);
+                let texts: Vec<&str> = sent.iter().map(|sent| sent.text.as_str()).collect();
+                is_told(&chat.id, message, &texts)
+            });
+            told.count()
+        };
         if wait {
             let all = || (on_telegram() == said.tagged.len()).then_some(());
             self.town.wait(PATIENCE, all).await;
             let all = || (on_zalo() == said.mentions.len()).then_some(());
             self.zalo.wait(PATIENCE, all).await;
+            let all = || (at_oa() == said.to_oa.len()).then_some(());
+            self.oa.wait(PATIENCE, all).await;
         }
-        Ok(on_telegram() + on_zalo())
+        Ok(on_telegram() + on_zalo() + at_oa())
     }
 
     /// Prints what everybody can see, as it happens.
-    fn transcript(&self) -> [tokio::task::JoinHandle<()>; 2] {
+    fn transcript(&self) -> [tokio::task::JoinHandle<()>; 3] {
         let room = Arc::new(Mutex::new(String::new()));
-        let (on_telegram, on_zalo) = (Arc::clone(&room), room);
+        let (on_telegram, on_zalo, at_oa) = (Arc::clone(&room), Arc::clone(&room), room);
         [
             tokio::spawn(show(self.town.watch(), move |scene| {
                 print_scene(&scene, &on_telegram);
             })),
             tokio::spawn(show(self.zalo.watch(), move |scene| {
-                let title = format!("Zalo · {}", scene.title);
+                let title = format!("Zalo Bot · {}", scene.title);
                 print_words(&title, scene.who.as_deref(), "", &scene.text, &on_zalo);
+            })),
+            tokio::spawn(show(self.oa.watch(), move |scene| {
+                let title = format!("Zalo OA · {}", scene.title);
+                print_words(&title, scene.who.as_deref(), "", &scene.text, &at_oa);
             })),
         ]
     }

@@ -1429,3 +1429,79 @@ async fn a_consent_on_the_command_line_becomes_the_first_tokens() {
     ward.hears_all(&ward.ha);
     ward.ends().await;
 }
+
+/// The same keys and kinds of values; a key that ends in `?` may be missing.
+fn like(shape: &Value, body: &Value, at: &str, faults: &mut Vec<String>) {
+    match (shape, body) {
+        (Value::Object(shape), Value::Object(body)) => {
+            for key in body.keys() {
+                if !shape.contains_key(key) && !shape.contains_key(&format!("{key}?")) {
+                    faults.push(format!("{at}: `{key}` is not documented"));
+                }
+            }
+            for (key, shape) in shape {
+                let name = key.trim_end_matches('?');
+                match body.get(name) {
+                    Some(value) => like(shape, value, &format!("{at}.{name}"), faults),
+                    None if key.ends_with('?') => {}
+                    None => faults.push(format!("{at}: `{name}` is missing")),
+                }
+            }
+        }
+        (Value::Array(shape), Value::Array(body)) => {
+            for value in body {
+                like(&shape[0], value, at, faults);
+            }
+        }
+        _ if std::mem::discriminant(shape) == std::mem::discriminant(body) => {}
+        _ => faults.push(format!("{at}: {body} is of another kind than {shape}")),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_request_of_ours_has_the_documented_shape() {
+    let shapes = include_str!("../fixtures/zalo_oa/shapes.json");
+    let shapes: Value = serde_json::from_str(shapes).unwrap();
+    let ward = Ward::on_disk().await;
+    ward.zalo.end_access();
+    ward.zalo.say(&ward.lan, &ward.five, WHOLE);
+    ward.hears(&ward.five).await;
+    ward.tells(
+        &ward.minh,
+        "có người đánh bạc ở nhà văn hoá lúc 21h tối nay",
+    );
+    ward.hears(&ward.home(&ward.minh)).await;
+    ward.prints(&creating("Xóm Đình"));
+    let group = ward.zalo.group_called("Xóm Đình").unwrap();
+    ward.hears(&group).await;
+    ward.prints(&["zalo", "group", "link", &group.id]);
+    ward.prints(&[
+        "zalo",
+        "group",
+        "invite",
+        &group.id,
+        "--member",
+        &ward.lan.id,
+    ]);
+    let asked = |path: &str| {
+        let calls = ward.zalo.calls();
+        calls.iter().any(|call| call.path == path)
+    };
+    ward.until("names are not asked for", async || {
+        asked("/v3.0/oa/user/detail") && asked("/v3.0/oa/group/listmember")
+    })
+    .await;
+    let (mut faults, mut seen) = (Vec::new(), HashSet::new());
+    for call in ward.zalo.calls() {
+        let name = format!("{} {}", call.verb, call.path);
+        let shape = &shapes["requests"][&name];
+        assert!(!shape.is_null(), "{name} has no documented shape");
+        like(shape, &call.parameters, &name, &mut faults);
+        seen.insert(name);
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    for name in shapes["requests"].as_object().unwrap().keys() {
+        assert!(seen.contains(name), "{name} was not called");
+    }
+    ward.ends().await;
+}
