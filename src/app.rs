@@ -377,7 +377,8 @@ fn nowhere() -> AreaId {
     AreaId::parse("00000").expect("five digits are an area")
 }
 
-/// The reader's words: the ward's own files over the built-in ones, and the names of its villages.
+/// The reader's words: the ward's own files over the built-in ones, and the names of
+/// its villages and of the communes around.
 ///
 /// # Errors
 /// When a lexicon file is wrong; the message names file and line.
@@ -386,7 +387,7 @@ pub fn lexicon(config: &Config) -> anyhow::Result<Lexicon> {
         Some(directory) => Lexicon::load(directory)?,
         None => Lexicon::builtin()?,
     };
-    lexicon.add_places(config.areas.all_villages().map(|(_, name)| name));
+    lexicon.add_places(config.place_names());
     Ok(lexicon)
 }
 
