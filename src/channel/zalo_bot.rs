@@ -251,9 +251,8 @@ impl Channel for ZaloBot {
             (!text.is_empty()).then_some(text)
         };
         let shown = text("display_name");
-        let mut names: Vec<String> = { shown.iter().cloned() }
-            .chain(text("account_name"))
-            .collect();
+        let mut names: Vec<String> = shown.clone().into_iter().collect();
+        names.extend(text("account_name"));
         let mut warnings = Vec::new();
         if user.flag("can_join_groups") == Some(false) {
             warnings.push(
