@@ -69,6 +69,7 @@ use crate::intake::Rules;
 use crate::outbox;
 use crate::outbox::Ledger;
 use crate::outbox::Worker;
+use crate::outbox::quota::OVER;
 use crate::say;
 use crate::store::Act;
 use crate::store::Done;
@@ -801,7 +802,11 @@ async fn watch_months(
                 message: MessageId(format!("month:{}:{mark}", balance.month).into()),
             };
             let (used, quota) = (balance.used, ledger.quota());
-            let words = say::desk::month_running_out(account.as_str(), used, &quota, balance.month);
+            let words = if mark == OVER {
+                say::desk::month_over(account.as_str(), balance.month)
+            } else {
+                say::desk::month_running_out(account.as_str(), used, &quota, balance.month)
+            };
             let act = desk.0.warn(key, &words).await?;
             // Told in an earlier life of the program, it is not told again.
             if store.commit(vec![act]).await? == [Done::Written] {
