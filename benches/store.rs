@@ -2,8 +2,9 @@
 //!
 //! `ratios` measures durable commits against a raw append + fdatasync of the same bytes, in alternating
 //! windows of one run, so that a busy disk disturbs both alike. "The same bytes" are the rows that the
-//! group writes, as the journal holds them. `load N` records N messages and tells disk, memory and the
-//! time of opening with a full check, then again after five rounds that overwrite a fifth each.
+//! group writes, as the journal holds them. `load N` records N messages from a tenth as many rooms and
+//! tells disk, memory and the time of opening with a full check, then again after five rounds that
+//! overwrite a fifth each. Memory is that of a process of its own that does nothing else.
 
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on should stop")]
 
@@ -40,6 +41,9 @@ use keng::domain::incident::Status;
 use keng::domain::person::PersonKey;
 use keng::domain::reading::Category;
 use keng::domain::reading::Facts;
+use keng::domain::room::Room;
+use keng::domain::room::RoomKind;
+use keng::domain::room::RoomState;
 use keng::store::Act;
 use keng::store::Expect;
 use keng::store::Store as _;
@@ -382,6 +386,27 @@ fn load(count: u64) {
         runtime.block_on(store.commit(acts)).unwrap();
     }
     let rate = count as f64 / start.elapsed().as_secs_f64();
+    for first in (0..count / 10).step_by(250) {
+        let writes = (first..(first + 250).min(count / 10)).map(|number| {
+            Write::Room(Box::new(Room {
+                id: RoomId::new(
+                    AccountName::parse("tg1").unwrap(),
+                    format!("-100{number:09}"),
+                ),
+                kind: RoomKind::Group,
+                title: format!("Tổ dân phố số {number}"),
+                area: Some(AreaId::parse("06862/tan-truc-tung").unwrap()),
+                state: RoomState::Active,
+                sees_all: Some(true),
+                joined_at: from_unix_ms(1_790_000_000_000),
+            }))
+        });
+        let act = Act {
+            expects: vec![],
+            writes: writes.collect(),
+        };
+        runtime.block_on(store.commit(vec![act])).unwrap();
+    }
     runtime.block_on(store.close()).unwrap();
     drop(store);
     println!(
@@ -389,6 +414,7 @@ fn load(count: u64) {
         memory("VmHWM"),
         memory("VmRSS")
     );
+    println!("a process of its own: {}", used(dir.path(), count));
     let logical = reopen(dir.path(), &options, "after loading");
     let store = SledStore::open(dir.path(), options.clone()).unwrap();
     let start = Instant::now();
@@ -447,6 +473,55 @@ fn reopen(dir: &Path, options: &Options, when: &str) -> u64 {
     report.bytes
 }
 
+/// What a fresh process says that opens the store and uses it.
+fn used(dir: &Path, count: u64) -> String {
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .arg("use")
+        .arg(dir)
+        .arg(count.to_string())
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// Opens a store after a clean stop and after an unclean one, and overwrites incidents all over it.
+fn make_use(dir: &Path, count: u64) {
+    let options = Options {
+        keep_journal: false,
+        ..Options::default()
+    };
+    let runtime = runtime();
+    let store = SledStore::open(dir, options.clone()).unwrap();
+    print!("{} MiB after a clean stop", memory("VmRSS"));
+    let mut dice = 0x9e37_79b9_7f4a_7c15_u64;
+    for _ in 0..100 {
+        let writes = (0..200).map(|_| {
+            dice ^= dice << 13;
+            dice ^= dice >> 7;
+            dice ^= dice << 17;
+            Write::Incident(Box::new(incident(1 + dice % count, None)))
+        });
+        let act = Act {
+            expects: vec![],
+            writes: writes.collect(),
+        };
+        runtime.block_on(store.commit(vec![act])).unwrap();
+    }
+    runtime.block_on(store.close()).unwrap();
+    drop(store);
+    print!(
+        ", {} MiB at most while 20,000 of them anywhere change",
+        memory("VmHWM")
+    );
+    fs::remove_file(dir.join("clean")).unwrap();
+    let store = SledStore::open(dir, options).unwrap();
+    println!(
+        ", {} MiB at most when opened with a full check",
+        memory("VmHWM")
+    );
+    store.close_now().unwrap();
+}
+
 fn main() {
     let arguments: Vec<String> = std::env::args()
         .skip(1)
@@ -459,6 +534,7 @@ fn main() {
             ratios(true);
         }
         ["load", count] => load(count.parse().unwrap_or(100_000)),
+        ["use", dir, count] => make_use(Path::new(dir), count.parse().unwrap_or(1)),
         _ => println!("usage: cargo bench --bench store [-- ratios | load N]"),
     }
 }

@@ -2,13 +2,14 @@
 //! recorded, how soon it is answered, how an alert spreads, and what that takes of processor and memory.
 //!
 //! `cargo bench --bench town` runs everything in about six minutes; names after `--` pick sections:
-//! `queued answered link latency alert faults overtake idle`.
+//! `queued answered link latency alert faults overtake idle peers`.
 //!
 //! `KENG_BIN` names another build of the program to measure instead.
 //!
 //! Targets are those of the design. Where a target is a ratio to another bot library, the figure in
 //! brackets is that library's, measured earlier on another day with the same server: context, not a
-//! comparison. Absolute figures depend on the machine and on what else it does.
+//! comparison. `benches/peers/run.sh` measures such libraries and the program in turn, in one run.
+//! Absolute figures depend on the machine and on what else it does.
 
 use std::collections::HashMap;
 use std::io::{Read as _, Write as _};
@@ -45,7 +46,7 @@ fn main() -> anyhow::Result<()> {
         .skip(1)
         .filter(|argument| !argument.starts_with("--"))
         .collect();
-    let sections: [(&str, Section); 8] = [
+    let sections: [(&str, Section); 9] = [
         ("idle", idle),
         ("queued", || queued(10)),
         ("answered", || queued(100)),
@@ -54,6 +55,7 @@ fn main() -> anyhow::Result<()> {
         ("alert", alerts),
         ("faults", faults),
         ("overtake", overtake),
+        ("peers", peers),
     ];
     if let Some(unknown) = wanted
         .iter()
@@ -198,6 +200,120 @@ fn queued(tagged_percent: u32) -> anyhow::Result<()> {
         "updates were not understood"
     );
     Ok(())
+}
+
+/// How one bot took the updates.
+struct Taken {
+    /// Updates a second until the last was confirmed.
+    recorded: f64,
+    /// Updates a second until the last answer was given.
+    answered: f64,
+    /// Seconds of processor for 10,000 updates, answers included.
+    cpu: f64,
+}
+
+/// The program and the bots that `KENG_PEERS` names, in turn. Nobody is held by limits here.
+fn peers() -> anyhow::Result<()> {
+    const ROUNDS: usize = 2;
+    let named = std::env::var("KENG_PEERS").unwrap_or_default();
+    let peers: Vec<(&str, Vec<&str>)> = named
+        .split(';')
+        .filter_map(|peer| {
+            let (name, command) = peer.split_once(':')?;
+            Some((name, command.split_whitespace().collect()))
+        })
+        .collect();
+    if peers.is_empty() {
+        line("KENG_PEERS names none: benches/peers/run.sh does", "", "");
+        return Ok(());
+    }
+    for (percent, target) in [(10, ">= 2.5 x"), (100, ">= 3 x")] {
+        let mut best: Option<Taken> = None;
+        let mut own: Vec<Taken> = Vec::new();
+        let show = |name: &str, taken: &Taken| {
+            line(
+                &format!("{name}, {percent} % tagged: recorded, answered, CPU"),
+                format!(
+                    "{:.0}/s, {:.0}/s, {:.3} s per 10,000",
+                    taken.recorded, taken.answered, taken.cpu
+                ),
+                "",
+            );
+        };
+        for _ in 0..ROUNDS {
+            let taken = take(percent, None)?;
+            show("keng", &taken);
+            own.push(taken);
+            for (name, command) in &peers {
+                let taken = take(percent, Some(command))?;
+                show(name, &taken);
+                if best
+                    .as_ref()
+                    .is_none_or(|best| taken.answered > best.answered)
+                {
+                    best = Some(taken);
+                }
+            }
+        }
+        let best = best.context("no peer answered")?;
+        // Each at its best: whatever else the machine does only ever slows a run.
+        let own = own
+            .into_iter()
+            .max_by(|a, b| a.answered.total_cmp(&b.answered))
+            .context("no rounds")?;
+        line(
+            &format!("keng / best peer, {percent} % tagged: recorded"),
+            format!("{:.2} x", own.recorded / best.recorded),
+            target,
+        );
+        line(
+            "  answered",
+            format!("{:.2} x", own.answered / best.answered),
+            "",
+        );
+        line("  CPU", format!("{:.2} x", own.cpu / best.cpu), "");
+    }
+    Ok(())
+}
+
+/// Lets a bot take queued updates: the program, or a peer by its command.
+fn take(tagged_percent: u32, peer: Option<&[&str]>) -> anyhow::Result<Taken> {
+    const UPDATES: u64 = 20_000;
+    const NO_LIMIT: u32 = 100_000;
+    const QUIET: Duration = Duration::from_secs(1);
+    let town = Town::start()?;
+    let rooms = town.rooms(ROOMS)?;
+    town.post("keep", json!({"everything": false}))?;
+    let bot = match peer {
+        None => Bot::start(&town, &rooms, NO_LIMIT, NO_LIMIT)?,
+        Some(command) => Bot::peer(&town, command)?,
+    };
+    let before = town.settle()?;
+    town.preload(UPDATES, tagged_percent, ROOMS)?;
+    let used = bot.cpu()?;
+    let start = Instant::now();
+    let recorded = town.release(before, UPDATES)?;
+    // A peer knows fewer ways to tag: it has answered when it says nothing more.
+    let mut last = (0, start.elapsed());
+    let answered = loop {
+        let posted = town.get("stats")?["posted"].as_u64().unwrap_or(0);
+        let now = start.elapsed();
+        if posted != last.0 {
+            last = (posted, now);
+        }
+        match peer {
+            None if bot.counts()?.waiting() == 0 => break start.elapsed(),
+            Some(_) if now > last.1 + QUIET => break last.1,
+            _ => {}
+        }
+        ensure!(now < PATIENCE, "not answered in time");
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    Ok(Taken {
+        recorded: UPDATES as f64 / recorded.as_secs_f64(),
+        answered: UPDATES as f64 / answered.as_secs_f64(),
+        cpu: (bot.cpu()? - used) / (UPDATES as f64 / 1e4),
+    })
 }
 
 /// A server 50 ms away, there and back.
@@ -752,6 +868,31 @@ impl Bot {
             bail!("the program does not serve: {log}");
         }
         bot.started_in = start.elapsed();
+        Ok(bot)
+    }
+
+    /// Another library's bot, by its command; it polls as soon as it is up.
+    fn peer(town: &Town, command: &[&str]) -> anyhow::Result<Self> {
+        let home = tempfile::Builder::new().prefix("keng-bench-").tempdir()?;
+        let (program, arguments) = command.split_first().context("a peer without a command")?;
+        let start = Instant::now();
+        let child = Command::new(program)
+            .args(arguments)
+            .env("KENG_PEER_API", format!("http://{}", town.address))
+            .env("KENG_PEER_TOKEN", TOKEN)
+            .env("KENG_PEER_FILE", home.path().join("journal"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .with_context(|| format!("starting {program}"))?;
+        let bot = Self {
+            child,
+            address: town.address,
+            started_in: start.elapsed(),
+            home: home.path().to_owned(),
+            _home: home,
+        };
+        until(|| Ok((town.get("stats")?["pending"] == 0).then_some(())))?;
         Ok(bot)
     }
 

@@ -79,6 +79,7 @@ use crate::intake::Rules;
 use crate::outbox;
 use crate::outbox::Ledger;
 use crate::outbox::Worker;
+use crate::outbox::quota::OVER;
 use crate::say;
 use crate::store::Act;
 use crate::store::Done;
@@ -467,7 +468,8 @@ fn nowhere() -> AreaId {
     AreaId::parse("00000").expect("five digits are an area")
 }
 
-/// The reader's words: the ward's own files over the built-in ones, and the names of its villages.
+/// The reader's words: the ward's own files over the built-in ones, and the names of
+/// its villages and of the communes around.
 ///
 /// # Errors
 /// When a lexicon file is wrong; the message names file and line.
@@ -476,7 +478,7 @@ pub fn lexicon(config: &Config) -> anyhow::Result<Lexicon> {
         Some(directory) => Lexicon::load(directory)?,
         None => Lexicon::builtin()?,
     };
-    lexicon.add_places(config.areas.all_villages().map(|(_, name)| name));
+    lexicon.add_places(config.place_names());
     Ok(lexicon)
 }
 
@@ -949,7 +951,11 @@ async fn watch_months(
                 message: MessageId(format!("month:{}:{mark}", balance.month).into()),
             };
             let (used, quota) = (balance.used, ledger.quota());
-            let words = say::desk::month_running_out(account.as_str(), used, &quota, balance.month);
+            let words = if mark == OVER {
+                say::desk::month_over(account.as_str(), balance.month)
+            } else {
+                say::desk::month_running_out(account.as_str(), used, &quota, balance.month)
+            };
             let act = desk.0.warn(key, &words).await?;
             // Told in an earlier life of the program, it is not told again.
             if store.commit(vec![act]).await? == [Done::Written] {

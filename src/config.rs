@@ -175,6 +175,18 @@ pub struct Config {
     pub bindings: HashMap<RoomId, AreaId>,
 }
 
+impl Config {
+    /// What places around here are called: the named villages, their other names, and the communes of
+    /// every province in which this deployment has an area.
+    pub fn place_names(&self) -> impl Iterator<Item = &str> {
+        let used = (self.staff.iter().map(|person| &person.area))
+            .chain(self.bindings.values())
+            .chain(self.areas.spoken().map(|(id, _)| id));
+        let communes = people::around(used);
+        (self.areas.spoken().map(|(_, name)| name)).chain(communes)
+    }
+}
+
 /// Reads and checks a config file. Secrets are fetched from the environment or their files.
 ///
 /// # Errors

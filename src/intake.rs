@@ -629,6 +629,9 @@ impl Task {
             if let Some(case) = doing.answered(known, &target, &reading, &answer).await? {
                 (target, reading) = (Some(case), answer);
             }
+        } else if message.perhaps_reply && !message.attachments.is_empty() && target.is_none() {
+            // A picture and not a word: of what has just been told.
+            target = doing.own_of_late(known).await?;
         }
         if target.is_none()
             && !to_bot
@@ -1268,6 +1271,11 @@ impl Doing<'_> {
         if !facts.is_some_and(adds) {
             return Ok(None);
         }
+        self.own_of_late(known).await
+    }
+
+    /// The newest open case of this person in this room, if it was told not long ago.
+    async fn own_of_late(&self, known: &mut Known) -> Result<Option<Target>, StoreError> {
         let soon = self.task.deps.rules.join;
         let own = self.own_newest(known).await?;
         Ok(own.filter(|own| self.now - own.case.received_at <= soon))

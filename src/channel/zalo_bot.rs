@@ -21,6 +21,7 @@ mod poll;
 mod post;
 
 use std::sync::Arc;
+use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::RwLock;
 use std::time::Duration;
@@ -66,6 +67,9 @@ const MAX_TEXT: usize = 2_000;
 /// How long to wait when the platform says that the month's messages are used up.
 const USED_UP: Duration = Duration::from_secs(3_600);
 
+/// The same, for polls.
+const USED_UP_POLL: Duration = Duration::from_secs(60);
+
 /// What a Zalo Bot account needs to work.
 #[derive(Debug)]
 pub struct Settings {
@@ -101,6 +105,8 @@ struct Shared {
     poll_spacing: Duration,
     /// Names from the config.
     names: Vec<String>,
+    /// What the platform said of the webhook that was set, if it could not reach it.
+    unreached: Mutex<Option<String>>,
     /// These and what the platform tells; read for every message, written once it tells.
     called: RwLock<Arc<[String]>>,
 }
@@ -118,6 +124,7 @@ impl ZaloBot {
             webhook_secret: settings.webhook_secret,
             hook_url: settings.hook_url,
             poll_spacing: settings.poll_spacing,
+            unreached: Mutex::default(),
             called: RwLock::new(settings.names.clone().into()),
             names: settings.names,
         }))
@@ -161,7 +168,8 @@ impl Shared {
             )),
             429 => PollError::NotNow {
                 why: format!("the month's messages are used up ({why})"),
-                wait: Some(told.wait.unwrap_or(USED_UP)),
+                // Whoever does not ask may lose what is written meanwhile: not often, but not seldom.
+                wait: Some(told.wait.unwrap_or(USED_UP_POLL)),
             },
             _ => PollError::NotNow {
                 why,
@@ -206,10 +214,30 @@ impl Channel for ZaloBot {
             return Ok(());
         };
         let body = json!({"url": url.as_str(), "secret_token": secret.expose()});
-        self.0
-            .ask("setWebhook", body.to_string().into_bytes())
-            .await
-            .map(|_| ())
+        let body = body.to_string().into_bytes();
+        let answered = self.0.ask("setWebhook", body).await?;
+        // Told by some versions of the platform only. The address is kept even if the trial failed.
+        let body = String::from_utf8_lossy(&answered.body);
+        let trial = Object::read(&body)
+            .and_then(|answer| answer.object("result"))
+            .and_then(|result| result.object("verification"))
+            .filter(|trial| trial.flag("ok") == Some(false));
+        let unreached = trial.map(|trial| {
+            let word = |key| {
+                trial
+                    .text(key)
+                    .map_or(String::new(), |word| word.as_str().to_owned())
+            };
+            format!("{} {}", word("outcome"), word("hint"))
+                .trim()
+                .to_owned()
+        });
+        *self
+            .0
+            .unreached
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = unreached.map(|why| self.0.api.redact(&why));
+        Ok(())
     }
 
     async fn profile(&self) -> Result<Profile, PollError> {
@@ -223,9 +251,8 @@ impl Channel for ZaloBot {
             (!text.is_empty()).then_some(text)
         };
         let shown = text("display_name");
-        let mut names: Vec<String> = { shown.iter().cloned() }
-            .chain(text("account_name"))
-            .collect();
+        let mut names: Vec<String> = shown.clone().into_iter().collect();
+        names.extend(text("account_name"));
         let mut warnings = Vec::new();
         if user.flag("can_join_groups") == Some(false) {
             warnings.push(
@@ -241,6 +268,18 @@ impl Channel for ZaloBot {
                     .to_owned(),
             );
         }
+        let unreached = self
+            .0
+            .unreached
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(why) = unreached.as_ref() {
+            warnings.push(format!(
+                "the platform could not reach the webhook ({why}): is `web.public_url` right, and does the \
+                 web server in front pass /hooks/ on?"
+            ));
+        }
+        drop(unreached);
         let profile = Profile {
             id: text("id").unwrap_or_default(),
             names: names.clone(),

@@ -130,6 +130,8 @@ section!(RawLimits { per_second: Spanned<i64>, room_per_minute: Spanned<i64>, })
 pub(super) struct RawArea {
     pub(super) id: Spanned<String>,
     pub(super) name: String,
+    #[serde(default)]
+    pub(super) aliases: Vec<String>,
 }
 
 /// Where a secret is. An inline text is read only to refuse it in plain words.

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::collections::HashSet;
 
+use std::collections::BTreeSet;
+
 use toml::Spanned;
 
 use super::COMMUNES;
@@ -18,21 +20,71 @@ use crate::domain::ids::RoomId;
 use crate::domain::person::Role;
 use crate::domain::person::Staff;
 
+/// A line of the official list.
+struct Commune {
+    id: AreaId,
+    /// `Xã Tiên Yên`.
+    name: &'static str,
+    /// `Tiên Yên`.
+    bare: &'static str,
+    province: &'static str,
+}
+
+/// The official list. Every line is read: a test counts them.
+fn communes() -> impl Iterator<Item = Commune> {
+    COMMUNES.lines().skip(1).filter_map(|line| {
+        let mut fields = line.split(',');
+        let (code, name, kind, province) = (
+            fields.next()?,
+            fields.next()?,
+            fields.next()?,
+            fields.next()?,
+        );
+        let bare = name.get(kind.len()..)?.trim();
+        let id = AreaId::parse(code).ok()?;
+        (!bare.is_empty()).then_some(Commune {
+            id,
+            name,
+            bare,
+            province,
+        })
+    })
+}
+
+/// What the communes in the provinces of these areas are called, without the word for their kind.
+pub(super) fn around<'a>(areas: impl Iterator<Item = &'a AreaId>) -> Vec<&'static str> {
+    let used: BTreeSet<AreaId> = areas.map(AreaId::commune).collect();
+    let provinces: BTreeSet<&str> = communes()
+        .filter(|commune| used.contains(&commune.id))
+        .map(|commune| commune.province)
+        .collect();
+    communes()
+        .filter(|commune| provinces.contains(commune.province))
+        .map(|commune| commune.bare)
+        .collect()
+}
+
 /// The official communes and the villages of the file.
 pub(super) fn areas(file: &Document<'_>, villages: &[RawArea]) -> Result<AreaBook, ConfigError> {
     let mut book = AreaBook::default();
-    for line in COMMUNES.lines().skip(1) {
-        let mut fields = line.split(',');
-        if let (Some(code), Some(name)) = (fields.next(), fields.next())
-            && let Ok(id) = AreaId::parse(code)
-        {
-            book.name(id, name);
-        }
+    for commune in communes() {
+        book.name(commune.id, commune.name);
     }
     for village in villages {
         let id = parse_area(file, "area.id", &village.id)?;
         if !book.knows(&id.commune()) {
             return Err(unknown_commune(file, "area.id", &village.id, &id));
+        }
+        if !village.aliases.is_empty() && id.village().is_none() {
+            return Err(file.error(
+                Some(village.id.span().start),
+                format!(
+                    "`area.aliases`: `{id}` is a commune; only villages are called by other names"
+                ),
+            ));
+        }
+        for alias in &village.aliases {
+            book.alias(id.clone(), alias.trim());
         }
         book.name(id, village.name.trim());
     }
@@ -156,4 +208,26 @@ pub(super) fn bindings(
         }
     }
     Ok(bindings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_of_the_official_list_is_read() {
+        let lines = COMMUNES.lines().skip(1).count();
+        assert_eq!((lines, communes().count()), (3321, 3321));
+    }
+
+    #[test]
+    fn the_communes_around_are_those_of_the_same_province() {
+        let area = AreaId::parse("06862/tan-truc-tung").unwrap();
+        let names = around(std::iter::once(&area));
+        assert_eq!(names.len(), 54);
+        for name in ["Tiên Yên", "Cô Tô", "Móng Cái 1"] {
+            assert!(names.contains(&name), "{name}");
+        }
+        assert!(!names.contains(&"Hoàn Kiếm"));
+    }
 }

@@ -144,9 +144,8 @@ pub(crate) fn area_named(areas: &AreaBook, within: &AreaId, name: &str) -> Named
     {
         return Named::One(within.clone());
     }
-    let commune = within.commune();
     let mut found: Vec<AreaId> = areas
-        .villages(&commune)
+        .spoken()
         .filter(|(id, _)| within.contains(id))
         .filter(|(id, title)| {
             let title = plain(title);
@@ -161,6 +160,8 @@ pub(crate) fn area_named(areas: &AreaBook, within: &AreaId, name: &str) -> Named
         })
         .map(|(id, _)| id.clone())
         .collect();
+    found.sort();
+    found.dedup();
     match found.len() {
         0 => Named::Nothing,
         1 => found.pop().map_or(Named::Nothing, Named::One),
@@ -274,6 +275,7 @@ mod tests {
         let area = |raw: &str| AreaId::parse(raw).unwrap();
         areas.name(area("06862"), "Xã Quảng Ninh");
         areas.name(area("06862/tan-truc-tung"), "thôn Tân Trúc Tùng");
+        areas.alias(area("06862/tan-truc-tung"), "xóm Lò Gạch");
         areas.name(area("06862/khu-7"), "Khu 7");
         areas.name(area("06863/khu-7"), "Khu 7");
         let within = area("06862");
@@ -283,6 +285,8 @@ mod tests {
             "THÔN TÂN TRÚC TÙNG",
             "06862/tan-truc-tung",
             "tan truc tung",
+            "xóm lò gạch",
+            "Lò Gạch",
         ] {
             assert_eq!(
                 area_named(&areas, &within, name),

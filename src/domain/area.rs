@@ -73,12 +73,19 @@ impl fmt::Display for AreaId {
 #[derive(Debug, Clone, Default)]
 pub struct AreaBook {
     names: BTreeMap<AreaId, String>,
+    /// What villages are called beside their names.
+    aliases: Vec<(AreaId, String)>,
 }
 
 impl AreaBook {
     /// Adds or renames an area.
     pub fn name(&mut self, id: AreaId, name: impl Into<String>) {
         self.names.insert(id, name.into());
+    }
+
+    /// Adds what a village is also called: the name before a merger, the one in another language.
+    pub fn alias(&mut self, id: AreaId, alias: impl Into<String>) {
+        self.aliases.push((id, alias.into()));
     }
 
     /// Whether the area has a name.
@@ -108,11 +115,12 @@ impl AreaBook {
             .map(|(id, name)| (id, name.as_str()))
     }
 
-    /// Every named village.
-    pub fn all_villages(&self) -> impl Iterator<Item = (&AreaId, &str)> {
+    /// What people call the villages: every name and every alias.
+    pub fn spoken(&self) -> impl Iterator<Item = (&AreaId, &str)> {
         self.names
             .iter()
             .filter(|(id, _)| id.village().is_some())
+            .chain(self.aliases.iter().map(|(id, alias)| (id, alias)))
             .map(|(id, name)| (id, name.as_str()))
     }
 }

@@ -335,19 +335,19 @@ pub(super) fn people(case: &Incident) -> usize {
 /// The named village that a private report speaks of.
 pub(super) fn village_in(text: &str, areas: &AreaBook) -> Option<AreaId> {
     let text = format!(" {} ", fold(text));
-    let mut found = None;
-    for (id, name) in areas.all_villages() {
+    let mut found: Option<&AreaId> = None;
+    for (id, name) in areas.spoken() {
         let name = fold(name);
         // "thôn Hạ" is found by the whole name; "Tân Trúc Tùng" also without its "thôn".
         let bare = name.split_once(' ').map_or(name.as_str(), |(_, bare)| bare);
         let named = text.contains(&format!(" {name} "))
             || (bare.contains(' ') && text.contains(&format!(" {bare} ")));
         if named {
-            if found.is_some() {
+            if found.is_some_and(|other| other != id) {
                 return None;
             }
-            found = Some(id.clone());
+            found = Some(id);
         }
     }
-    found
+    found.cloned()
 }

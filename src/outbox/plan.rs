@@ -14,8 +14,8 @@
 //!   for the more urgent.
 //! - **No starving.** Rows of a room that may not be spoken to now are passed over; when they fill the
 //!   window they are forgotten but for their room's mark, and read again when it is their time.
-//! - **Folding.** When more receipts wait in a room than it may hear now, or the limits are nearly
-//!   used up, those at its head become one message.
+//! - **Folding.** When more receipts wait in a room than it may hear now, or a crowd of them, or the
+//!   limits are nearly used up, those at its head become one message.
 //!
 //! Ids are handed out before they are stored, so a lower id may appear after a higher one was read:
 //! reading on begins a little before the end, and a whole reading follows within a second.
@@ -65,6 +65,10 @@ const FOLD: usize = 100;
 
 /// While messages are dear, a receipt waits so long for others. Emergency numbers may stand in it.
 const MERGE: TimeDelta = TimeDelta::seconds(60);
+
+/// So many receipts that wait in one room at the same moment become one message, whatever the limits
+/// allow: answered one by one, they would come minutes late and nobody could read them.
+const CROWD: usize = 40;
 
 /// While alerts use everything up, one reply leaves this often.
 const REPLY_EVERY: Duration = Duration::from_secs(10);
@@ -597,7 +601,7 @@ impl Plan {
                 if run > 1 {
                     let free = limits.room_free(room, waiting.kind, lane, now);
                     let scarce = free * 4 < limits.room_most(waiting.kind, lane);
-                    if run > free || scarce || narrow || self.merging {
+                    if run > free || run >= CROWD || scarce || narrow || self.merging {
                         count = run;
                     }
                 }

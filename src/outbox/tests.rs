@@ -382,6 +382,16 @@ fn receipts_above_what_a_room_may_hear_become_one_message_in_their_order() {
 }
 
 #[test]
+fn a_crowd_in_one_room_hears_one_message_though_the_limits_would_allow_many() {
+    let mut bench = Bench::new(30_000, 30_000);
+    bench.queue((1..=39).map(|id| receipt(id, "nhóm ít")));
+    bench.queue((40..=90).map(|id| receipt(id, "nhóm đông")));
+    let picked = bench.pick();
+    let heard: Vec<usize> = picked.groups.iter().map(|group| group.rows.len()).collect();
+    assert_eq!(heard, [1, 51]);
+}
+
+#[test]
 fn a_row_that_is_stored_later_under_a_lower_id_is_found_within_a_second() {
     let mut bench = Bench::new(30, 20);
     bench.queue([receipt(900, "nhóm 1")]);

@@ -725,6 +725,9 @@ impl Run {
                 let (account, wait_ms) = (&self.shared.account, wait.as_millis() as u64);
                 if *whole_account && *wait >= LONG_WAIT {
                     error!(account = %account, wait_ms, "the platform takes nothing more for now: is the month used up?");
+                    if let Some(ledger) = &self.shared.ledger {
+                        ledger.refused();
+                    }
                 } else {
                     debug!(account = %account, whole_account, wait_ms, "the platform asks us to wait");
                 }
@@ -1073,7 +1076,8 @@ async fn rendered(shared: &Shared, job: &mut Job) -> Result<Option<(String, Stri
         && !ledger.admits(&job.group.rows).await.map_err(&unreadable)?
     {
         return Err(Settled::Failed(
-            "withheld: what is left of the month's messages is kept for alerts".to_owned(),
+            "withheld: it waited too long, or what is left of the month is kept for alerts"
+                .to_owned(),
         ));
     }
     let rendering = shared.words.render(&job.group.rows, wall);

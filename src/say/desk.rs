@@ -273,6 +273,17 @@ pub fn month_running_out(account: &str, used: u64, quota: &Quota, month: Month) 
     )
 }
 
+/// The platform takes nothing more of an account.
+#[must_use]
+pub fn month_over(account: &str, month: Month) -> String {
+    format!(
+        "Tài khoản {account}: nền tảng báo đã hết hạn mức tin của tháng {}. Cảnh báo và biên nhận tạm thời không gửi \
+         được qua tài khoản này, bot thử lại mỗi giờ; tin báo của bà con vẫn được ghi. Việc gấp xin báo cho bà con \
+         bằng cách khác.",
+        month.said()
+    )
+}
+
 fn grouped(number: u64) -> String {
     thousands(usize::try_from(number).unwrap_or(usize::MAX))
 }

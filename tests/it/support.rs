@@ -237,7 +237,7 @@ impl Ward {
         };
         text.push_str(&format!(
             "[[area]]\nid = \"06862/tan-truc-tung\"\nname = \"thôn Tân Trúc Tùng\"\n\
-             [[area]]\nid = \"06862/thon-ha\"\nname = \"thôn Hạ\"\n\
+             [[area]]\nid = \"06862/thon-ha\"\nname = \"thôn Hạ\"\naliases = [\"thôn Hạ Long Tiên\"]\n\
              [[account]]\nname = \"tg1\"\nplatform = \"telegram\"\napi_url = \"{}\"\n\
              token = {{ env = \"KENG_TEST_TOKEN\" }}\n{receive}\nlimits = {}\n",
             self.town.url(),

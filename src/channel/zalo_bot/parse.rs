@@ -119,19 +119,33 @@ struct Envelope {
     sent_at: Time,
 }
 
+/// A text that says something, trimmed.
+fn word(object: &Object<'_>, key: &str) -> Option<String> {
+    let word = object.text(key)?.as_str().trim().to_owned();
+    (!word.is_empty()).then_some(word)
+}
+
+/// A date in milliseconds or, if it would lie in 1973 otherwise, in seconds.
+fn date(message: &Object<'_>) -> i64 {
+    let date = message.number("date").unwrap_or(0.0);
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "`as` saturates, and absurd dates are dealt with later"
+    )]
+    let date = date as i64;
+    if date < SECONDS_BELOW {
+        date.saturating_mul(1_000)
+    } else {
+        date
+    }
+}
+
 impl Envelope {
     fn of(message: &Object<'_>, account: &AccountName) -> Option<Self> {
-        let word = |object: &Object<'_>, key: &str| {
-            let word = object.text(key)?.as_str().trim().to_owned();
-            (!word.is_empty()).then_some(word)
-        };
-        let chat = message.object("chat");
-        let from = message.object("from");
-        let chat_id = chat.as_ref().and_then(|chat| word(chat, "id"));
-        let from_id = from.as_ref().and_then(|from| word(from, "id"));
-        let named = chat
-            .as_ref()
-            .and_then(|chat| word(chat, "chat_type").or_else(|| word(chat, "type")));
+        let chat = message.object("chat").unwrap_or_default();
+        let from = message.object("from").unwrap_or_default();
+        let (chat_id, from_id) = (word(&chat, "id"), word(&from, "id"));
+        let named = word(&chat, "chat_type").or_else(|| word(&chat, "type"));
         let kind = match named.map(|kind| kind.to_ascii_uppercase()).as_deref() {
             Some("PRIVATE" | "USER") => RoomKind::Private,
             Some("GROUP") => RoomKind::Group,
@@ -140,42 +154,27 @@ impl Envelope {
             _ if chat_id == from_id => RoomKind::Private,
             _ => RoomKind::Group,
         };
-        let native =
-            chat_id.or_else(|| { from_id.clone() }.filter(|_| kind == RoomKind::Private))?;
-        let date = message.text("date");
-        let date = date.and_then(|date| date.as_str().trim().parse::<f64>().ok());
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "`as` saturates, and absurd dates are dealt with later"
-        )]
-        let date = date.map_or(0, |date| date as i64);
-        let sent_at = from_unix_ms(if date < SECONDS_BELOW {
-            date.saturating_mul(1_000)
-        } else {
-            date
-        });
-        let sender = from.as_ref().map(|from| {
-            if from.flag("is_bot") == Some(true) {
-                return Sender::Bot;
-            }
-            let name = word(from, "display_name").or_else(|| word(from, "name"));
-            {
-                from_id
-                    .clone()
-                    .or_else(|| (kind == RoomKind::Private).then(|| native.clone()))
-            }
-            .map_or(Sender::Anonymous, |native| Sender::Person {
-                native,
-                name: name.unwrap_or_default(),
-            })
-        });
-        let sender = sender.unwrap_or(match kind {
-            RoomKind::Private => Sender::Person {
-                native: native.clone(),
-                name: String::new(),
+        let is_private = kind == RoomKind::Private;
+        let native = match &chat_id {
+            Some(chat) => chat.clone(),
+            None if is_private => from_id.clone()?,
+            None => return None,
+        };
+        let author = match &from_id {
+            Some(from) => Some(from.clone()),
+            None => is_private.then(|| native.clone()),
+        };
+        let sender = match author {
+            _ if from.flag("is_bot") == Some(true) => Sender::Bot,
+            Some(author) => Sender::Person {
+                native: author,
+                name: word(&from, "display_name")
+                    .or_else(|| word(&from, "name"))
+                    .unwrap_or_default(),
             },
-            RoomKind::Group => Sender::Anonymous,
-        });
+            None => Sender::Anonymous,
+        };
+        let date = date(message);
         let id = word(message, "message_id")
             .unwrap_or_else(|| made_up_id(&native, from_id.as_deref(), date, message));
         Some(Self {
@@ -183,22 +182,27 @@ impl Envelope {
             kind,
             id: MessageId(id.into()),
             sender,
-            sent_at,
+            sent_at: from_unix_ms(date),
         })
     }
 
     fn read(self, message: &Object<'_>, event: &str, names: &[String]) -> Inbound {
         let attachments = attachments(message);
-        let words = ["text", "caption"]
-            .iter()
-            .filter_map(|key| message.text(key))
-            .find(|words| !words.as_str().trim().is_empty());
+        // A text of blanks is a text: a mention and no more, which the platform has taken out.
+        let mut words = message.text("text");
+        if words
+            .as_ref()
+            .is_none_or(|words| words.as_str().trim().is_empty())
+        {
+            words = message.text("caption").or(words);
+        }
         if words.is_none() && attachments.is_empty() {
+            let withheld = !event.starts_with("message.sticker") && self.sender != Sender::Bot;
             return Inbound::Unread(Unread {
                 room: self.room,
                 id: self.id,
                 sent_at: self.sent_at,
-                withheld: !event.starts_with("message.sticker"),
+                withheld,
             });
         }
         let words = words.map_or_else(String::new, |words| words.as_str().to_owned());
@@ -225,9 +229,10 @@ impl Envelope {
 /// An id for a message without one, the same whenever it is told.
 fn made_up_id(chat: &str, from: Option<&str>, date: i64, message: &Object<'_>) -> String {
     let mut hash = Sha256::new();
-    let text = message.text("text");
-    let text = text.as_ref().map_or("", |text| text.as_str());
-    for part in [chat, from.unwrap_or_default(), &date.to_string(), text] {
+    let written = ["text", "caption", "photo_url", "photo"].map(|key| word(message, key));
+    let envelope = [chat, from.unwrap_or_default(), &date.to_string()];
+    let parts = envelope.into_iter().map(str::to_owned);
+    for part in parts.chain(written.into_iter().map(Option::unwrap_or_default)) {
         hash.update(part.len().to_le_bytes());
         hash.update(part);
     }

@@ -37,7 +37,7 @@ const GRACE: Duration = Duration::from_secs(15);
 const TOO_SOON: Duration = Duration::from_secs(1);
 
 /// The longest distance that is kept from such a server.
-const FARTHEST: Duration = Duration::from_secs(10);
+const FARTHEST: Duration = Duration::from_secs(5);
 
 /// So many told messages are remembered.
 const REMEMBERED: usize = 512;

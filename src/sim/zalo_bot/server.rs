@@ -172,10 +172,13 @@ impl Inner {
         if world.switches.verifies
             && let Some(map) = result.as_object_mut()
         {
-            map.insert(
-                "verification".into(),
-                json!({"ok": true, "status_code": 200, "outcome": "webhook.ok", "latency_ms": 21, "hint": ""}),
-            );
+            let trial = if world.switches.unreachable {
+                json!({"ok": false, "status_code": 403, "outcome": "webhook.http.403",
+                    "latency_ms": 21, "hint": "check the path"})
+            } else {
+                json!({"ok": true, "status_code": 200, "outcome": "webhook.ok", "latency_ms": 21, "hint": ""})
+            };
+            map.insert("verification".into(), trial);
         }
         Ok(result)
     }

@@ -139,6 +139,8 @@ pub struct Switches {
     pub hook_repeats: u32,
     /// `setWebhook` tells how its probe went.
     pub verifies: bool,
+    /// That probe fails.
+    pub unreachable: bool,
     /// The longest a poll is held, whatever it asks for.
     pub longest_hold: Duration,
 }
@@ -166,6 +168,7 @@ impl Default for Switches {
             hook_retries: 2,
             hook_repeats: 0,
             verifies: false,
+            unreachable: false,
             longest_hold: Duration::from_secs(30),
         }
     }
@@ -212,6 +215,7 @@ impl Switches {
             ("unknown_is_400", _, Some(flag), _) => self.unknown_is_400 = flag,
             ("strict_hooks", _, Some(flag), _) => self.strict_hooks = flag,
             ("verifies", _, Some(flag), _) => self.verifies = flag,
+            ("unreachable", _, Some(flag), _) => self.unreachable = flag,
             ("most_groups", _, _, Some(most)) => self.most_groups = most as usize,
             ("hook_retries", _, _, Some(count)) => self.hook_retries = count,
             ("hook_repeats", _, _, Some(count)) => self.hook_repeats = count,

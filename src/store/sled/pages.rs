@@ -15,6 +15,10 @@
 
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
+use std::ops::Bound;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
 
 use ::sled::IVec;
 use bytes::Bytes;
@@ -38,12 +42,34 @@ const PAGE_BYTES: usize = 4096;
 const PAGE_COST: usize = 3;
 const ROW_COST: usize = 4;
 
+/// How many pages are kept at hand. Most rows that are asked for are new ones, and those stand at the
+/// ends of a few dozen rooms' pages.
+const AT_HAND: usize = 128;
+
 /// The writes of a batch, in order; `None`: the row goes.
 pub(super) type Writes = BTreeMap<Bytes, Option<Bytes>>;
 
 /// The pages in a tree.
 pub(super) struct Pages {
     tree: ::sled::Tree,
+    at_hand: Mutex<AtHand>,
+}
+
+/// Pages that were found since sled was last written to: finding one costs sled some five microseconds.
+#[derive(Default)]
+struct AtHand {
+    /// Counts the writes, so that what was read before one is not kept after it.
+    writes: u64,
+    pages: BTreeMap<Bytes, Found>,
+}
+
+/// A page as sled has it.
+#[derive(Clone)]
+struct Found {
+    start: Bytes,
+    /// Where the next one begins.
+    end: Option<Bytes>,
+    raw: IVec,
 }
 
 /// What to do to carry out some writes, one after the other.
@@ -56,7 +82,8 @@ pub(super) struct Steps {
     pub(super) last: Option<::sled::Batch>,
 }
 
-/// A page as it is in sled.
+/// A page with its rows; none as long as there is no page.
+#[derive(Default)]
 struct Page {
     /// The key of its first row, or less.
     start: Bytes,
@@ -149,12 +176,11 @@ impl<'a> Layout<'a> {
 }
 
 impl Page {
-    fn open(key: &[u8], raw: &[u8]) -> Result<Self, StoreError> {
-        let start = start_of(key);
+    fn open(start: Bytes, raw: &[u8]) -> Result<Self, StoreError> {
         let raw = Bytes::copy_from_slice(raw);
-        let layout = Layout::read(&raw).ok_or_else(|| damaged(start))?;
+        let layout = Layout::read(&raw).ok_or_else(|| damaged(&start))?;
         Ok(Self {
-            start: Bytes::copy_from_slice(start),
+            start,
             rows: layout.rows,
             ends: raw.slice_ref(layout.ends),
             body: raw.slice_ref(layout.body),
@@ -235,21 +261,61 @@ fn cut<'a, 'b>(rows: &'b [Row<'a>], bytes: usize) -> Vec<&'b [Row<'a>]> {
 
 impl Pages {
     pub(super) fn new(tree: ::sled::Tree) -> Self {
-        Self { tree }
+        Self {
+            tree,
+            at_hand: Mutex::default(),
+        }
     }
 
-    /// The page in which a key belongs, as sled has it; none while there is no page at all.
-    fn page_of(&self, key: &[u8]) -> Result<Option<(IVec, IVec)>, StoreError> {
+    fn at_hand(&self) -> MutexGuard<'_, AtHand> {
+        self.at_hand.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Carries out one of the [`Steps`], or anything else that is to stand in the tree.
+    pub(super) fn write(&self, batch: ::sled::Batch) -> ::sled::Result<()> {
+        let wrote = self.tree.apply_batch(batch);
+        let mut at_hand = self.at_hand();
+        at_hand.writes += 1;
+        at_hand.pages.clear();
+        wrote
+    }
+
+    /// The page in which a key belongs; none while there is no page at all.
+    fn page_of(&self, key: &[u8]) -> Result<Option<Found>, StoreError> {
+        let writes = {
+            let at_hand = self.at_hand();
+            let before = (Bound::Unbounded, Bound::Included(key));
+            let nearest = at_hand.pages.range::<[u8], _>(before).next_back();
+            if let Some((_, page)) = nearest
+                && page.end.as_ref().is_none_or(|end| key < end)
+            {
+                return Ok(Some(page.clone()));
+            }
+            at_hand.writes
+        };
         let place = place(key);
         let mut found = self
             .tree
             .range::<&[u8], _>([PAGE].as_slice()..=place.as_slice());
-        found.next_back().transpose().map_err(reading)
+        let Some((place, raw)) = found.next_back().transpose().map_err(reading)? else {
+            return Ok(None);
+        };
+        let start = Bytes::copy_from_slice(start_of(&place));
+        let end = self.next_start(&place)?;
+        let page = Found { start, end, raw };
+        let mut at_hand = self.at_hand();
+        if at_hand.writes == writes {
+            if at_hand.pages.len() >= AT_HAND {
+                at_hand.pages.clear();
+            }
+            at_hand.pages.insert(page.start.clone(), page.clone());
+        }
+        Ok(Some(page))
     }
 
-    /// Where the page after the one at `start` begins.
-    fn next_start(&self, start: &[u8]) -> Result<Option<Bytes>, StoreError> {
-        let found = self.tree.get_gt(place(start)).map_err(reading)?;
+    /// Where the page after the one under this key of sled begins.
+    fn next_start(&self, place: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        let found = self.tree.get_gt(place).map_err(reading)?;
         Ok(found.and_then(|(key, _)| match key.split_first() {
             Some((&PAGE, start)) => Some(Bytes::copy_from_slice(start)),
             _ => None,
@@ -257,13 +323,13 @@ impl Pages {
     }
 
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
-        let Some((place, raw)) = self.page_of(key)? else {
+        let Some(page) = self.page_of(key)? else {
             return Ok(None);
         };
-        Layout::read(&raw)
+        Layout::read(&page.raw)
             .and_then(|page| page.find(key))
             .map(|value| value.map(Bytes::copy_from_slice))
-            .ok_or_else(|| damaged(start_of(&place)))
+            .ok_or_else(|| damaged(&page.start))
     }
 
     /// Rows in order. sled may change meanwhile, but for [`Steps::last`].
@@ -274,7 +340,7 @@ impl Pages {
             Order::Up => self.page_of(&range.start).ok().flatten(),
             Order::Down => None,
         };
-        let from = from.map_or_else(|| place(&[]), |(place, _)| place.to_vec());
+        let from = from.map_or_else(|| place(&[]), |page| place(&page.start));
         let to = match (order, &range.end) {
             (Order::Down, Some(end)) => place(end),
             _ => vec![PAGE + 1],
@@ -296,16 +362,10 @@ impl Pages {
         let mut writes = writes.iter().peekable();
         let mut visited: Option<Bytes> = None;
         while let Some((key, _)) = writes.peek() {
-            let page = match self.page_of(key)? {
-                Some((place, raw)) => Page::open(&place, &raw)?,
-                None => Page {
-                    start: Bytes::new(),
-                    rows: 0,
-                    ends: Bytes::new(),
-                    body: Bytes::new(),
-                },
+            let (page, end) = match self.page_of(key)? {
+                Some(found) => (Page::open(found.start, &found.raw)?, found.end),
+                None => (Page::default(), None),
             };
-            let end = self.next_start(&page.start)?;
             let mut here: Vec<(&Bytes, &Option<Bytes>)> = Vec::new();
             while let Some(write) =
                 writes.next_if(|(key, _)| end.as_ref().is_none_or(|end| *key < end))
@@ -336,7 +396,7 @@ impl Pages {
         let Some((key, raw)) = found.filter(|(key, _)| key.first() == Some(&PAGE)) else {
             return Ok(());
         };
-        let page = Page::open(&key, &raw)?;
+        let page = Page::open(Bytes::copy_from_slice(start_of(&key)), &raw)?;
         let valid = page.valid(Some(start))?;
         if visited != Some(&page.start) && valid < page.rows {
             let rows: Vec<Row<'_>> = (0..valid)
@@ -443,7 +503,7 @@ impl Rows {
         match next {
             Some(found) => {
                 let (key, raw) = found.map_err(reading)?;
-                Page::open(&key, &raw).map(Some)
+                Page::open(Bytes::copy_from_slice(start_of(&key)), &raw).map(Some)
             }
             None => Ok(None),
         }
@@ -552,7 +612,7 @@ mod tests {
 
     fn carry_out(pages: &Pages, steps: Steps) {
         for batch in steps.grow.into_iter().chain(steps.last) {
-            pages.tree.apply_batch(batch).unwrap();
+            pages.write(batch).unwrap();
         }
     }
 
@@ -576,7 +636,7 @@ mod tests {
         }
         for raw in pages.tree.scan_prefix([PAGE]) {
             let (key, raw) = raw.unwrap();
-            let page = Page::open(&key, &raw).unwrap();
+            let page = Page::open(Bytes::copy_from_slice(start_of(&key)), &raw).unwrap();
             assert!(raw.len() <= PAGE_BYTES || page.rows == 1, "{}", raw.len());
         }
     }
@@ -637,14 +697,14 @@ mod tests {
             for (batch, (cut, seed)) in batches.iter().zip(cuts) {
                 let steps = pages.steps(&writes(batch)).unwrap();
                 for step in steps.grow.iter().take(cut) {
-                    pages.tree.apply_batch(step.clone()).unwrap();
+                    pages.write(step.clone()).unwrap();
                 }
                 // Of the next one, some keys only.
                 if let Some(torn) = steps.grow.get(cut) {
                     apply_some(&pages, torn, seed);
                 } else if let Some(torn) = &steps.last {
                     for step in &steps.grow {
-                        pages.tree.apply_batch(step.clone()).unwrap();
+                        pages.write(step.clone()).unwrap();
                     }
                     apply_some(&pages, torn, seed);
                 }
@@ -680,15 +740,52 @@ mod tests {
             .chain(aside.iter())
             .map(|entry| entry.unwrap().0)
             .collect();
+        let mut part = ::sled::Batch::default();
         for (number, key) in keys.into_iter().enumerate() {
             if seed >> (number % 64) & 1 == 0 {
                 continue;
             }
             match aside.get(&key).unwrap() {
-                Some(value) => pages.tree.insert(key, value).unwrap(),
-                None => pages.tree.remove(key).unwrap(),
-            };
+                Some(value) => part.insert(key, value),
+                None => part.remove(key),
+            }
         }
+        pages.write(part).unwrap();
+    }
+
+    /// What was written is found by everybody from then on, also by those who were just reading.
+    #[test]
+    fn a_page_at_hand_is_never_an_old_one() {
+        use std::sync::atomic::AtomicU64;
+        use std::sync::atomic::Ordering;
+
+        const LAST: u64 = 2_000;
+        let (pages, written) = (pages(), AtomicU64::new(0));
+        let put = |number: u64| {
+            let list = [
+                (b"k".to_vec(), Some(number.to_be_bytes().to_vec())),
+                (number.to_be_bytes().to_vec(), Some(vec![0; 300])),
+            ];
+            carry_out(&pages, pages.steps(&writes(&list)).unwrap());
+            written.store(number, Ordering::SeqCst);
+        };
+        put(1);
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    loop {
+                        let before = written.load(Ordering::SeqCst);
+                        let found = pages.get(b"k").unwrap().unwrap();
+                        let found = u64::from_be_bytes(found[..].try_into().unwrap());
+                        assert!(found >= before, "{found} after {before} was written");
+                        if before == LAST {
+                            break;
+                        }
+                    }
+                });
+            }
+            (2..=LAST).for_each(put);
+        });
     }
 
     #[test]
@@ -717,7 +814,9 @@ mod tests {
             b"\x01\xff\xff",
             &page[..page.len() - 1],
         ] {
-            pages.tree.insert([PAGE], raw).unwrap();
+            let mut batch = ::sled::Batch::default();
+            batch.insert(&[PAGE], raw);
+            pages.write(batch).unwrap();
             assert!(pages.get(b"key").is_err(), "{raw:?}");
             let mut rows = pages.scan(&Range::all(), Order::Up);
             assert!(rows.next().is_some_and(|row| row.is_err()), "{raw:?}");

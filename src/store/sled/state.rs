@@ -228,8 +228,8 @@ impl State {
     }
 
     fn write(&self, batch: ::sled::Batch) -> Result<(), StoreError> {
-        self.tree
-            .apply_batch(batch)
+        self.pages
+            .write(batch)
             .map_err(|error| engine("writing rows into sled", error))
     }
 

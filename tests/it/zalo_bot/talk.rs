@@ -1,6 +1,7 @@
 //! What people say, and what they hear.
 
 use chrono::TimeDelta;
+use keng::domain::incident::Incident;
 use keng::domain::incident::Missing;
 use keng::domain::incident::Status;
 use keng::domain::message::Attachment;
@@ -285,6 +286,17 @@ async fn photos_and_voices_are_kept_by_their_addresses_and_stickers_mean_nothing
             panic!("{case:#?}");
         };
         assert!(keng::channel::zalo_bot::is_zalos_host(address));
+        // One more without a word belongs to what was just told; a neighbour's belongs to nothing.
+        quarter.zalo.photo(&lan.person, &quarter.dinh, "", true);
+        quarter.hears_only(&quarter.dinh).await;
+        let minh = &quarter.minh.person;
+        quarter.zalo.photo(minh, &quarter.dinh, "", true);
+        quarter.hears_nothing(&quarter.dinh).await;
+        let photos = |case: &Incident| -> usize {
+            let reports = case.reports.iter();
+            reports.map(|report| report.attachments.len()).sum()
+        };
+        assert_eq!(photos(&quarter.record().await), 2);
         // A photo without the mention in its own caption is not handed over at all.
         quarter
             .zalo
