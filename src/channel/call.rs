@@ -88,31 +88,40 @@ impl Api {
     }
 
     fn silence(&self, error: reqwest::Error) -> Silence {
-        // A request that cannot be built or whose connection was never made has told nobody anything.
-        let not_sent = error.is_builder() || error.is_connect();
-        let error = error.without_url();
-        let mut why = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            why = format!("{why}: {error}");
-            cause = error.source();
-        }
-        let why = self.redact(&why);
-        if not_sent {
-            Silence::NotSent(why)
-        } else {
-            Silence::NoAnswer(why)
-        }
+        silence(error, &self.token)
     }
 
     /// Takes the token out of words that come from elsewhere, and keeps them short.
     pub(in crate::channel) fn redact(&self, words: &str) -> String {
-        let token = self.token.expose();
-        let words = if token.is_empty() {
-            words.to_owned()
-        } else {
-            words.replace(token, "***")
-        };
-        words.chars().take(300).collect()
+        redact(words, &self.token)
     }
+}
+
+/// What a failed request means, in words that hold neither its address nor the token.
+pub(in crate::channel) fn silence(error: reqwest::Error, token: &Secret) -> Silence {
+    // A request that cannot be built or whose connection was never made has told nobody anything.
+    let not_sent = error.is_builder() || error.is_connect();
+    let error = error.without_url();
+    let mut why = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        why = format!("{why}: {error}");
+        cause = error.source();
+    }
+    let why = redact(&why, token);
+    if not_sent {
+        Silence::NotSent(why)
+    } else {
+        Silence::NoAnswer(why)
+    }
+}
+
+fn redact(words: &str, token: &Secret) -> String {
+    let token = token.expose();
+    let words = if token.is_empty() {
+        words.to_owned()
+    } else {
+        words.replace(token, "***")
+    };
+    words.chars().take(300).collect()
 }

@@ -100,7 +100,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Id<'a> {
 }
 
 /// An object whose values are not looked into before they are asked for.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(in crate::channel) struct Object<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {

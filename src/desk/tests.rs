@@ -652,7 +652,7 @@ async fn bad_texts_and_empty_wards_get_a_clear_answer() {
     assert!(!said[0].buttons.is_empty());
     assert_snapshot!(ward.answer(OTHER_WARD, OTHER_WARD, CommandName::CanhBao, "x").await, @"Chưa gửi được: chưa có nhóm nào gắn với 06863. Bot đang ở 1 nhóm chưa gắn: Hội chợ. Quản trị viên nhắn trong từng nhóm: /ganthon tên-thôn");
     // The rooms go away between draft and confirmation.
-    ward.room(TRUC, "", None, RoomState::Active).await;
+    ward.room(TRUC, "", None, RoomState::Removed).await;
     ward.room(KHU, "", Some("06862/khu-7"), RoomState::Removed)
         .await;
     let said = ward.presses(HA, HA, "a:ok:333333").await.unwrap();

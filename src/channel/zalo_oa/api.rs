@@ -4,11 +4,9 @@
 //! made once more, since it surely did nothing. Everything else is the caller's to judge; Zalo writes
 //! its errors with status 200.
 
-use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::sync::Mutex;
@@ -18,6 +16,8 @@ use url::Url;
 use super::json::Object;
 use super::tokens::TokenError;
 use super::tokens::Tokens;
+use crate::channel::call;
+use crate::channel::call::Answered;
 use crate::channel::groups::GroupError;
 use crate::domain::secret::Secret;
 
@@ -31,21 +31,10 @@ const SPACING: Duration = Duration::from_millis(67);
 /// The access token has ended (of these, -124 by the notification service's count).
 const TOKEN_ENDED: [i64; 3] = [-216, -220, -124];
 
-/// What the server said, whatever it was.
-#[derive(Debug, Clone)]
-pub(super) struct Answered {
-    pub(super) status: u16,
-    /// The `Retry-After` header, in seconds.
-    pub(super) retry_after: Option<u64>,
-    pub(super) body: Bytes,
-}
-
-impl Answered {
-    /// The error of the answer: 0 is none; `None` when there is no envelope at all.
-    pub(super) fn code(&self) -> Option<i64> {
-        let text = String::from_utf8_lossy(&self.body);
-        Object::read(&text)?.number("error")
-    }
+/// The error of an answer: 0 is none; `None` when there is no envelope at all.
+fn code_of(answered: &Answered) -> Option<i64> {
+    let text = String::from_utf8_lossy(&answered.body);
+    Object::read(&text)?.number("error")
 }
 
 /// A call without an answer.
@@ -57,6 +46,15 @@ pub(super) enum Silence {
     NoAnswer(String),
     /// There is no token to call with until an operator acts.
     NoToken(String),
+}
+
+impl From<call::Silence> for Silence {
+    fn from(silence: call::Silence) -> Self {
+        match silence {
+            call::Silence::NotSent(why) => Self::NotSent(why),
+            call::Silence::NoAnswer(why) => Self::NoAnswer(why),
+        }
+    }
 }
 
 impl From<TokenError> for Silence {
@@ -101,10 +99,8 @@ impl Api {
     pub(super) async fn call(&self, path: &str, ask: &Ask<'_>) -> Result<Answered, Silence> {
         let token = self.tokens.access().await?;
         let answered = self.once(path, ask, &token).await?;
-        if !answered
-            .code()
-            .is_some_and(|code| TOKEN_ENDED.contains(&code))
-        {
+        let ended = code_of(&answered).is_some_and(|code| TOKEN_ENDED.contains(&code));
+        if !ended {
             return Ok(answered);
         }
         let token = self.tokens.instead_of(&token).await?;
@@ -145,7 +141,7 @@ impl Api {
             .timeout(CALL)
             .send()
             .await;
-        let response = sent.map_err(|error| silence(error, token))?;
+        let response = sent.map_err(|error| call::silence(error, token))?;
         let status = response.status().as_u16();
         let retry_after = response
             .headers()
@@ -154,42 +150,13 @@ impl Api {
         let body = response
             .bytes()
             .await
-            .map_err(|error| silence(error, token))?;
+            .map_err(|error| call::silence(error, token))?;
         Ok(Answered {
             status,
             retry_after,
             body,
         })
     }
-}
-
-fn silence(error: reqwest::Error, token: &Secret) -> Silence {
-    // A request that cannot be built or whose connection was never made has told nobody anything.
-    let not_sent = error.is_builder() || error.is_connect();
-    let error = error.without_url();
-    let mut why = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        why = format!("{why}: {error}");
-        cause = error.source();
-    }
-    let why = redact(&why, token);
-    if not_sent {
-        Silence::NotSent(why)
-    } else {
-        Silence::NoAnswer(why)
-    }
-}
-
-/// Takes the token out of words that come from elsewhere, and keeps them short.
-fn redact(words: &str, token: &Secret) -> String {
-    let token = token.expose();
-    let words = if token.is_empty() {
-        words.to_owned()
-    } else {
-        words.replace(token, "***")
-    };
-    words.chars().take(300).collect()
 }
 
 /// The `data` of a good answer; `null` where it has none.

@@ -1,31 +1,31 @@
-//! JSON read field by field: a field of another kind than usual is missing, not a reason to lose the rest.
+//! The fields of Zalo's bodies. A field of another kind than usual is missing, not a reason to lose the rest.
 //!
 //! Ids keep their digits whatever their size: they are written as strings, as numbers beyond 2^53, and
 //! in one sample as a number beyond 2^64.
 
-use std::collections::BTreeMap;
-
 use serde_json::value::RawValue;
+
+use crate::channel::json;
 
 /// A JSON object whose fields are still text.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Object<'a>(BTreeMap<String, &'a RawValue>);
+pub(super) struct Object<'a>(json::Object<'a>);
 
 impl<'a> Object<'a> {
     /// `None` when the text is no JSON object.
     pub(super) fn read(text: &'a str) -> Option<Self> {
-        serde_json::from_str(text).ok().map(Self)
+        json::Object::read(text).map(Self)
     }
 
     /// A string with words in it.
     pub(super) fn text(&self, key: &str) -> Option<String> {
-        let text = string(self.0.get(key)?.get())?;
+        let text = string(self.0.raw(key)?.get())?;
         (!text.trim().is_empty()).then_some(text)
     }
 
     /// An id: a string, or the digits of a number.
     pub(super) fn id(&self, key: &str) -> Option<String> {
-        id(self.0.get(key)?)
+        id(self.0.raw(key)?)
     }
 
     /// A whole number, in quotes or not.
@@ -35,7 +35,7 @@ impl<'a> Object<'a> {
 
     /// A number with a fraction, in quotes or not.
     pub(super) fn fraction(&self, key: &str) -> Option<f64> {
-        let raw = self.0.get(key)?.get();
+        let raw = self.0.raw(key)?.get();
         let text = string(raw).unwrap_or_else(|| raw.to_owned());
         text.trim()
             .parse()
@@ -45,12 +45,12 @@ impl<'a> Object<'a> {
 
     /// An object inside.
     pub(super) fn object(&self, key: &str) -> Option<Object<'a>> {
-        Object::read(self.0.get(key)?.get())
+        Object::read(self.0.raw(key)?.get())
     }
 
     /// The objects of a list; what is no object is passed over.
     pub(super) fn objects(&self, key: &str) -> Option<Vec<Object<'a>>> {
-        let list: Vec<&'a RawValue> = serde_json::from_str(self.0.get(key)?.get()).ok()?;
+        let list: Vec<&'a RawValue> = serde_json::from_str(self.0.raw(key)?.get()).ok()?;
         Some(
             list.into_iter()
                 .filter_map(|one| Object::read(one.get()))
@@ -60,7 +60,7 @@ impl<'a> Object<'a> {
 
     /// The value of a key, as it stands.
     pub(super) fn raw(&self, key: &str) -> Option<Box<RawValue>> {
-        self.0.get(key).map(|raw| (*raw).to_owned())
+        self.0.raw(key).map(ToOwned::to_owned)
     }
 }
 

@@ -8,10 +8,10 @@ use std::time::Duration;
 use serde_json::Value;
 use serde_json::json;
 
-use super::api::Answered;
 use super::api::Silence;
 use super::json::Object;
 use crate::channel::Address;
+use crate::channel::call::Answered;
 use crate::channel::groups::GroupError;
 use crate::domain::delivery::Post;
 use crate::domain::delivery::SendOutcome;
