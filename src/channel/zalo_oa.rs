@@ -264,18 +264,22 @@ impl Channel for ZaloOa {
     async fn profile(&self) -> Result<Profile, PollError> {
         let shared = &self.shared;
         let asked = shared.api.ask("/v2.0/oa/getoa", &api::Ask::Get(&[])).await;
-        let data = asked
+        let answered = asked
             .map_err(GroupError::from)
-            .and_then(|answered| api::data(&answered))
-            .map_err(|error| match error {
-                GroupError::NotNow(why) => PollError::NotNow { why, wait: None },
-                GroupError::NeedsPerson(why) | GroupError::Refused(why) => {
-                    PollError::NeedsPerson(why)
-                }
-            })?;
+            .and_then(|answered| api::data(&answered));
+        let mut warnings = Vec::new();
+        let data = match answered {
+            Ok(data) => data,
+            Err(GroupError::NotNow(why)) => return Err(PollError::NotNow { why, wait: None }),
+            Err(GroupError::NeedsPerson(why)) => return Err(PollError::NeedsPerson(why)),
+            // Only this question is refused: its answer is good to have, and nothing waits for it.
+            Err(GroupError::Refused(why)) => {
+                warnings.push(format!("Zalo does not say who the OA is: {why}"));
+                Default::default()
+            }
+        };
         let oa = json::Object::read(data.get()).unwrap_or_default();
         let id = oa.id("oa_id").unwrap_or_default();
-        let mut warnings = Vec::new();
         if !id.is_empty() && id != shared.signer.oa_id {
             warnings.push(format!(
                 "the tokens are those of the OA {id}, but `oa_id` is {}: its events will be passed over",

@@ -1108,6 +1108,53 @@ async fn an_alert_to_five_hundred_groups_keeps_the_limit_of_the_app() {
     ward.ends().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_history_that_cannot_be_read_at_once_is_read_all_the_same() {
+    let mut ward = Ward::on_disk().await;
+    ward.stops().await;
+    let mut tagged = vec![
+        ward.zalo.say(&ward.lan, &ward.five, WHOLE),
+        ward.zalo
+            .say(&ward.minh, &ward.ha, "#danhnhau ở ngõ 12 lúc 20h tối nay"),
+    ];
+    // More than a page of chatter above it.
+    for turn in 0..35 {
+        ward.zalo
+            .say(&ward.minh, &ward.five, &format!("chuyện phiếm {turn}"));
+    }
+    // Longer than Zalo calls again.
+    for _ in 0..8 {
+        ward.zalo.advance(Duration::from_secs(3_700));
+        let tried = || (ward.zalo.stats().due == 0).then_some(());
+        assert!(ward.zalo.wait(PATIENCE, tried).await.is_some());
+    }
+    assert_eq!(ward.zalo.stats().pending, 0, "all webhooks were given up");
+    for fault in [
+        Fault::Html(502),
+        Fault::Body(b"[]".to_vec()),
+        Fault::Error(-200, "Send fail".to_owned()),
+    ] {
+        ward.zalo.fault(Rule::once("group/conversation", fault));
+    }
+    ward.zalo.switch(|switches| switches.page = 3);
+    ward.starts().await;
+    ward.catches_up(1).await;
+    for chat in [&ward.five, &ward.ha] {
+        let receipt = ward.hears_only(chat).await;
+        assert!(receipt.text.contains("Đã ghi nhận"), "{}", receipt.text);
+    }
+    let mut recorded: Vec<String> = ward
+        .records()
+        .await
+        .iter()
+        .map(|case| case.reports[0].message.to_string())
+        .collect();
+    recorded.sort();
+    tagged.sort();
+    assert_eq!(recorded, tagged);
+    ward.ends().await;
+}
+
 /// The program in a process of its own, which is killed when the test ends.
 struct Process(std::process::Child);
 

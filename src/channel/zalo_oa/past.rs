@@ -40,6 +40,9 @@ const OVERLAP: TimeDelta = TimeDelta::minutes(3);
 /// Pages of one group's history in one pass; twenty thousand messages.
 const PAGES: usize = 2_000;
 
+/// History older than this is not read, whatever was missed: nobody waits for a receipt that long.
+const OLDEST: TimeDelta = TimeDelta::days(7);
+
 /// After a fault that concerns the account as a whole. Webhooks still come in meanwhile.
 const REST: Duration = Duration::from_secs(60);
 
@@ -65,6 +68,8 @@ struct Pass {
     left: VecDeque<String>,
     /// Messages handed out.
     found: usize,
+    /// Readings in a row that failed.
+    failures: usize,
 }
 
 impl Past {
@@ -96,10 +101,11 @@ impl Past {
         let groups = self.shared.all_groups().await.map_err(no_news)?;
         let groups: Vec<_> = groups.into_iter().filter(|group| group.enabled).collect();
         self.pass = Some(Pass {
-            since: since - OVERLAP,
+            since: (since - OVERLAP).max(now - OLDEST),
             until: now,
             left: groups.iter().map(|group| group.id.clone()).collect(),
             found: 0,
+            failures: 0,
         });
         let joined = groups.into_iter().map(|group| Inbound::Joined {
             room: RoomId::new(self.shared.account.name.clone(), group.id),
@@ -155,6 +161,20 @@ impl Past {
         noted.map_err(|why| not_now(format!("noting up to when all is taken in: {why}")))
     }
 
+    /// A group could not be read: the others are not to wait for it. When none can be, the whole pass
+    /// begins again soon, back to the same moment.
+    fn failed(&mut self) {
+        let Some(pass) = &mut self.pass else { return };
+        if !pass.left.is_empty() {
+            pass.left.rotate_left(1);
+        }
+        pass.failures += 1;
+        if pass.failures > pass.left.len() + 2 {
+            self.pass = None;
+            self.due = Some(Instant::now() + REST);
+        }
+    }
+
     /// Everything handed out so far is durable: the caller asks for more.
     async fn end(&mut self) -> Result<(), PollError> {
         let Some(pass) = self.pass.take_if(|pass| pass.left.is_empty()) else {
@@ -196,12 +216,16 @@ impl Source for Past {
                     info!(account = %self.shared.account.name, group, why, "a group's history cannot be read");
                     Vec::new()
                 }
-                Err(error) => return Err(no_news(error)),
+                Err(error) => {
+                    self.failed();
+                    return Err(no_news(error));
+                }
             };
             self.shared.remember(&news);
             if let Some(pass) = &mut self.pass {
                 pass.left.pop_front();
                 pass.found += news.len();
+                pass.failures = 0;
             }
             if !news.is_empty() {
                 return Ok(news);

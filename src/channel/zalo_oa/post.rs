@@ -227,7 +227,7 @@ impl Meaning {
         match self {
             Self::SlowDown => GroupError::NotNow("the platform asks us to slow down".to_owned()),
             Self::Later(why) => GroupError::NotNow(why.to_owned()),
-            Self::Denied(why) => GroupError::Refused(why),
+            Self::Denied(why) => GroupError::NotNow(why),
             Self::NeedsPerson(why) => GroupError::NeedsPerson(why),
             Self::GroupGone(why) | Self::Refused(why) => GroupError::Refused(why),
         }
