@@ -24,6 +24,7 @@ use tokio::task::JoinHandle;
 use tracing::error;
 use tracing::info;
 use tracing::warn;
+use url::Url;
 
 use crate::channel::Channel;
 use crate::channel::PollError;
@@ -31,23 +32,31 @@ use crate::channel::Profile;
 use crate::channel::Source;
 use crate::channel::telegram::Settings as TelegramSettings;
 use crate::channel::telegram::Telegram;
+use crate::channel::zalo_bot::Settings as ZaloBotSettings;
+use crate::channel::zalo_bot::ZaloBot;
 use crate::config::AccountConfig;
 use crate::config::Config;
+use crate::config::Door;
 use crate::config::Receive;
 use crate::config::StoreConfig;
 use crate::config::StoreKind;
+use crate::config::TelegramConfig;
 use crate::config::UnknownPolicy;
+use crate::config::ZaloBotConfig;
 use crate::desk::Desk;
 use crate::desk::StaffDirectory;
 use crate::desk::SystemRandom;
-use crate::domain::account::Platform;
 use crate::domain::area::AreaId;
 use crate::domain::clock::Clock;
 use crate::domain::clock::Time;
 use crate::domain::ids::AccountName;
+use crate::domain::ids::MessageId;
+use crate::domain::ids::MessageKey;
+use crate::domain::ids::RoomId;
 use crate::domain::message::Message;
 use crate::domain::message::Press;
 use crate::domain::person::Role;
+use crate::domain::quota::Month;
 use crate::domain::reading::Command;
 use crate::domain::room::Room;
 use crate::domain::room::RoomKind;
@@ -58,8 +67,12 @@ use crate::intake::Intake;
 use crate::intake::Names;
 use crate::intake::Rules;
 use crate::outbox;
+use crate::outbox::Ledger;
 use crate::outbox::Worker;
+use crate::outbox::quota::OVER;
+use crate::say;
 use crate::store::Act;
+use crate::store::Done;
 use crate::store::Store;
 use crate::store::StoreError;
 use crate::store::Write;
@@ -189,43 +202,75 @@ struct Wired {
     source: Option<Box<dyn Source>>,
 }
 
-fn wire(account: &AccountConfig, config: &Config, http: &reqwest::Client) -> anyhow::Result<Wired> {
-    match account.platform {
-        Platform::Telegram => {
-            let (webhook_secret, hook_url) = match &account.receive {
-                Receive::Poll => (None, None),
-                Receive::Webhook(secret) => {
-                    let base = config
-                        .web
-                        .public_url
-                        .as_ref()
-                        .context("`web.public_url` is needed for webhooks")?;
-                    let url = format!(
-                        "{}/hooks/{}",
-                        base.as_str().trim_end_matches('/'),
-                        account.name
-                    );
-                    (
-                        Some(secret.clone()),
-                        Some(url.parse().context("the address of the webhook")?),
-                    )
-                }
-            };
-            let polls = hook_url.is_none();
-            let telegram = Telegram::new(TelegramSettings {
-                account: account.name.clone(),
-                api_url: account.api_url.clone(),
-                token: account.token.clone(),
-                webhook_secret,
-                hook_url,
-                http: http.clone(),
-            });
-            Ok(Wired {
-                source: polls.then(|| Box::new(telegram.source()) as Box<dyn Source>),
-                channel: Arc::new(telegram),
-            })
+/// What an account is wired to.
+struct Wiring<'a> {
+    config: &'a Config,
+    http: &'a reqwest::Client,
+}
+
+impl Wiring<'_> {
+    /// Makes an account's channel and, where it asks for its news, its source. A new platform is one arm.
+    fn account(&self, account: &AccountConfig) -> anyhow::Result<Wired> {
+        match &account.door {
+            Door::Telegram(door) => self.telegram(account, door),
+            Door::ZaloBot(door) => self.zalo_bot(account, door),
         }
-        other => anyhow::bail!("the platform {} is not built yet", other.as_str()),
+    }
+
+    fn telegram(&self, account: &AccountConfig, door: &TelegramConfig) -> anyhow::Result<Wired> {
+        let (webhook_secret, hook_url) = self.hook(account, &door.receive)?;
+        let polls = hook_url.is_none();
+        let telegram = Telegram::new(TelegramSettings {
+            account: account.name.clone(),
+            api_url: door.api_url.clone(),
+            token: door.token.clone(),
+            webhook_secret,
+            hook_url,
+            http: self.http.clone(),
+        });
+        Ok(Wired {
+            source: polls.then(|| Box::new(telegram.source()) as Box<dyn Source>),
+            channel: Arc::new(telegram),
+        })
+    }
+
+    fn zalo_bot(&self, account: &AccountConfig, door: &ZaloBotConfig) -> anyhow::Result<Wired> {
+        let (webhook_secret, hook_url) = self.hook(account, &door.receive)?;
+        let polls = hook_url.is_none();
+        let bot = ZaloBot::new(ZaloBotSettings {
+            account: account.name.clone(),
+            api_url: door.api_url.clone(),
+            token: door.token.clone(),
+            webhook_secret,
+            hook_url,
+            poll_spacing: door.poll_spacing,
+            names: self.config.bot_names.clone(),
+            http: self.http.clone(),
+        });
+        Ok(Wired {
+            source: polls.then(|| Box::new(bot.source()) as Box<dyn Source>),
+            channel: Arc::new(bot),
+        })
+    }
+
+    /// The secret and the address that an account's platform is told, if it shall call us.
+    fn hook(
+        &self,
+        account: &AccountConfig,
+        receive: &Receive,
+    ) -> anyhow::Result<(Option<Secret>, Option<Url>)> {
+        let Receive::Webhook(secret) = receive else {
+            return Ok((None, None));
+        };
+        let base = self.config.web.public_url.as_ref();
+        let base = base.context("`web.public_url` is needed for webhooks")?;
+        let url = format!(
+            "{}/hooks/{}",
+            base.as_str().trim_end_matches('/'),
+            account.name
+        );
+        let url = url.parse().context("the address of the webhook")?;
+        Ok((Some(secret.clone()), Some(url)))
     }
 }
 
@@ -464,11 +509,26 @@ impl App {
         let (stop_web, mut web_stop) = watch::channel(false);
         let mut metrics = Metrics::default();
 
+        let wiring = Wiring {
+            config: &config,
+            http: &http,
+        };
         let wired = config
             .accounts
             .iter()
-            .map(|account| wire(account, &config, &http))
+            .map(|account| wiring.account(account))
             .collect::<anyhow::Result<Vec<_>>>()?;
+        let month = Arc::new(Notify::new());
+        let ledgers: Vec<Option<Arc<Ledger>>> = config
+            .accounts
+            .iter()
+            .map(|account| {
+                let (store, clock) = (Arc::clone(&store), Arc::clone(&clock));
+                let bell = Arc::clone(&month);
+                let open = |quota| Ledger::new(account.name.clone(), quota, store, clock, bell);
+                account.quota().map(open).map(Arc::new)
+            })
+            .collect();
         let bells: Vec<Arc<Notify>> = wired.iter().map(|_| Arc::new(Notify::new())).collect();
         let news = Arc::new(Notify::new());
 
@@ -484,14 +544,20 @@ impl App {
             rules,
             commands: Arc::clone(&desk) as Arc<dyn Commands>,
             names: Arc::clone(&names),
-            wake: bells.iter().chain([&news]).cloned().collect(),
+            wake: bells.iter().chain([&news, &month]).cloned().collect(),
             metrics: intake_metrics,
+            counted: ledgers
+                .iter()
+                .flatten()
+                .map(|ledger| ledger.account().clone())
+                .collect(),
         });
 
         let mut sending = Vec::new();
         let mut desks = HashMap::new();
         let mut worker_metrics = Vec::new();
-        for ((account, wired), bell) in config.accounts.iter().zip(&wired).zip(&bells) {
+        let wirings = config.accounts.iter().zip(&wired).zip(&bells).zip(&ledgers);
+        for (((account, wired), bell), ledger) in wirings {
             let counters = Arc::new(outbox::Metrics::default());
             worker_metrics.push((account.name.clone(), Arc::clone(&counters)));
             desks.insert(
@@ -520,6 +586,7 @@ impl App {
                 wake: Arc::clone(bell),
                 news: Arc::clone(&news),
                 metrics: counters,
+                ledger: ledger.clone(),
             };
             let (stop, failed) = (sending_stop.clone(), failed.clone());
             sending.push(tokio::spawn(async move {
@@ -531,6 +598,16 @@ impl App {
             }));
         }
         count_outbox(&mut metrics, worker_metrics);
+        count_months(&mut metrics, &ledgers);
+        sending.push(tokio::spawn(watch_months(
+            ledgers.into_iter().flatten().collect(),
+            Arc::clone(&desk),
+            Arc::clone(&store),
+            month,
+            bells.clone(),
+            sending_stop.clone(),
+            failed.clone(),
+        )));
         let reporter = outbox::Reporter {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
@@ -701,6 +778,60 @@ async fn tidy(
     }
 }
 
+/// Tells the operator when a month's messages run out, once for each mark.
+async fn watch_months(
+    ledgers: Vec<Arc<Ledger>>,
+    desk: Arc<DeskCommands>,
+    store: Arc<dyn Store>,
+    month: Arc<Notify>,
+    bells: Vec<Arc<Notify>>,
+    mut stop: watch::Receiver<bool>,
+    failed: mpsc::Sender<anyhow::Error>,
+) {
+    let mut told: HashMap<AccountName, (Month, u64)> = HashMap::new();
+    let mut look = async || {
+        for ledger in &ledgers {
+            let balance = ledger.balance().await?;
+            let Some(mark) = balance.mark else { continue };
+            let account = ledger.account();
+            if told.insert(account.clone(), (balance.month, mark)) == Some((balance.month, mark)) {
+                continue;
+            }
+            let key = MessageKey {
+                room: RoomId::new(account.clone(), ""),
+                message: MessageId(format!("month:{}:{mark}", balance.month).into()),
+            };
+            let (used, quota) = (balance.used, ledger.quota());
+            let words = if mark == OVER {
+                say::desk::month_over(account.as_str(), balance.month)
+            } else {
+                say::desk::month_running_out(account.as_str(), used, &quota, balance.month)
+            };
+            let act = desk.0.warn(key, &words).await?;
+            // Told in an earlier life of the program, it is not told again.
+            if store.commit(vec![act]).await? == [Done::Written] {
+                let monthly = quota.monthly;
+                warn!(%account, used, monthly, "{mark} % of the month's messages are used");
+                bells.iter().for_each(|bell| bell.notify_one());
+            }
+        }
+        Ok::<_, StoreError>(())
+    };
+    loop {
+        if let Err(error) = look().await {
+            let _ = failed
+                .send(anyhow::Error::new(error).context("watching the month"))
+                .await;
+            return;
+        }
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return,
+            () = month.notified() => {}
+            () = tokio::time::sleep(Duration::from_secs(60)) => {}
+        }
+    }
+}
+
 /// Keeps the store's own backup fresh, so that the journal behind it stays short.
 async fn own_backups(
     store: Arc<dyn Store>,
@@ -807,6 +938,38 @@ fn count_outbox(metrics: &mut Metrics, workers: Vec<(AccountName, Arc<outbox::Me
             let full = outbox_series(name);
             add(metrics, full.0, full.1, Some(account.as_str()), read);
         }
+    }
+}
+
+fn count_months(metrics: &mut Metrics, ledgers: &[Option<Arc<Ledger>>]) {
+    type Pick = fn(&Ledger) -> u64;
+    let gauges: [(&'static str, &'static str, Pick); 3] = [
+        (
+            "month_used",
+            "Messages of this month, both ways",
+            Ledger::used,
+        ),
+        ("month_limit", "Messages that a month has", |ledger| {
+            ledger.quota().monthly
+        }),
+        (
+            "month_reserve",
+            "Messages of these that are kept for alerts",
+            |ledger| ledger.quota().reserve,
+        ),
+    ];
+    for (name, help, pick) in gauges {
+        for ledger in ledgers.iter().flatten() {
+            let (account, ledger) = (ledger.account().clone(), Arc::clone(ledger));
+            metrics.gauge(name, help, Some(account.as_str()), move || pick(&ledger));
+        }
+    }
+    for ledger in ledgers.iter().flatten() {
+        let (account, ledger) = (ledger.account().clone(), Arc::clone(ledger));
+        let help = "Rows that were not sent, to keep the reserve of the month";
+        metrics.counter("month_withheld", help, Some(account.as_str()), move || {
+            ledger.withheld()
+        });
     }
 }
 

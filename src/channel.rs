@@ -3,7 +3,11 @@
 //! A channel never stores. What it may be asked for beyond plain posts is told by its
 //! [`Capabilities`]; nothing above `app` knows which platform it speaks to.
 
+mod call;
+mod json;
+mod repair;
 pub mod telegram;
+pub mod zalo_bot;
 
 use async_trait::async_trait;
 use bytes::Bytes;

@@ -40,11 +40,14 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         record: Option<PathBuf>,
     },
-    /// Run the simulated platforms alone, for the makers of bots.
+    /// Run a simulated platform alone, for the makers of bots.
     Town {
         /// Where to listen.
         #[arg(long, default_value = "127.0.0.1:8081")]
         listen: SocketAddr,
+        /// Which platform.
+        #[arg(long, value_enum, default_value_t)]
+        platform: Simulated,
     },
     /// Read messages: JSON lines in, one JSON line out for each.
     Read {
@@ -137,6 +140,15 @@ struct ConfigArg {
     config: PathBuf,
 }
 
+/// Platforms that this program can play.
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum Simulated {
+    #[default]
+    Telegram,
+    ZaloBot,
+}
+
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum What {
     Incidents,
@@ -166,7 +178,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Serve(config) => serve::serve(&config.config),
         Command::Demo { once, json, record } => demo::run(demo::Options { once, json, record }),
-        Command::Town { listen } => serve::town(listen),
+        Command::Town { listen, platform } => serve::town(listen, platform),
         Command::Read {
             lexicon,
             bot_name,

@@ -24,8 +24,11 @@ use thiserror::Error;
 use url::Url;
 
 pub use account::AccountConfig;
+pub use account::Door;
 pub use account::Limits;
 pub use account::Receive;
+pub use account::TelegramConfig;
+pub use account::ZaloBotConfig;
 
 use crate::domain::area::AreaBook;
 use crate::domain::area::AreaId;
@@ -276,15 +279,13 @@ fn parse_in(
         )?),
         None => None,
     };
-    if let Some(account) = accounts
-        .iter()
-        .find(|account| matches!(account.receive, Receive::Webhook(_)))
+    if let Some(account) = accounts.iter().find(|account| account.takes_webhooks())
         && public_url.is_none()
     {
         return Err(own.error(
             None,
             format!(
-                "account `{}` has receive = \"webhook\", which needs `web.public_url`",
+                "account `{}` takes webhooks, which needs `web.public_url`",
                 account.name
             ),
         ));
@@ -449,8 +450,20 @@ mod tests {
         insta::assert_snapshot!(refusal("[stroe]\nkind = \"sled\""), @"ward.toml, line 1: unknown key `stroe`, expected one of `store`, `web`, `log`, `bot`, `lexicon`, `intake`, `outbox`, `alert`, `limits`, `area`, `account`, `officer`, `room`");
         insta::assert_snapshot!(refusal(&account.replace("env = \"TOKEN\"", "env = \"NOPE\"")), @"ward.toml, line 5: `account.token`: the environment variable NOPE is not set");
         insta::assert_snapshot!(refusal(&account.replace("{ env = \"TOKEN\" }", "\"1:secret\"")), @r#"ward.toml, line 5: `account.token` must be { env = "NAME" } or { file = "PATH" }: a secret never stands in the config itself"#);
-        insta::assert_snapshot!(refusal(&account.replace("telegram", "telegrm")), @r#"ward.toml, line 3: `account.platform` is "telegrm", but should be "telegram""#);
+        insta::assert_snapshot!(refusal(&account.replace("telegram", "telegrm")), @r#"ward.toml, line 3: `account.platform` is "telegrm", but should be "telegram" or "zalo_bot""#);
         insta::assert_snapshot!(refusal(&account.replace("poll", "webhook")), @"ward.toml, line 1: account `tg1` has receive = \"webhook\", which needs `webhook_secret`");
+        insta::assert_snapshot!(refusal(&account.replace("receive", "monthly_quota = 3000\nreceive")), @r#"ward.toml, line 6: `account.monthly_quota` does not belong to platform "telegram", expected one of `name`, `platform`, `api_url`, `token`, `receive`, `webhook_secret`, `limits`"#);
+        insta::assert_snapshot!(refusal(&account.replace("api_url = \"http://127.0.0.1:1\"\n", "")), @"ward.toml, line 1: account `tg1` needs `api_url`");
+        let zalo = account.replace("telegram", "zalo_bot");
+        insta::assert_snapshot!(refusal(&format!("{zalo}monthly_quota = -1\n")), @"ward.toml, line 7: `account.monthly_quota` is -1, but should be between 0 and 100000000");
+        insta::assert_snapshot!(refusal(&format!("{zalo}monthly_quota = 100\nquota_reserve = 101\n")), @"ward.toml, line 8: `account.quota_reserve` is 101, but should be between 0 and 100");
+        insta::assert_snapshot!(refusal(&zalo.replace("poll", "webhook")), @r#"ward.toml, line 1: account `tg1` has receive = "webhook", which needs `webhook_secret`"#);
+        let short = zalo.replace(
+            "\"poll\"",
+            "\"webhook\"\nwebhook_secret = { env = \"SHORT\" }",
+        );
+        let short = parse(&short, "ward.toml", &|_| Some("1:abc".to_owned()));
+        insta::assert_snapshot!(short.unwrap_err(), @"ward.toml, line 1: the `webhook_secret` of account `tg1` has 5 characters, but Zalo takes 8 to 256");
         insta::assert_snapshot!(refusal("[[officer]]\nname = \"Hà\"\nrole = \"officer\"\narea = \"99999\"\naccounts = {}"), @"ward.toml, line 4: `officer.area` is `99999`, which is no commune of the official list");
         insta::assert_snapshot!(refusal("[[room]]\naccount = \"tg9\"\nnative = \"-1\"\narea = \"06862\""), @"ward.toml, line 2: `room.account` is `tg9`, but no [[account]] has that name");
         insta::assert_snapshot!(refusal("[web\n"), @"ward.toml, line 1: unclosed table, expected `]`");
@@ -471,34 +484,51 @@ mod tests {
             .collect()
     }
 
+    /// The keys that the manual tells under each head that reads so, from there to the next one. A list
+    /// of tables stands in comments, and may have several.
+    fn told(table: &str, lists: bool) -> Vec<Vec<String>> {
+        let head = if lists {
+            format!("# {table}")
+        } else {
+            table.to_owned()
+        };
+        let lines: Vec<&str> = DEFAULTS.lines().collect();
+        let heads = (0..lines.len()).filter(|&at| lines[at] == head);
+        heads
+            .map(|at| {
+                lines[at + 1..]
+                    .iter()
+                    .take_while(|line| !line.trim_start_matches("# ").starts_with('['))
+                    .take_while(|line| !(lists && line.is_empty()))
+                    .filter_map(|line| line.trim_start_matches("# ").split_once(" = "))
+                    .map(|(key, _)| key.to_owned())
+                    .filter(|key| key.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
+                    .collect()
+            })
+            .collect()
+    }
+
     #[test]
     fn the_manual_explains_every_key_and_no_other() {
         for name in keys_of("") {
             let (table, lists) = match name.as_str() {
+                "account" => continue,
                 "limits" => ("[limits.telegram]".to_owned(), false),
-                "area" | "account" | "officer" | "room" => (format!("[[{name}]]"), true),
+                "area" | "officer" | "room" => (format!("[[{name}]]"), true),
                 _ => (format!("[{name}]"), false),
             };
-            // From the table's head to the next one. A list of tables stands in comments.
-            let head = if lists {
-                format!("# {table}")
-            } else {
-                table.clone()
-            };
-            let section: Vec<&str> = DEFAULTS
-                .lines()
-                .skip_while(|line| *line != head)
-                .skip(1)
-                .take_while(|line| !line.trim_start_matches("# ").starts_with('['))
-                .take_while(|line| !(lists && line.is_empty()))
-                .collect();
-            let told: Vec<&str> = section
-                .iter()
-                .filter_map(|line| line.trim_start_matches("# ").split_once(" = "))
-                .map(|(key, _)| key)
-                .filter(|key| key.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
-                .collect();
-            assert_eq!(told, keys_of(&table), "{table} in config/keng.toml");
+            assert_eq!(
+                told(&table, lists),
+                [keys_of(&table)],
+                "{table} in config/keng.toml"
+            );
+        }
+        // One table for each platform, in the order in which they are listed.
+        let by_platform: Vec<Vec<&str>> = account::keys().map(|(_, keys)| keys.to_vec()).collect();
+        assert_eq!(told("[[account]]", true), by_platform);
+        for (platform, _) in account::keys() {
+            let head = format!("[limits.{platform}]");
+            assert_eq!(told(&head, false), [keys_of("[limits.x]")], "{head}");
         }
     }
 

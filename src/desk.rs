@@ -49,6 +49,7 @@ use crate::domain::delivery::Lane;
 use crate::domain::delivery::Post;
 use crate::domain::ids::DeliveryId;
 use crate::domain::ids::MessageId;
+use crate::domain::ids::MessageKey;
 use crate::domain::ids::RoomId;
 use crate::domain::invite::Invite;
 use crate::domain::invite::InviteCode;
@@ -63,6 +64,7 @@ use crate::domain::room::RoomKind;
 use crate::domain::room::RoomState;
 use crate::say;
 use crate::store::Act;
+use crate::store::Expect;
 use crate::store::Store;
 use crate::store::StoreError;
 use crate::store::Write;
@@ -253,7 +255,8 @@ impl Desk {
     /// When the store cannot be read.
     pub async fn said_privately(&self, message: &Message) -> Result<Option<Act>, StoreError> {
         let to_bot = message.reply_to.as_ref().is_some_and(|reply| reply.to_bot);
-        if message.forwarded || !(to_bot || message.room_kind == RoomKind::Private) {
+        let private = message.room_kind == RoomKind::Private;
+        if message.forwarded || !(to_bot || message.perhaps_reply || private) {
             return Ok(None);
         }
         let Some(answer) = words::yes_or_no(&message.text) else {
@@ -263,10 +266,10 @@ impl Desk {
             return Ok(None);
         };
         let asked = Asked::by_message(message);
-        let which = if to_bot {
-            alerts::Which::OneOfMany
-        } else {
+        let which = if private && !to_bot {
             alerts::Which::Newest
+        } else {
+            alerts::Which::OneOfMany
         };
         self.answered(&officer, &asked, answer, which).await
     }
@@ -278,6 +281,30 @@ impl Desk {
     /// When the store cannot be read.
     pub async fn tidy(&self) -> Result<Option<Act>, StoreError> {
         self.tidy_alerts().await
+    }
+
+    /// Tells every administrator who has spoken to the bot in private, on whatever account, once for each
+    /// `key`. It goes before everything else: what it warns of may be that nothing else goes.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn warn(&self, key: MessageKey, text: &str) -> Result<Act, StoreError> {
+        let staff = self.staff().await?;
+        let mut doing = self.begin();
+        for person in staff.people() {
+            if person.role == Role::Admin
+                && let Some(room) = self.private_room_of(person).await?
+            {
+                let post = Post {
+                    text: text.to_owned(),
+                    ..Post::default()
+                };
+                doing.send(room, None, Lane::Urgent, Body::Text(post));
+            }
+        }
+        doing.act.expects.push(Expect::Unseen(key.clone()));
+        doing.act.writes.push(Write::Seen(key, None));
+        Ok(doing.act)
     }
 
     /// Everybody with a role now: named by the config, or invited.

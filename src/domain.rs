@@ -16,6 +16,7 @@ pub mod incident;
 pub mod invite;
 pub mod message;
 pub mod person;
+pub mod quota;
 pub mod reading;
 pub mod room;
 pub mod secret;

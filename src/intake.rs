@@ -33,6 +33,7 @@ use crate::domain::area::AreaBook;
 use crate::domain::area::AreaId;
 use crate::domain::clock::Clock;
 use crate::domain::clock::Time;
+use crate::domain::clock::vietnam;
 use crate::domain::delivery::Body;
 use crate::domain::delivery::Delivery;
 use crate::domain::delivery::DeliveryState;
@@ -55,14 +56,17 @@ use crate::domain::message::Inbound;
 use crate::domain::message::Message;
 use crate::domain::message::Press;
 use crate::domain::message::Sender;
+use crate::domain::message::Unread;
 use crate::domain::person::Identity;
 use crate::domain::person::PersonKey;
 use crate::domain::person::Role;
+use crate::domain::quota::Month;
 use crate::domain::reading::Category;
 use crate::domain::reading::Command;
 use crate::domain::reading::CommandName;
 use crate::domain::reading::Facts;
 use crate::domain::reading::Outcome;
+use crate::domain::reading::Reading;
 use crate::domain::reading::UpdateKind;
 use crate::domain::room::Room;
 use crate::domain::room::RoomKind;
@@ -230,6 +234,8 @@ pub struct Deps {
     pub wake: Vec<Arc<Notify>>,
     /// The counters.
     pub metrics: Arc<Metrics>,
+    /// Accounts whose platform counts what people write.
+    pub counted: HashSet<AccountName>,
 }
 
 /// A batch, and whoever waits for it to be durable.
@@ -390,6 +396,42 @@ impl Task {
         known: &mut Known,
         inbound: &Inbound,
     ) -> Result<Option<Planned>, StoreError> {
+        let message = match inbound {
+            Inbound::Said(message) => Some((&message.room, &message.id)),
+            Inbound::Unread(unread) => Some((&unread.room, &unread.id)),
+            _ => None,
+        };
+        let counted = message.filter(|(room, _)| self.deps.counted.contains(&room.account));
+        let Some((room, id)) = counted else {
+            return self.meaning(known, inbound).await;
+        };
+        let key = MessageKey {
+            room: room.clone(),
+            message: id.clone(),
+        };
+        let is_new = known.seen(&key).await?.is_none();
+        let mut planned = self.meaning(known, inbound).await?;
+        if is_new {
+            // In the same act as what it means, so that each is counted once, whatever happens.
+            let planned = planned.get_or_insert_with(|| Planned {
+                act: Act::default(),
+                kind: Kind::Other,
+                person: None,
+            });
+            planned.act.writes.push(Write::Usage {
+                account: room.account.clone(),
+                month: Month::of(self.deps.clock.now()),
+                messages: 1,
+            });
+        }
+        Ok(planned)
+    }
+
+    async fn meaning(
+        &self,
+        known: &mut Known,
+        inbound: &Inbound,
+    ) -> Result<Option<Planned>, StoreError> {
         match inbound {
             Inbound::Said(message) => self.said(known, &self.dated(message)).await,
             Inbound::Edited(message) => self.edited(known, &self.dated(message)).await,
@@ -400,7 +442,16 @@ impl Task {
                 title,
                 sees_all,
                 at,
-            } => self.joined(known, room, *kind, title, *sees_all, *at).await,
+            } if *kind == RoomKind::Group => {
+                let post = notice::joined(*sees_all);
+                self.joined(known, room, title, *sees_all, post, *at).await
+            }
+            Inbound::Joined { .. } => Ok(None),
+            Inbound::Met { room, at } => {
+                self.joined(known, room, "", false, notice::met(), *at)
+                    .await
+            }
+            Inbound::Unread(unread) => self.unread(known, unread).await,
             Inbound::Removed { room } => self.removed(known, room).await,
             Inbound::Moved { from, to } => self.moved(known, from, to).await,
             Inbound::NotUnderstood { why } => {
@@ -482,12 +533,26 @@ impl Task {
         if let Outcome::Command(command) = &reading.outcome {
             return doing.command(known, command).await;
         }
-        if (private || to_bot)
+        if (private || to_bot || message.perhaps_reply)
             && let Some(act) = self.deps.commands.said_privately(message).await?
         {
             return Ok(Some(doing.planned(act, Kind::Command)));
         }
         let mut target = doing.target(known, reading.incidents.first()).await?;
+        // What may be a mention may be an answer as well.
+        if message.perhaps_reply && !message.text.trim().is_empty() {
+            let as_reply = Addressing {
+                reply_to_bot: true,
+                ..addressing
+            };
+            let answer = read(&message.text, &as_reply, lexicon, message.sent_at);
+            if let Some(case) = doing.answered(known, &target, &reading, &answer).await? {
+                (target, reading) = (Some(case), answer);
+            }
+        } else if message.perhaps_reply && !message.attachments.is_empty() && target.is_none() {
+            // A picture and not a word: of what has just been told.
+            target = doing.own_of_late(known).await?;
+        }
         if target.is_none()
             && !to_bot
             && let Outcome::Update(update) = reading.outcome
@@ -721,14 +786,11 @@ impl Task {
         &self,
         known: &mut Known,
         id: &RoomId,
-        kind: RoomKind,
         title: &str,
         sees_all: bool,
+        words: String,
         at: Time,
     ) -> Result<Option<Planned>, StoreError> {
-        if kind == RoomKind::Private {
-            return Ok(None);
-        }
         let before = known.room(id).await?;
         // A room whose rights were never told is one we were not let into before our eyes.
         let greet = before
@@ -736,7 +798,7 @@ impl Task {
             .is_none_or(|room| room.state == RoomState::Removed || room.sees_all.is_none());
         let room = Room {
             id: id.clone(),
-            kind,
+            kind: RoomKind::Group,
             title: if title.is_empty() {
                 before
                     .as_ref()
@@ -760,7 +822,7 @@ impl Task {
         act.writes.push(Write::Room(Box::new(room)));
         if greet {
             let post = Post {
-                text: notice::joined(sees_all),
+                text: words,
                 ..Post::default()
             };
             act.writes.push(self.delivery(
@@ -771,6 +833,49 @@ impl Task {
                 self.deps.clock.now(),
             ));
         }
+        Ok(Some(Planned {
+            act,
+            kind: Kind::Other,
+            person: None,
+        }))
+    }
+
+    /// Who was not read is told so, but not more than once a day in one room.
+    async fn unread(
+        &self,
+        known: &mut Known,
+        unread: &Unread,
+    ) -> Result<Option<Planned>, StoreError> {
+        if !unread.withheld {
+            return Ok(None);
+        }
+        let now = self.deps.clock.now();
+        let key = |message: &str| MessageKey {
+            room: unread.room.clone(),
+            message: MessageId(message.into()),
+        };
+        let own = key(unread.id.0.as_ref());
+        let today = key(&format!("unread:{}", day_of(now)));
+        if known.seen(&own).await?.is_some() {
+            self.deps.metrics.repeated.fetch_add(1, Ordering::Relaxed);
+            return Ok(None);
+        }
+        if known.seen(&today).await?.is_some() {
+            return Ok(None);
+        }
+        let post = Post {
+            text: notice::cannot_read(),
+            ..Post::default()
+        };
+        let body = Body::Text(post);
+        let act = Act {
+            expects: vec![Expect::Unseen(own.clone()), Expect::Unseen(today.clone())],
+            writes: vec![
+                Write::Seen(own, None),
+                Write::Seen(today, None),
+                self.delivery(unread.room.clone(), None, Lane::Reply, body, now),
+            ],
+        };
         Ok(Some(Planned {
             act,
             kind: Kind::Other,
@@ -891,6 +996,7 @@ impl Task {
 }
 
 /// A case that a message belongs to, and why.
+#[derive(Clone)]
 struct Target {
     case: Incident,
     /// The question that the words may answer.
@@ -1039,7 +1145,7 @@ impl Doing<'_> {
             .reply_to
             .as_ref()
             .is_some_and(|reply| reply.to_bot);
-        if !self.private && !by_reply {
+        if !self.private && !by_reply && !self.message.perhaps_reply {
             return Ok(None);
         }
         let Some(question) = known.question(&self.message.room, &person).await? else {
@@ -1056,6 +1162,43 @@ impl Doing<'_> {
                 question: Some(question.missing),
                 by_reply: false,
             }))
+    }
+
+    /// The case that words answer which reached us as a mention or as an answer, we do not know which. Read
+    /// as a mention they must tell of nothing by themselves, or of a plate or a number and no more.
+    async fn answered(
+        &self,
+        known: &mut Known,
+        asked: &Option<Target>,
+        mention: &Reading,
+        answer: &Reading,
+    ) -> Result<Option<Target>, StoreError> {
+        if answer.outcome != Outcome::Update(UpdateKind::Detail) {
+            return Ok(None);
+        }
+        let facts = answer.incidents.first();
+        let stands_alone = match mention.outcome {
+            Outcome::Ignore | Outcome::AskDetail => false,
+            Outcome::Report => !facts.is_some_and(is_only_a_mark),
+            _ => true,
+        };
+        if stands_alone {
+            return Ok(None);
+        }
+        if let Some(asked) = asked {
+            return Ok(Some(asked.clone()));
+        }
+        if !facts.is_some_and(adds) {
+            return Ok(None);
+        }
+        self.own_of_late(known).await
+    }
+
+    /// The newest open case of this person in this room, if it was told not long ago.
+    async fn own_of_late(&self, known: &mut Known) -> Result<Option<Target>, StoreError> {
+        let soon = self.task.deps.rules.join;
+        let own = self.own_newest(known).await?;
+        Ok(own.filter(|own| self.now - own.case.received_at <= soon))
     }
 
     /// What leads from a private chat to the newest case that its person told there.
@@ -1475,6 +1618,25 @@ impl Doing<'_> {
             .collect();
         Ok(self.answer(receipt::own_cases(&own)))
     }
+}
+
+/// The calendar day in Viet Nam.
+fn day_of(time: Time) -> chrono::NaiveDate {
+    time.with_timezone(&vietnam()).date_naive()
+}
+
+/// Whether words tell something that a case can be told more by.
+fn adds(facts: &Facts) -> bool {
+    facts.place.is_some()
+        || facts.time.is_some()
+        || !facts.plates.is_empty()
+        || !facts.phones.is_empty()
+}
+
+/// Whether words tell of a plate or a number, and neither where nor when nor of danger.
+fn is_only_a_mark(facts: &Facts) -> bool {
+    let marks = !facts.plates.is_empty() || !facts.phones.is_empty();
+    marks && facts.place.is_none() && facts.time.is_none() && !facts.urgent
 }
 
 /// What anybody may command.

@@ -9,6 +9,7 @@
 //! - [`settle`]: what becomes of a row after a try.
 //! - [`split`]: a long text in as many messages as the platform needs.
 //! - [`worker`]: one task for each account, which puts these together.
+//! - [`quota`]: what a month still has, where a platform counts.
 //! - [`report`]: the officer sees how an alert goes.
 //!
 //! `limit`, `plan`, `settle` and `split` are pure: time and rows are handed in.
@@ -16,6 +17,7 @@
 pub mod limit;
 mod metrics;
 pub mod plan;
+pub mod quota;
 mod render;
 pub mod report;
 mod rooms;
@@ -27,6 +29,7 @@ pub mod worker;
 
 pub use limit::Rates;
 pub use metrics::Metrics;
+pub use quota::Ledger;
 pub use report::Reporter;
 pub use settle::OnUnknown;
 pub use settle::Policy;

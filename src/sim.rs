@@ -6,7 +6,11 @@
 //! could be wrong together and no test would see it.
 //!
 //! - [`telegram`] speaks Telegram's Bot API;
+//! - [`zalo_bot`] speaks the Zalo Bot Platform's;
 //! - [`folk`] knows what the people of a ward are called and what they write.
 
+mod args;
+mod door;
 pub mod folk;
 pub mod telegram;
+pub mod zalo_bot;

@@ -40,6 +40,7 @@ use crate::domain::invite::Invite;
 use crate::domain::invite::InviteHash;
 use crate::domain::person::Identity;
 use crate::domain::person::PersonKey;
+use crate::domain::quota::Month;
 use crate::domain::room::Room;
 
 /// Something that must still hold when an act is done, or nothing of the act is written.
@@ -77,6 +78,15 @@ pub enum Write {
     Audit(AuditEntry),
     /// An invitation, new or changed.
     Invite(Box<Invite>),
+    /// So many more messages of an account in a month; the row is added to, not replaced.
+    Usage {
+        /// Whose.
+        account: AccountName,
+        /// When.
+        month: Month,
+        /// How many more.
+        messages: u64,
+    },
 }
 
 /// Writes that belong together, with what they rest on.
@@ -235,6 +245,8 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     async fn settle(&self, ended: Vec<(Delivery, Settled)>, now: Time) -> Result<(), StoreError>;
     /// The message that a progress row became, once it is sent.
     async fn sent_message(&self, row: DeliveryId) -> Result<Option<MessageId>, StoreError>;
+    /// Messages of an account in a month, as far as they were written down.
+    async fn usage(&self, account: &AccountName, month: Month) -> Result<u64, StoreError>;
     /// How many rows wait.
     async fn backlog(&self) -> Result<Backlog, StoreError>;
 

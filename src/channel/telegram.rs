@@ -18,7 +18,6 @@ mod loose;
 pub mod parse;
 mod poll;
 mod post;
-mod repair;
 mod wire;
 
 use std::sync::Arc;
@@ -42,6 +41,10 @@ use super::Channel;
 use super::HookError;
 use super::PollError;
 use super::Profile;
+use super::call::Answered;
+use super::call::Api;
+use super::json::Object;
+use super::repair;
 use crate::domain::account::Account;
 use crate::domain::account::Platform;
 use crate::domain::delivery::Post;
@@ -83,7 +86,7 @@ pub struct Telegram(Arc<Shared>);
 #[derive(Debug)]
 pub(crate) struct Shared {
     account: Account,
-    api: api::Api,
+    api: Api,
     webhook_secret: Option<Secret>,
     hook_url: Option<Url>,
     /// Read for every batch, written when the platform tells who we are.
@@ -94,7 +97,7 @@ impl Telegram {
     /// Sets up an account; nothing is sent yet.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        let api = api::Api::new(settings.http, settings.api_url, settings.token);
+        let api = Api::new(settings.http, settings.api_url, settings.token);
         let me = Me {
             id: api.id_in_token(),
             ..Me::default()
@@ -147,7 +150,7 @@ impl Shared {
     }
 
     /// What an answer to a question says, if it is not the answer.
-    fn refusal(&self, answered: &api::Answered) -> Option<PollError> {
+    fn refusal(&self, answered: &Answered) -> Option<PollError> {
         let body = String::from_utf8_lossy(&answered.body);
         let answer = api::envelope(&body).unwrap_or_default();
         let succeeded = (200..300).contains(&answered.status);
@@ -180,7 +183,7 @@ impl Shared {
         })
     }
 
-    async fn ask(&self, method: &str, body: Vec<u8>) -> Result<api::Answered, PollError> {
+    async fn ask(&self, method: &str, body: Vec<u8>) -> Result<Answered, PollError> {
         let answered = self.api.call(method, body, CALL).await;
         let answered = answered.map_err(|silence| PollError::NotNow {
             why: silence.into_why(),
@@ -237,7 +240,7 @@ impl Channel for Telegram {
         let answer = api::envelope(&body).ok_or_else(unreadable)?;
         let user = answer
             .result
-            .and_then(|result| loose::Object::read(result.get()))
+            .and_then(|result| Object::read(result.get()))
             .ok_or_else(unreadable)?;
         let text = |key| {
             let text = user.text(key)?.as_str().trim().to_owned();
@@ -316,9 +319,7 @@ impl Channel for Telegram {
                 &mended
             }
         };
-        if loose::Object::read(text).is_none()
-            && loose::Object::read(&repair::mended(body)).is_none()
-        {
+        if Object::read(text).is_none() && Object::read(&repair::mended(body)).is_none() {
             return Err(HookError::Unreadable("it is no JSON object".to_owned()));
         }
         Ok(parse::update(text, &self.0.account.name, &self.0.me()).inbound)

@@ -1,8 +1,8 @@
 //! `keng demo`: a make-believe ward at work, with nothing configured.
 //!
-//! The same program as `keng serve` runs against a simulated Telegram on loopback, with the real store in
-//! a directory of its own. What is claimed at the end is counted from what the simulator saw and from what
-//! the store holds, never from what the script meant to happen.
+//! The same program as `keng serve` runs against a simulated Telegram and a simulated Zalo Bot Platform on
+//! loopback, with the real store in a directory of its own. What is claimed at the end is counted from what
+//! the simulators saw and from what the store holds, never from what the script meant to happen.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -11,12 +11,15 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::Instant;
 
 use anyhow::Context as _;
 use anyhow::bail;
 use serde_json::json;
+use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::app::App;
@@ -29,6 +32,8 @@ use crate::sim::telegram::Person;
 use crate::sim::telegram::Scene;
 use crate::sim::telegram::Telegram;
 use crate::sim::telegram::What;
+use crate::sim::zalo_bot;
+use crate::sim::zalo_bot::ZaloBot;
 use crate::store::Cursor;
 use crate::store::Store;
 
@@ -53,6 +58,10 @@ struct Ward {
     residents: Vec<Person>,
     officer: (Person, Chat),
     head: (Person, Chat),
+    /// The same ward on Zalo Bot: groups that talk there, and who lives in them.
+    zalo: ZaloBot,
+    zalo_groups: Vec<(zalo_bot::Chat, &'static str)>,
+    zalo_residents: Vec<zalo_bot::Person>,
 }
 
 /// What was written, to be held against what was kept.
@@ -61,7 +70,16 @@ struct Said {
     tagged: Vec<(Chat, i64)>,
     /// Who wrote each of them.
     authors: Vec<Person>,
+    /// Those on Zalo, where the bot hears only what mentions it.
+    mentions: Vec<(zalo_bot::Chat, String)>,
     untagged: Vec<String>,
+}
+
+impl Said {
+    /// What was said to the bot, anywhere.
+    fn to_bot(&self) -> usize {
+        self.tagged.len() + self.mentions.len()
+    }
 }
 
 pub(super) fn run(options: Options) -> anyhow::Result<ExitCode> {
@@ -75,9 +93,16 @@ async fn play(options: Options) -> anyhow::Result<ExitCode> {
         .tempdir()
         .context("making a directory for the store")?;
     let ward = Ward::build().await?;
-    let config = crate::config::parse(&ward.config(home.path()), "the demo's config", &|name| {
-        (name == "KENG_DEMO_TOKEN").then(|| ward.town.token().to_owned())
-    })?;
+    let config =
+        crate::config::parse(
+            &ward.config(home.path()),
+            "the demo's config",
+            &|name| match name {
+                "KENG_DEMO_TOKEN" => Some(ward.town.token().to_owned()),
+                "KENG_DEMO_ZALO_TOKEN" => Some(ward.zalo.token().to_owned()),
+                _ => None,
+            },
+        )?;
     let store_dir = home.path().join("data");
     let transcript = (!options.json).then(|| ward.transcript());
 
@@ -85,6 +110,9 @@ async fn play(options: Options) -> anyhow::Result<ExitCode> {
     for (chat, _) in &ward.groups {
         ward.town.join_bot(*chat);
         ward.town.promote_bot(*chat);
+    }
+    for (chat, _) in &ward.zalo_groups {
+        ward.zalo.join_bot(chat);
     }
     let pace = if options.once {
         Duration::from_millis(40)
@@ -131,6 +159,11 @@ async fn play(options: Options) -> anyhow::Result<ExitCode> {
         .tagged
         .iter()
         .map(|(chat, id)| (chat.id.to_string(), id.to_string()))
+        .chain(
+            said.mentions
+                .iter()
+                .map(|(chat, id)| (chat.id.to_string(), id.clone())),
+        )
         .collect();
     let alerted = ward
         .groups
@@ -144,41 +177,50 @@ async fn play(options: Options) -> anyhow::Result<ExitCode> {
                 == 1
         })
         .count();
+    let zalo_alerted = ward
+        .zalo_groups
+        .iter()
+        .filter(|(chat, _)| {
+            let sent = ward.zalo.sent(chat);
+            sent.iter().filter(|sent| sent.text.contains(ALERT)).count() == 1
+        })
+        .count();
+    let rooms = ward.groups.len() + ward.zalo_groups.len();
     let untagged_stored = said
         .untagged
         .iter()
         .filter(|text| stored_in(&store_dir, text))
         .count();
     let holds = recorded == wanted
-        && receipts == said.tagged.len()
+        && receipts == said.to_bot()
         && untagged_stored == 0
-        && (!options.once || (alerted == ward.groups.len() && digests == 1));
+        && (!options.once || (alerted + zalo_alerted == rooms && digests == 1));
     let summary = json!({
         "ok": holds,
-        "messages": said.tagged.len() + said.untagged.len(),
-        "tagged": said.tagged.len(),
+        "messages": said.to_bot() + said.untagged.len(),
+        "tagged": said.to_bot(),
         "records": recorded.len(),
         "receipts": receipts,
-        "rooms_alerted": { "telegram": alerted },
+        "rooms_alerted": { "telegram": alerted, "zalo_bot": zalo_alerted },
         "digests": digests,
         "untagged_stored": untagged_stored,
         "seconds": (started.elapsed().as_secs_f64() * 10.0).round() / 10.0,
     });
     if let Some(transcript) = transcript {
-        transcript.abort();
+        transcript.iter().for_each(tokio::task::JoinHandle::abort);
         println!("\n— Tổng kết, đếm từ những gì máy mô phỏng nhận được và kho lưu đang giữ —");
         println!("tin nhắn trong nhóm      {}", summary["messages"]);
         println!(
-            "  có thẻ, đã ghi nhận    {} / {}",
+            "  gửi cho bot, đã ghi    {} / {}",
             recorded.len(),
-            said.tagged.len()
+            said.to_bot()
         );
+        println!("  có biên nhận           {receipts} / {}", said.to_bot());
+        println!("  không gửi bot, bị lưu  {untagged_stored}");
         println!(
-            "  có biên nhận           {receipts} / {}",
-            said.tagged.len()
+            "nhóm nhận được cảnh báo  {} / {rooms} (Telegram {alerted}, Zalo Bot {zalo_alerted})",
+            alerted + zalo_alerted
         );
-        println!("  không thẻ, bị lưu      {untagged_stored}");
-        println!("nhóm nhận được cảnh báo  {alerted} / {}", ward.groups.len());
         println!("bản tổng hợp             {digests}");
         println!(
             "{}",
@@ -215,7 +257,15 @@ impl Ward {
             ),
             (town.add_group("Hội nhóm thôn Hạ"), "06862/thon-ha"),
         ];
+        let zalo = ZaloBot::start(address, zalo_bot::Options::default())
+            .await
+            .context("starting the simulated Zalo Bot Platform")?;
+        let zalo_groups = vec![
+            (zalo.add_group("Xóm Đình"), "06862/tan-truc-tung"),
+            (zalo.add_group("Chợ Hạ"), "06862/thon-ha"),
+        ];
         let mut folk = Folk::new(7);
+        let zalo_residents = (0..6).map(|_| zalo.add_person(&folk.name())).collect();
         let residents = (0..12).map(|_| town.add_person(&folk.name())).collect();
         let officer = town.add_person("Phạm Thu Hà");
         let head = town.add_person("Trần Văn Bình");
@@ -225,6 +275,9 @@ impl Ward {
             residents,
             groups,
             town,
+            zalo,
+            zalo_groups,
+            zalo_residents,
         })
     }
 
@@ -236,16 +289,25 @@ impl Ward {
              [[area]]\nid = \"06862/thon-ha\"\nname = \"thôn Hạ\"\n\
              [[account]]\nname = \"tg1\"\nplatform = \"telegram\"\napi_url = \"{}\"\n\
              token = {{ env = \"KENG_DEMO_TOKEN\" }}\nreceive = \"poll\"\n\
+             [[account]]\nname = \"zb1\"\nplatform = \"zalo_bot\"\napi_url = \"{}\"\n\
+             token = {{ env = \"KENG_DEMO_ZALO_TOKEN\" }}\nreceive = \"poll\"\npoll_spacing_ms = 20\n\
              [[officer]]\nname = \"Đ/c Hà\"\nrole = \"officer\"\narea = \"06862\"\naccounts = {{ tg1 = \"{}\" }}\n\
              [[officer]]\nname = \"Bác Bình\"\nrole = \"head\"\narea = \"06862/tan-truc-tung\"\naccounts = {{ tg1 = \"{}\" }}\n",
             home.join("data"),
             self.town.url(),
+            self.zalo.url(),
             self.officer.0.id,
             self.head.0.id
         );
         for (chat, area) in &self.groups {
             text.push_str(&format!(
                 "[[room]]\naccount = \"tg1\"\nnative = \"{}\"\narea = \"{area}\"\n",
+                chat.id
+            ));
+        }
+        for (chat, area) in &self.zalo_groups {
+            text.push_str(&format!(
+                "[[room]]\naccount = \"zb1\"\nnative = \"{}\"\narea = \"{area}\"\n",
                 chat.id
             ));
         }
@@ -273,12 +335,31 @@ impl Ward {
                 self.town.say(person, chat, text);
                 said.untagged.push(text.to_owned());
             }
+            self.act_on_zalo(folk, said, turn);
             tokio::time::sleep(pace).await;
         }
-        if !self.town.wait_confirmed(PATIENCE).await {
+        if !self.town.wait_confirmed(PATIENCE).await || !self.zalo.wait_taken(PATIENCE).await {
             bail!("the bot did not take the messages within {PATIENCE:?}");
         }
         Ok(())
+    }
+
+    /// On Zalo they talk at their own pace: now and then somebody picks the bot's name.
+    fn act_on_zalo(&self, folk: &mut Folk, said: &mut Said, turn: usize) {
+        let (chat, _) = &self.zalo_groups[folk.below(self.zalo_groups.len())];
+        let person = &self.zalo_residents[folk.below(self.zalo_residents.len())];
+        match turn % 6 {
+            2 => {
+                let text = folk.chatter();
+                self.zalo.say(person, chat, text);
+                said.untagged.push(text.to_owned());
+            }
+            4 => {
+                let id = self.zalo.mention(person, chat, folk.report().text);
+                said.mentions.push((chat.clone(), id));
+            }
+            _ => {}
+        }
     }
 
     /// Somebody who was asked where it happened answers the bot's question.
@@ -342,7 +423,13 @@ impl Ward {
                     .then_some(())
             })
             .await;
-        all.context("the alert did not reach every group")?;
+        all.context("the alert did not reach every group on Telegram")?;
+        for (chat, _) in &self.zalo_groups {
+            self.zalo
+                .wait_for(chat, |sent| sent.text.contains(ALERT), PATIENCE)
+                .await
+                .context("the alert did not reach every group on Zalo")?;
+        }
         self.town
             .wait_for(desk, |sent| sent.text.contains("đã gửi xong"), PATIENCE)
             .await
@@ -380,40 +467,49 @@ impl Ward {
                 ));
             }
         }
-        let told = || {
-            said.tagged
-                .iter()
-                .filter(|(chat, message)| {
-                    let sent = self.town.sent(*chat);
-                    codes.iter().any(|(room, id, code)| {
-                        *room == chat.id.to_string()
-                            && *id == message.to_string()
-                            && sent.iter().any(|sent| has_word(&sent.text, code))
-                    })
-                })
-                .count()
+        let is_told = |room: &str, message: &str, sent: &[&str]| {
+            codes.iter().any(|(in_room, id, code)| {
+                in_room == room && id == message && sent.iter().any(|text| has_word(text, code))
+            })
+        };
+        let on_telegram = || {
+            let told = said.tagged.iter().filter(|(chat, message)| {
+                let sent = self.town.sent(*chat);
+                let texts: Vec<&str> = sent.iter().map(|sent| sent.text.as_str()).collect();
+                is_told(&chat.id.to_string(), &message.to_string(), &texts)
+            });
+            told.count()
+        };
+        let on_zalo = || {
+            let told = said.mentions.iter().filter(|(chat, message)| {
+                let sent = self.zalo.sent(chat);
+                let texts: Vec<&str> = sent.iter().map(|sent| sent.text.as_str()).collect();
+                is_told(&chat.id, message, &texts)
+            });
+            told.count()
         };
         if wait {
-            self.town
-                .wait(PATIENCE, || (told() == said.tagged.len()).then_some(()))
-                .await;
+            let all = || (on_telegram() == said.tagged.len()).then_some(());
+            self.town.wait(PATIENCE, all).await;
+            let all = || (on_zalo() == said.mentions.len()).then_some(());
+            self.zalo.wait(PATIENCE, all).await;
         }
-        Ok(told())
+        Ok(on_telegram() + on_zalo())
     }
 
     /// Prints what everybody can see, as it happens.
-    fn transcript(&self) -> tokio::task::JoinHandle<()> {
-        let mut scenes = self.town.watch();
-        tokio::spawn(async move {
-            let mut room = String::new();
-            loop {
-                match scenes.recv().await {
-                    Ok(scene) => print_scene(&scene, &mut room),
-                    Err(RecvError::Lagged(missed)) => println!("… ({missed} dòng trôi qua)"),
-                    Err(RecvError::Closed) => return,
-                }
-            }
-        })
+    fn transcript(&self) -> [tokio::task::JoinHandle<()>; 2] {
+        let room = Arc::new(Mutex::new(String::new()));
+        let (on_telegram, on_zalo) = (Arc::clone(&room), room);
+        [
+            tokio::spawn(show(self.town.watch(), move |scene| {
+                print_scene(&scene, &on_telegram);
+            })),
+            tokio::spawn(show(self.zalo.watch(), move |scene| {
+                let title = format!("Zalo · {}", scene.title);
+                print_words(&title, scene.who.as_deref(), "", &scene.text, &on_zalo);
+            })),
+        ]
     }
 
     /// Every call with its answer, and every update, for judges that nobody here wrote.
@@ -435,25 +531,41 @@ impl Ward {
     }
 }
 
-fn print_scene(scene: &Scene, room: &mut String) {
+async fn show<S: Clone>(mut scenes: Receiver<S>, print: impl Fn(S)) {
+    loop {
+        match scenes.recv().await {
+            Ok(scene) => print(scene),
+            Err(RecvError::Lagged(missed)) => println!("… ({missed} dòng trôi qua)"),
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
+
+fn print_scene(scene: &Scene, room: &Mutex<String>) {
     // Joining and promoting have no words.
     if scene.text.is_empty() {
         return;
     }
-    let who = scene.who.as_deref().unwrap_or("🔔 Kẻng");
     let verb = match scene.what {
         What::Wrote => "",
         What::Edited => " (sửa)",
         What::Deleted => " (xoá)",
         What::Pinned | What::Unpinned => return,
     };
-    let indent = if scene.by_bot { "      " } else { "  " };
-    let text = scene.text.replace('\n', &format!("\n{indent}  "));
-    if *room != scene.title {
-        println!("\n── {} ──", scene.title);
-        room.clone_from(&scene.title);
+    let who = scene.who.as_deref().filter(|_| !scene.by_bot);
+    print_words(&scene.title, who, verb, &scene.text, room);
+}
+
+/// One message; the room is named when it is another one than before.
+fn print_words(title: &str, who: Option<&str>, verb: &str, text: &str, room: &Mutex<String>) {
+    let indent = if who.is_none() { "      " } else { "  " };
+    let text = text.replace('\n', &format!("\n{indent}  "));
+    let mut room = room.lock().unwrap_or_else(PoisonError::into_inner);
+    if *room != title {
+        println!("\n── {title} ──");
+        title.clone_into(&mut room);
     }
-    println!("{indent}{who}{verb}: {text}");
+    println!("{indent}{}{verb}: {text}", who.unwrap_or("🔔 Kẻng"));
 }
 
 async fn all_incidents(store: &dyn Store) -> anyhow::Result<Vec<Incident>> {

@@ -12,10 +12,11 @@ use tokio::signal::unix::signal;
 use tracing::info;
 use tracing_subscriber::EnvFilter;
 
+use super::Simulated;
 use crate::app::App;
 use crate::config::Config;
+use crate::config::Door;
 use crate::config::LogFormat;
-use crate::config::Receive;
 use crate::config::StoreKind;
 use crate::domain::clock::SystemClock;
 use crate::sim;
@@ -68,11 +69,18 @@ pub(super) fn serve(path: &Path) -> anyhow::Result<ExitCode> {
     })
 }
 
-pub(super) fn town(listen: SocketAddr) -> anyhow::Result<ExitCode> {
-    runtime()?.block_on(sim::telegram::serve_forever(
-        listen,
-        sim::telegram::Options::default(),
-    ))?;
+pub(super) fn town(listen: SocketAddr, platform: Simulated) -> anyhow::Result<ExitCode> {
+    let serving = async {
+        match platform {
+            Simulated::Telegram => {
+                sim::telegram::serve_forever(listen, sim::telegram::Options::default()).await
+            }
+            Simulated::ZaloBot => {
+                sim::zalo_bot::serve_forever(listen, sim::zalo_bot::Options::default()).await
+            }
+        }
+    };
+    runtime()?.block_on(serving)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -87,18 +95,28 @@ pub(super) fn check_config(path: &Path) -> anyhow::Result<ExitCode> {
         println!("public: {url}");
     }
     for account in &config.accounts {
-        let receive = match account.receive {
-            Receive::Poll => "poll".to_owned(),
-            Receive::Webhook(_) => format!("webhook at /hooks/{}", account.name),
+        let receive = if account.takes_webhooks() {
+            format!("webhook at /hooks/{}", account.name)
+        } else {
+            "poll".to_owned()
         };
         println!(
             "account {}: {} at {}, {receive}, token ***, {} a second, {} a minute in one group",
             account.name,
-            account.platform.as_str(),
-            account.api_url,
+            account.platform().as_str(),
+            account.api_url(),
             account.limits.per_second,
             account.limits.room_per_minute
         );
+        if let Door::ZaloBot(door) = &account.door {
+            match door.quota {
+                Some(quota) => println!(
+                    "  {} messages a month, both ways; {} of them kept for alerts",
+                    quota.monthly, quota.reserve
+                ),
+                None => println!("  no monthly limit"),
+            }
+        }
     }
     for person in &config.staff {
         println!(

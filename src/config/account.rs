@@ -1,9 +1,18 @@
 //! `[[account]]` and `[limits.…]`: the bot identities.
+//!
+//! Which keys an account has depends on its platform: each has a module here with its list of keys, its
+//! settings, and the reading of them.
+
+mod telegram;
+mod zalo_bot;
 
 use std::path::Path;
 
 use toml::Spanned;
 use url::Url;
+
+pub use telegram::TelegramConfig;
+pub use zalo_bot::ZaloBotConfig;
 
 use super::ConfigError;
 use super::Secrets;
@@ -14,9 +23,10 @@ use super::file::RawLimits;
 use super::file::RawSecret;
 use crate::domain::account::Platform;
 use crate::domain::ids::AccountName;
+use crate::domain::quota::Quota;
 use crate::domain::secret::Secret;
 
-/// How an account gets its news.
+/// How an account gets its news, where the platform leaves the choice.
 #[derive(Debug, Clone)]
 pub enum Receive {
     /// We ask.
@@ -39,17 +49,64 @@ pub struct Limits {
 pub struct AccountConfig {
     /// Our own name for it.
     pub name: AccountName,
-    /// Where it lives.
-    pub platform: Platform,
-    /// The base of the platform's API.
-    pub api_url: Url,
-    /// The bot's token.
-    pub token: Secret,
-    /// Poll or webhook.
-    pub receive: Receive,
     /// How much it may send.
     pub limits: Limits,
+    /// Where it lives, and what that platform wants to know.
+    pub door: Door,
 }
+
+/// What an account needs, by its platform.
+#[derive(Debug, Clone)]
+pub enum Door {
+    /// `platform = "telegram"`
+    Telegram(TelegramConfig),
+    /// `platform = "zalo_bot"`
+    ZaloBot(ZaloBotConfig),
+}
+
+impl AccountConfig {
+    /// Where it lives.
+    #[must_use]
+    pub fn platform(&self) -> Platform {
+        match self.door {
+            Door::Telegram(_) => Platform::Telegram,
+            Door::ZaloBot(_) => Platform::ZaloBot,
+        }
+    }
+
+    /// The base of the platform's API.
+    #[must_use]
+    pub fn api_url(&self) -> &Url {
+        match &self.door {
+            Door::Telegram(door) => &door.api_url,
+            Door::ZaloBot(door) => &door.api_url,
+        }
+    }
+
+    /// A month's messages, where the platform counts them.
+    #[must_use]
+    pub fn quota(&self) -> Option<Quota> {
+        match &self.door {
+            Door::Telegram(_) => None,
+            Door::ZaloBot(door) => door.quota,
+        }
+    }
+
+    /// Whether the platform calls us, and so must be able to reach us.
+    #[must_use]
+    pub fn takes_webhooks(&self) -> bool {
+        match &self.door {
+            Door::Telegram(door) => matches!(door.receive, Receive::Webhook(_)),
+            Door::ZaloBot(door) => matches!(door.receive, Receive::Webhook(_)),
+        }
+    }
+}
+
+/// The platforms that can be named, and the keys of `[[account]]` on each.
+const PLATFORMS: &[(Platform, &[&str])] = &[
+    (Platform::Telegram, telegram::KEYS),
+    (Platform::ZaloBot, zalo_bot::KEYS),
+];
 
 /// Where secrets are fetched.
 pub(super) struct Vault<'a> {
@@ -87,46 +144,50 @@ fn one(
     let at = raw.name.span().start;
     let name = AccountName::parse(raw.name.get_ref())
         .map_err(|error| file.error(Some(at), format!("`account.name`: {error}")))?;
-    let platform = match raw.platform.get_ref().as_str() {
-        "telegram" => Platform::Telegram,
-        other => {
+    let wanted = raw.platform.get_ref().as_str();
+    let known = PLATFORMS
+        .iter()
+        .find(|(platform, _)| platform.as_str() == wanted);
+    let Some(&(platform, keys)) = known else {
+        let names: Vec<String> = PLATFORMS
+            .iter()
+            .map(|(platform, _)| format!("{:?}", platform.as_str()))
+            .collect();
+        return Err(file.error(
+            Some(raw.platform.span().start),
+            format!(
+                "`account.platform` is {wanted:?}, but should be {}",
+                names.join(" or ")
+            ),
+        ));
+    };
+    if let Some((key, at)) = raw
+        .written()
+        .into_iter()
+        .find(|(key, _)| !keys.contains(key))
+    {
+        let expected: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
+        return Err(file.error(
+            Some(at),
+            format!(
+                "`account.{key}` does not belong to platform {wanted:?}, expected one of {}",
+                expected.join(", ")
+            ),
+        ));
+    }
+    let table = Table {
+        file,
+        raw,
+        name: &name,
+        vault,
+    };
+    let door = match platform {
+        Platform::Telegram => Door::Telegram(telegram::read(&table)?),
+        Platform::ZaloBot => Door::ZaloBot(zalo_bot::read(&table)?),
+        Platform::ZaloOa | Platform::Facebook => {
             return Err(file.error(
                 Some(raw.platform.span().start),
-                format!("`account.platform` is {other:?}, but should be \"telegram\""),
-            ));
-        }
-    };
-    let api_url = Url::parse(raw.api_url.get_ref())
-        .ok()
-        .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-        .ok_or_else(|| {
-            file.error(
-                Some(raw.api_url.span().start),
-                format!("`account.api_url` is {:?}, but should be a URL such as https://api.telegram.org", raw.api_url.get_ref()),
-            )
-        })?;
-    let token = secret(file, "account.token", &raw.token, vault)?;
-    let receive = match raw
-        .receive
-        .as_ref()
-        .map(|word| (word.get_ref().as_str(), word.span().start))
-    {
-        None | Some(("poll", _)) => Receive::Poll,
-        Some(("webhook", _)) => {
-            let Some(raw_secret) = &raw.webhook_secret else {
-                return Err(file.error(
-                    Some(at.saturating_sub(1).min(first_line_of(file, at))),
-                    format!(
-                        "account `{name}` has receive = \"webhook\", which needs `webhook_secret`"
-                    ),
-                ));
-            };
-            Receive::Webhook(secret(file, "account.webhook_secret", raw_secret, vault)?)
-        }
-        Some((other, at)) => {
-            return Err(file.error(
-                Some(at),
-                format!("`account.receive` is {other:?}, but should be \"poll\" or \"webhook\""),
+                format!("the platform {wanted:?} is not built yet"),
             ));
         }
     };
@@ -135,24 +196,104 @@ fn one(
         let own = raw
             .limits
             .as_ref()
-            .map(pick)
+            .map(|limits| pick(limits.get_ref()))
             .filter(|number| number.is_some());
         let number = own.or(default.map(pick)).unwrap_or(&None);
         file.number(key, number, 1..=100_000)
     };
-    Ok(AccountConfig {
-        limits: Limits {
-            per_second: bound("account.limits.per_second", |limits| &limits.per_second)? as u32,
-            room_per_minute: bound("account.limits.room_per_minute", |limits| {
-                &limits.room_per_minute
-            })? as u32,
-        },
-        name,
-        platform,
-        api_url,
-        token,
-        receive,
-    })
+    let limits = Limits {
+        per_second: bound("account.limits.per_second", |limits| &limits.per_second)? as u32,
+        room_per_minute: bound("account.limits.room_per_minute", |limits| {
+            &limits.room_per_minute
+        })? as u32,
+    };
+    Ok(AccountConfig { name, limits, door })
+}
+
+/// One `[[account]]`, for the module of its platform.
+struct Table<'a> {
+    file: &'a Document<'a>,
+    raw: &'a RawAccount,
+    name: &'a AccountName,
+    vault: &'a Vault<'a>,
+}
+
+impl Table<'_> {
+    /// An error about the account as a whole; it points at the head of its table.
+    fn error(&self, message: String) -> ConfigError {
+        let at = self.raw.name.span().start;
+        self.file.error(Some(first_line_of(self.file, at)), message)
+    }
+
+    /// A key that the platform cannot do without.
+    fn needed<'v, T>(&self, key: &str, value: &'v Option<T>) -> Result<&'v T, ConfigError> {
+        let missing = || self.error(format!("account `{}` needs `{key}`", self.name));
+        value.as_ref().ok_or_else(missing)
+    }
+
+    /// The base of an API.
+    fn url(
+        &self,
+        key: &str,
+        value: &Option<Spanned<String>>,
+        example: &str,
+    ) -> Result<Url, ConfigError> {
+        let text = self.needed(key, value)?;
+        Url::parse(text.get_ref())
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+            .ok_or_else(|| {
+                self.file.error(
+                    Some(text.span().start),
+                    format!(
+                        "`account.{key}` is {:?}, but should be a URL such as {example}",
+                        text.get_ref()
+                    ),
+                )
+            })
+    }
+
+    /// A secret, fetched from where it is.
+    fn secret(&self, key: &str, value: &Option<Spanned<RawSecret>>) -> Result<Secret, ConfigError> {
+        let raw = self.needed(key, value)?;
+        secret(self.file, &format!("account.{key}"), raw, self.vault)
+    }
+
+    /// A number within bounds, or what it is when nobody says.
+    fn number(
+        &self,
+        key: &str,
+        value: &Option<Spanned<i64>>,
+        bounds: std::ops::RangeInclusive<u64>,
+        default: u64,
+    ) -> Result<u64, ConfigError> {
+        match value {
+            Some(_) => self.file.number(&format!("account.{key}"), value, bounds),
+            None => Ok(default),
+        }
+    }
+
+    /// Poll or webhook, for platforms that have both.
+    fn receive(&self) -> Result<Receive, ConfigError> {
+        let Some(word) = &self.raw.receive else {
+            return Ok(Receive::Poll);
+        };
+        match word.get_ref().as_str() {
+            "poll" => Ok(Receive::Poll),
+            "webhook" if self.raw.webhook_secret.is_none() => Err(self.error(format!(
+                "account `{}` has receive = \"webhook\", which needs `webhook_secret`",
+                self.name
+            ))),
+            "webhook" => {
+                let secret = self.secret("webhook_secret", &self.raw.webhook_secret)?;
+                Ok(Receive::Webhook(secret))
+            }
+            other => Err(self.file.error(
+                Some(word.span().start),
+                format!("`account.receive` is {other:?}, but should be \"poll\" or \"webhook\""),
+            )),
+        }
+    }
 }
 
 /// The start of the table that holds the byte at `at`: where an error about a missing key points.
@@ -192,4 +333,12 @@ fn secret(
         return Err(fail(format!("`{key}` is empty")));
     }
     Ok(Secret::new(value))
+}
+
+/// The keys that an account of this platform may have; the manual is held against them.
+#[cfg(test)]
+pub(super) fn keys() -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
+    PLATFORMS
+        .iter()
+        .map(|(platform, keys)| (platform.as_str(), *keys))
 }

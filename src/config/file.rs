@@ -143,16 +143,42 @@ pub(super) enum RawSecret {
     Inline(#[expect(dead_code, reason = "read to be refused, never to be used")] toml::Value),
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawAccount {
-    pub(super) name: Spanned<String>,
-    pub(super) platform: Spanned<String>,
-    pub(super) api_url: Spanned<String>,
-    pub(super) token: Spanned<RawSecret>,
-    pub(super) receive: Option<Spanned<String>>,
-    pub(super) webhook_secret: Option<Spanned<RawSecret>>,
-    pub(super) limits: Option<RawLimits>,
+/// `[[account]]` with the keys of every platform: which of them belong together is known only when
+/// `platform` has been read.
+macro_rules! account {
+    ($($key:ident: $type:ty),* $(,)?) => {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub(super) struct RawAccount {
+            pub(super) name: Spanned<String>,
+            pub(super) platform: Spanned<String>,
+            $(pub(super) $key: Option<Spanned<$type>>,)*
+        }
+
+        impl RawAccount {
+            /// The keys that were written, with the places of their values, in the order of this list.
+            pub(super) fn written(&self) -> Vec<(&'static str, usize)> {
+                let places = [
+                    ("name", Some(self.name.span().start)),
+                    ("platform", Some(self.platform.span().start)),
+                    $((stringify!($key), self.$key.as_ref().map(|value| value.span().start)),)*
+                ];
+                let written = places.into_iter().filter_map(|(key, at)| Some((key, at?)));
+                written.collect()
+            }
+        }
+    };
+}
+
+account! {
+    api_url: String,
+    token: RawSecret,
+    receive: String,
+    webhook_secret: RawSecret,
+    limits: RawLimits,
+    poll_spacing_ms: i64,
+    monthly_quota: i64,
+    quota_reserve: i64,
 }
 
 #[derive(Deserialize)]

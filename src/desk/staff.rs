@@ -106,6 +106,11 @@ impl StaffDirectory {
             .find(|staff| super::words::plain(&staff.name) == plain)
     }
 
+    /// Everybody.
+    pub(super) fn people(&self) -> &[Staff] {
+        &self.people
+    }
+
     /// The person who wrote, if they have a role. Whoever writes as the group or as a program is nobody.
     #[must_use]
     pub fn who(&self, account: &AccountName, sender: &Sender) -> Option<&Staff> {

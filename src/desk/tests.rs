@@ -185,6 +185,7 @@ impl Ward {
             reply_to: None,
             mentioned: false,
             album: None,
+            perhaps_reply: false,
             forwarded: false,
         }
     }

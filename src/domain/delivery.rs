@@ -191,6 +191,8 @@ pub enum SendOutcome {
         /// The room itself is lost to us.
         room_gone: bool,
     },
+    /// Surely not posted, and the platform does not say whether that is for good: worth a few tries.
+    Denied(String),
     /// The account itself is not accepted (a revoked token): nothing of it can be sent until a person acts.
     AccountRefused(String),
     /// Surely not posted: the room goes on under another id.

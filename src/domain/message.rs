@@ -39,6 +39,16 @@ pub enum Inbound {
         /// The id from now on.
         to: RoomId,
     },
+    /// The bot is in a group whose platform never tells of joining, and hands over only what mentions
+    /// the bot or answers it. Told with every message from there.
+    Met {
+        /// Which room.
+        room: RoomId,
+        /// When.
+        at: Time,
+    },
+    /// A person wrote to the bot, and the platform keeps from us what.
+    Unread(Unread),
     /// Something we could not understand, counted and passed over. Holds no text of anybody.
     NotUnderstood {
         /// What was wrong with it, in English, without its contents.
@@ -71,6 +81,8 @@ pub struct Message {
     pub reply_to: Option<ReplyTo>,
     /// The platform says that the bot is mentioned.
     pub mentioned: bool,
+    /// It mentions the bot or answers one of its messages, and the platform does not say which.
+    pub perhaps_reply: bool,
     /// Messages with the same album were sent as one.
     pub album: Option<String>,
     /// Written by somebody else and passed on.
@@ -123,6 +135,19 @@ pub enum Attachment {
         /// The name of the place, when the sender chose one.
         name: Option<String>,
     },
+}
+
+/// A message of which only the envelope is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unread {
+    /// Where.
+    pub room: RoomId,
+    /// Its id in the room.
+    pub id: MessageId,
+    /// When it was written.
+    pub sent_at: Time,
+    /// There were words or a file, and they are withheld; else there was nothing to read, as in a sticker.
+    pub withheld: bool,
 }
 
 /// A button was pressed.

@@ -30,6 +30,7 @@ use std::hash::BuildHasher;
 use std::hash::RandomState;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use tokio::time::Instant;
 
 use super::limit::Limits;
@@ -61,6 +62,9 @@ const SHORT_LINE: usize = 4;
 
 /// Receipts in one message; a hundred codes fit the smallest platform.
 const FOLD: usize = 100;
+
+/// While messages are dear, a receipt waits so long for others. Emergency numbers may stand in it.
+const MERGE: TimeDelta = TimeDelta::seconds(60);
 
 /// So many receipts that wait in one room at the same moment become one message, whatever the limits
 /// allow: answered one by one, they would come minutes late and nobody could read them.
@@ -282,6 +286,8 @@ pub struct Plan {
     busy: HashMap<Line, u8>,
     /// While alerts leave: when a reply may go before them.
     owed_at: Option<Instant>,
+    /// Messages are dear: receipts wait for each other.
+    merging: bool,
     hasher: RandomState,
 }
 
@@ -292,12 +298,18 @@ impl Default for Plan {
             taken: HashSet::new(),
             busy: HashMap::new(),
             owed_at: None,
+            merging: false,
             hasher: RandomState::new(),
         }
     }
 }
 
 impl Plan {
+    /// Whether receipts of a room wait for each other for [`MERGE`], so that they leave in one message.
+    pub fn merge_receipts(&mut self, merging: bool) {
+        self.merging = merging;
+    }
+
     /// New rows may have been queued.
     pub fn woken(&mut self, now: Instant) {
         for window in &mut self.windows {
@@ -571,11 +583,15 @@ impl Plan {
                     continue;
                 }
             }
-            let mut at = due_at(head, now, wall);
+            let mut due = due_at(head, now, wall);
+            if self.merging && matches!(head.body, Body::Receipt { .. }) {
+                due = due.max(moment(head.queued_at + MERGE, now, wall));
+            }
+            let mut at = due;
             if let Some(room) = line.room() {
                 at = at.max(limits.room_ready_at(room, waiting.kind, lane, now));
             }
-            if at > now + AHEAD || (at > now && due_at(head, now, wall) > now) {
+            if at > now + AHEAD || (at > now && due > now) {
                 sooner(&mut picked.again, at);
                 continue;
             }
@@ -585,7 +601,7 @@ impl Plan {
                 if run > 1 {
                     let free = limits.room_free(room, waiting.kind, lane, now);
                     let scarce = free * 4 < limits.room_most(waiting.kind, lane);
-                    if run > free || run >= CROWD || scarce || narrow {
+                    if run > free || run >= CROWD || scarce || narrow || self.merging {
                         count = run;
                     }
                 }
@@ -744,13 +760,16 @@ fn make_place(
 /// When a row's own time comes.
 fn due_at(row: &Delivery, now: Instant, wall: Time) -> Instant {
     match row.state {
-        DeliveryState::Waiting { due } => {
-            // A year is for ever, and an instant cannot hold much more.
-            let wait = (due - wall).to_std().unwrap_or_default();
-            now + wait.min(Duration::from_secs(366 * 86_400))
-        }
+        DeliveryState::Waiting { due } => moment(due, now, wall),
         _ => now,
     }
+}
+
+/// When a moment of the wall clock comes; what is past is now.
+fn moment(time: Time, now: Instant, wall: Time) -> Instant {
+    // A year is for ever, and an instant cannot hold much more.
+    let wait = (time - wall).to_std().unwrap_or_default();
+    now + wait.min(Duration::from_secs(366 * 86_400))
 }
 
 /// How many receipts at the head of a line could be one message.

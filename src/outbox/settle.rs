@@ -25,6 +25,9 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause between two tries of one row.
 const LONGEST_PAUSE: Duration = Duration::from_secs(120);
 
+/// How often a row is tried that the platform denies without a reason.
+const DENIED_TRIES: u16 = 5;
+
 /// What is done about an alert nobody knows the end of (config key `outbox.unknown`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnUnknown {
@@ -102,6 +105,14 @@ pub fn after(
                 again(due)
             } else {
                 Settled::Failed(format!("given up after {attempt} tries: {why}"))
+            }
+        }
+        SendOutcome::Denied(why) => {
+            let due = now + in_time(pause(row.id.0, attempt));
+            if attempt < DENIED_TRIES && due < policy.deadline(row, alert_expires) {
+                again(due)
+            } else {
+                Settled::Failed(format!("denied {attempt} times: {why}"))
             }
         }
         SendOutcome::Refused { why, .. } => Settled::Failed(why.clone()),
@@ -297,6 +308,22 @@ mod tests {
         bulk_patience: Duration::from_secs(6 * 3600),
         press_patience: Duration::from_secs(20),
     };
+
+    #[test]
+    fn a_row_that_is_denied_is_tried_five_times() {
+        let denied = SendOutcome::Denied("internal server error".into());
+        let ends: Vec<_> = (1..=6)
+            .map(|attempt| {
+                let policy = Policy::default();
+                let settled = after(&denied, &alert(), attempt, None, &policy, at(0));
+                name(&settled)
+            })
+            .collect();
+        assert_eq!(
+            ends,
+            ["again", "again", "again", "again", "failed", "failed"]
+        );
+    }
 
     #[test]
     fn each_outcome_has_its_end() {

@@ -62,6 +62,7 @@ use crate::domain::invite::Invite;
 use crate::domain::message::Inbound;
 use crate::domain::person::Identity;
 use crate::domain::person::PersonKey;
+use crate::domain::quota::Month;
 use crate::domain::room::Room;
 use crate::domain::room::RoomKind;
 use crate::store::Act;
@@ -342,6 +343,31 @@ fn in_a_room_the_alert_goes_first_and_nothing_overtakes_what_is_under_way() {
 }
 
 #[test]
+fn while_messages_are_dear_receipts_wait_for_each_other_and_alerts_for_nobody() {
+    let mut bench = Bench::new(1000, 1000);
+    bench.plan.merge_receipts(true);
+    bench.queue([receipt(1, "a"), receipt(2, "b")]);
+    let picked = bench.pick();
+    assert_eq!(picked.groups, []);
+    let minute = bench.now + Duration::from_secs(60);
+    assert!(picked.again.is_some_and(|again| again <= minute));
+    bench.queue([alarm(3, "a"), receipt(4, "a")]);
+    let alone: Vec<_> = bench.pick().groups;
+    assert_eq!(alone.len(), 1);
+    assert_eq!(alone[0].lane, Lane::Urgent);
+    bench.plan.free(&alone[0].line, Lane::Urgent);
+    // Their minute has passed.
+    let mut old = [receipt(5, "c"), receipt(6, "c"), receipt(7, "c")];
+    for row in &mut old[..2] {
+        row.queued_at -= chrono::TimeDelta::seconds(61);
+    }
+    bench.queue(old);
+    let picked = bench.pick();
+    assert_eq!(picked.groups.len(), 1);
+    assert_eq!(picked.groups[0].rows.len(), 3);
+}
+
+#[test]
 fn receipts_above_what_a_room_may_hear_become_one_message_in_their_order() {
     let mut bench = Bench::new(30, 20);
     bench.queue((1..=40).map(|id| receipt(id, "nhóm")));
@@ -579,6 +605,9 @@ impl Store for Counted {
     async fn sent_message(&self, row: DeliveryId) -> Result<Option<MessageId>, StoreError> {
         self.inner.sent_message(row).await
     }
+    async fn usage(&self, account: &AccountName, month: Month) -> Result<u64, StoreError> {
+        self.inner.usage(account, month).await
+    }
     async fn backlog(&self) -> Result<Backlog, StoreError> {
         self.inner.backlog().await
     }
@@ -658,6 +687,7 @@ impl AtWork {
             wake: wake.clone(),
             news: Arc::new(Notify::new()),
             metrics: metrics.clone(),
+            ledger: None,
         };
         let (stop, stopped) = watch::channel(false);
         Self {

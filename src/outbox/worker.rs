@@ -46,6 +46,7 @@ use super::plan::Group;
 use super::plan::Line;
 use super::plan::Places;
 use super::plan::Plan;
+use super::quota::Ledger;
 use super::render::Rendered;
 use super::render::Words;
 use super::rooms::Place;
@@ -71,6 +72,7 @@ use crate::domain::ids::AccountName;
 use crate::domain::ids::DeliveryId;
 use crate::domain::ids::MessageId;
 use crate::domain::ids::RoomId;
+use crate::domain::quota::Standing;
 use crate::domain::room::Room;
 use crate::domain::room::RoomKind;
 use crate::domain::room::RoomState;
@@ -103,6 +105,9 @@ const REFUSED_REST: Duration = Duration::from_secs(60);
 
 /// How often one part of a long text is tried, once earlier parts are in the room.
 const PART_TRIES: u16 = 10;
+
+/// A platform that makes a whole account wait so long has not been asked too often: somebody must look.
+const LONG_WAIT: Duration = Duration::from_secs(600);
 
 /// After a read that failed.
 const READ_REST: Duration = Duration::from_secs(5);
@@ -156,6 +161,8 @@ pub struct Worker {
     pub news: Arc<Notify>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// The books, where the platform counts a month's messages.
+    pub ledger: Option<Arc<Ledger>>,
 }
 
 impl Worker {
@@ -178,6 +185,10 @@ async fn settle_interrupted(worker: &Worker, account: &AccountName) -> Result<()
     }
     info!(account = %account, rows = rows.len(), "the last process ended while it was sending");
     let now = worker.clock.now();
+    if let Some(ledger) = &worker.ledger {
+        rows.iter().for_each(|_| ledger.left());
+        ledger.write_down().await?;
+    }
     let ended: Vec<_> = rows
         .into_iter()
         .map(|row| {
@@ -202,6 +213,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     words: Words,
     rooms: Rooms,
+    ledger: Option<Arc<Ledger>>,
 }
 
 /// Rows that were claimed together and become one message, or one after the other.
@@ -308,6 +320,7 @@ impl Run {
                 worker.channel.capabilities(),
             ),
             rooms: Rooms::new(Arc::clone(&worker.store)),
+            ledger: worker.ledger,
             store: worker.store,
             channel: worker.channel,
             clock: worker.clock,
@@ -430,6 +443,9 @@ impl Run {
         self.pages = 0;
         let places = self.places(now);
         let ready = self.ready.iter().map(VecDeque::len).sum();
+        let ledger = self.shared.ledger.as_ref();
+        self.plan
+            .merge_receipts(ledger.is_some_and(|ledger| ledger.standing() > Standing::Plenty));
         let picked = self.plan.pick(
             &self.limits,
             places,
@@ -662,6 +678,11 @@ impl Run {
     /// What an outcome says about the room, the account and the platform.
     fn note(&mut self, outcome: &SendOutcome, job: &Job, ticket: &Ticket, now: Instant) {
         let room = job.group.line.room();
+        if let (Some(ledger), SendOutcome::Accepted(_) | SendOutcome::Unknown(_)) =
+            (&self.shared.ledger, outcome)
+        {
+            ledger.left();
+        }
         match outcome {
             SendOutcome::Unknown(_) => self.limits.unanswered(ticket),
             _ => self.limits.answered(ticket, now),
@@ -685,14 +706,17 @@ impl Run {
                     Some(room) if !whole_account => self.limits.freeze_room(room, until),
                     _ => self.limits.freeze_account(until),
                 }
-                debug!(
-                    account = %self.shared.account,
-                    whole_account,
-                    wait_ms = wait.as_millis() as u64,
-                    "the platform asks us to wait"
-                );
+                let (account, wait_ms) = (&self.shared.account, wait.as_millis() as u64);
+                if *whole_account && *wait >= LONG_WAIT {
+                    error!(account = %account, wait_ms, "the platform takes nothing more for now: is the month used up?");
+                    if let Some(ledger) = &self.shared.ledger {
+                        ledger.refused();
+                    }
+                } else {
+                    debug!(account = %account, whole_account, wait_ms, "the platform asks us to wait");
+                }
             }
-            SendOutcome::NotNow(why) | SendOutcome::Unknown(why) => {
+            SendOutcome::NotNow(why) | SendOutcome::Denied(why) | SendOutcome::Unknown(why) => {
                 if let Some(room) = room
                     && self.limits.went_wrong(room, now)
                 {
@@ -741,7 +765,7 @@ impl Run {
         job.tries += 1;
         match outcome {
             SendOutcome::SlowDown { .. } if job.tries < PART_TRIES => None,
-            SendOutcome::NotNow(_) if job.tries < PART_TRIES => {
+            SendOutcome::NotNow(_) | SendOutcome::Denied(_) if job.tries < PART_TRIES => {
                 job.not_before = Some(now + pause(job.posted as u64, job.tries));
                 None
             }
@@ -1003,6 +1027,14 @@ async fn rendered(shared: &Shared, job: &mut Job) -> Result<Option<(String, Stri
             return Err(again(wall, Some(place.id), job.group.rows.first()));
         }
     }
+    if let Some(ledger) = &shared.ledger
+        && !ledger.admits(&job.group.rows).await.map_err(&unreadable)?
+    {
+        return Err(Settled::Failed(
+            "withheld: it waited too long, or what is left of the month is kept for alerts"
+                .to_owned(),
+        ));
+    }
     let rendering = shared.words.render(&job.group.rows, wall);
     let (rendered, expires) = match AssertUnwindSafe(rendering).catch_unwind().await {
         Ok(rendered) => rendered.map_err(&unreadable)?,
@@ -1038,6 +1070,10 @@ async fn settle(shared: Arc<Shared>, batch: Vec<Finished>) -> Result<Vec<Finishe
         .collect();
     for room in gone {
         close_room(&shared, room).await?;
+    }
+    // Counted before the rows end: dying in between counts twice rather than never.
+    if let Some(ledger) = &shared.ledger {
+        ledger.write_down().await?;
     }
     let rows: Vec<_> = batch
         .iter()
@@ -1137,7 +1173,10 @@ fn tell(
         (Settled::Unknown(why) | Settled::Failed(why), _) => {
             warn!(account = %account, room = %room, delivery = %id, attempt, wait_ms, why, "not sent");
         }
-        (Settled::Again { .. }, SendOutcome::NotNow(why) | SendOutcome::Unknown(why)) => {
+        (
+            Settled::Again { .. },
+            SendOutcome::NotNow(why) | SendOutcome::Denied(why) | SendOutcome::Unknown(why),
+        ) => {
             debug!(account = %account, room = %room, delivery = %id, attempt, wait_ms, why, "tried again later");
         }
         (Settled::Again { .. }, _) => {

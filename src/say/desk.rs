@@ -15,6 +15,8 @@ use crate::domain::incident::Incident;
 use crate::domain::incident::Status;
 use crate::domain::message::Attachment;
 use crate::domain::person::Role;
+use crate::domain::quota::Month;
+use crate::domain::quota::Quota;
 use crate::domain::reading::When;
 
 /// Room names shown in one list; the others are counted.
@@ -254,6 +256,36 @@ pub fn only_the_author(author: &str) -> String {
 #[must_use]
 pub fn draft_too_old(minutes: i64) -> String {
     format!("Bản nháp đã quá {minutes} phút nên không gửi được nữa. Xin soạn lại bằng /canhbao.")
+}
+
+// The month.
+
+/// A month's messages are running out.
+#[must_use]
+pub fn month_running_out(account: &str, used: u64, quota: &Quota, month: Month) -> String {
+    format!(
+        "Tài khoản {account} đã dùng {} trên {} tin của tháng {}. Từ nay biên nhận được gộp lại; khi chỉ còn {} tin, \
+         bot chỉ gửi cảnh báo, tin báo của bà con vẫn được ghi.",
+        grouped(used),
+        grouped(quota.monthly),
+        month.said(),
+        grouped(quota.reserve)
+    )
+}
+
+/// The platform takes nothing more of an account.
+#[must_use]
+pub fn month_over(account: &str, month: Month) -> String {
+    format!(
+        "Tài khoản {account}: nền tảng báo đã hết hạn mức tin của tháng {}. Cảnh báo và biên nhận tạm thời không gửi \
+         được qua tài khoản này, bot thử lại mỗi giờ; tin báo của bà con vẫn được ghi. Việc gấp xin báo cho bà con \
+         bằng cách khác.",
+        month.said()
+    )
+}
+
+fn grouped(number: u64) -> String {
+    thousands(usize::try_from(number).unwrap_or(usize::MAX))
 }
 
 // Cases.

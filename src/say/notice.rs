@@ -14,6 +14,24 @@ pub fn joined(sees_all: bool) -> String {
     text
 }
 
+/// The notice in a group whose platform lets the bot see only what mentions it or answers it.
+#[must_use]
+pub fn met() -> String {
+    "Chào bà con, tôi là Kẻng, phần mềm giúp bà con báo tin an ninh trật tự.\n\
+     Cách báo: gõ @, chọn tên tôi, rồi kể chuyện gì, ở đâu, lúc nào; gửi ảnh thì nhắc tên tôi trong lời kèm ảnh. Trả lời tin của tôi cũng được.\n\
+     Trong nhóm này tôi chỉ nhận được tin nhắc tên tôi hoặc trả lời tôi, tin báo được lưu cho công an xã; chuyện khác tôi không thấy.\n\
+     Chuyện tế nhị xin nhắn riêng cho tôi. Việc gấp gọi 113, cháy gọi 114, cấp cứu gọi 115."
+        .to_owned()
+}
+
+/// To a message that the platform keeps from the bot; said once a day in a room.
+#[must_use]
+pub fn cannot_read() -> String {
+    "Tôi không đọc được tin vừa rồi: ứng dụng không cho bot xem tệp, liên kết và tin của một số tài khoản được bảo vệ.\n\
+     Xin gõ lại bằng chữ; nếu vẫn không được, xin gọi công an xã. Việc gấp gọi 113, cháy gọi 114, cấp cứu gọi 115, trẻ em gọi 111."
+        .to_owned()
+}
+
 /// How to report, for whoever asks.
 #[must_use]
 pub fn help(private: bool) -> String {

@@ -76,7 +76,6 @@ use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
 
-mod args;
 mod control;
 mod entity;
 mod fault;
@@ -88,9 +87,10 @@ mod server;
 mod webhook;
 mod world;
 
+pub use super::args::Upload;
 pub use fault::{Fault, Rule};
 pub use meter::Limits;
-pub use post::{Kind, Upload};
+pub use post::Kind;
 
 use post::{Author, Post};
 use server::Inner;

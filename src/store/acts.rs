@@ -213,6 +213,16 @@ impl Writer<'_, '_> {
                 Write::Delivery(delivery) => self.queue(&delivery)?,
                 Write::Audit(entry) => self.audit(entry)?,
                 Write::Invite(invite) => self.row(key::invite(&invite.hash), invite.as_ref())?,
+                Write::Usage {
+                    account,
+                    month,
+                    messages,
+                } => {
+                    let key = key::usage(&account, month);
+                    let (before, was) = self.load::<NumberRow>(&key)?;
+                    let sum = before.map_or(0, |row| row.0).saturating_add(messages);
+                    self.staged.put(key, NumberRow(sum).seal(), was);
+                }
             }
         }
         Ok(Done::Written)

@@ -24,6 +24,7 @@ use super::kv::Kv;
 use super::kv::Order;
 use super::kv::Range as Keys;
 use super::reads;
+use super::rows::NumberRow;
 use super::rows::key;
 use crate::domain::alert::Alert;
 use crate::domain::alert::Tally;
@@ -45,6 +46,7 @@ use crate::domain::incident::Question;
 use crate::domain::invite::Invite;
 use crate::domain::person::Identity;
 use crate::domain::person::PersonKey;
+use crate::domain::quota::Month;
 use crate::domain::room::Room;
 
 /// What every engine keeps in memory beside its rows.
@@ -270,6 +272,11 @@ impl<E: Engine> Store for E {
 
     async fn sent_message(&self, row: DeliveryId) -> Result<Option<MessageId>, StoreError> {
         reads::sent_message(&self.view()?, row)
+    }
+
+    async fn usage(&self, account: &AccountName, month: Month) -> Result<u64, StoreError> {
+        let row: Option<NumberRow> = read(&self.view()?, &key::usage(account, month))?;
+        Ok(row.map_or(0, |row| row.0))
     }
 
     async fn backlog(&self) -> Result<Backlog, StoreError> {

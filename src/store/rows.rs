@@ -76,6 +76,7 @@ use crate::domain::message::Attachment;
 use crate::domain::person::Identity;
 use crate::domain::person::PersonKey;
 use crate::domain::person::Role;
+use crate::domain::quota::Month;
 use crate::domain::reading;
 use crate::domain::reading::Category;
 use crate::domain::reading::Facts;
@@ -108,6 +109,7 @@ pub(crate) mod key {
     pub(crate) const PROGRESS: u8 = b'p';
     pub(crate) const PROGRESS_OF: u8 = b'g';
     pub(crate) const AUDIT: u8 = b'u';
+    pub(crate) const USAGE: u8 = b's';
     pub(crate) const META: u8 = b'!';
 
     pub(crate) const META_SCHEMA: &[u8] = b"!schema";
@@ -281,6 +283,13 @@ pub(crate) mod key {
 
     pub(crate) fn progress_of(alert: AlertId, id: DeliveryId) -> Vec<u8> {
         numbered(PROGRESS_OF, &[alert.0, id.0])
+    }
+
+    pub(crate) fn usage(account: &AccountName, month: Month) -> Vec<u8> {
+        let mut made = vec![USAGE];
+        short(&mut made, account.as_str());
+        made.extend_from_slice(&month.number().to_be_bytes());
+        made
     }
 
     pub(crate) fn audit(number: u64) -> Vec<u8> {

@@ -361,6 +361,7 @@ impl Check<'_> {
                 empty(value)
             }
             key::AUDIT => self.audit_line(key, value),
+            key::USAGE => NumberRow::open(value).map(drop),
             _ => Err("no row of ours begins like that".to_owned()),
         }
     }

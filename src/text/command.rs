@@ -28,12 +28,18 @@ pub fn parse_command(text: &str, addressing: &Addressing<'_>) -> Option<Command>
             (0, end) => text.get(end..)?.trim_start_matches(is_lead),
             _ => return None,
         }
-    } else if addressing.private {
+    } else if addressing.private || is_called(text, addressing) {
         text
     } else {
         return None;
     };
     spoken(body, addressing.private)
+}
+
+/// The platform says that the bot is mentioned, and its name is not in the text: it stood before it and
+/// was taken out.
+fn is_called(text: &str, addressing: &Addressing<'_>) -> bool {
+    addressing.mentioned && tag::mention(text, addressing.bot_names).is_none()
 }
 
 /// Whether a command stands behind a slash: then nothing but a command is meant.
@@ -253,6 +259,35 @@ mod tests {
             Some((CommandName::CanhBao, "nước lên".to_owned()))
         );
         assert_eq!(parsed("@anttbot cảnh báo có trộm ở ngõ 12", false), None);
+    }
+
+    #[test]
+    fn plain_words_are_commands_where_the_bots_name_was_taken_out() {
+        let names = ["Bot ANTT".to_owned()];
+        let called = |text| {
+            let addressing = Addressing {
+                private: false,
+                reply_to_bot: false,
+                mentioned: true,
+                bot_names: &names,
+            };
+            parse_command(text, &addressing).map(|command| (command.name, command.rest))
+        };
+        assert_eq!(
+            called("tổng hợp hôm qua"),
+            Some((CommandName::TongHop, "hôm qua".to_owned()))
+        );
+        assert_eq!(
+            called("duyệt 7f3a9k"),
+            Some((CommandName::Duyet, "7f3a9k".to_owned()))
+        );
+        assert_eq!(called("nhận được cuộc gọi lạ"), None);
+        assert_eq!(called("cảnh báo có trộm ở ngõ 12"), None);
+        assert_eq!(
+            called("tổng hợp nhé @Bot ANTT"),
+            None,
+            "the name stands there"
+        );
     }
 
     #[test]

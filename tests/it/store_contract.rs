@@ -6,6 +6,7 @@ use keng::domain::delivery::Body;
 use keng::domain::delivery::DeliveryState;
 use keng::domain::delivery::Lane;
 use keng::domain::delivery::Settled;
+use keng::domain::ids::AccountName;
 use keng::domain::ids::AlertId;
 use keng::domain::ids::DeliveryId;
 use keng::domain::ids::IncidentId;
@@ -21,6 +22,7 @@ use keng::domain::invite::InviteState;
 use keng::domain::person::Identity;
 use keng::domain::person::PersonKey;
 use keng::domain::person::Role;
+use keng::domain::quota::Month;
 use keng::domain::room::Room;
 use keng::domain::room::RoomKind;
 use keng::domain::room::RoomState;
@@ -33,6 +35,7 @@ use keng::store::Store;
 use keng::store::StoreError;
 use keng::store::Write;
 
+use crate::store_samples::account;
 use crate::store_samples::act;
 use crate::store_samples::alert;
 use crate::store_samples::alert_row;
@@ -81,6 +84,7 @@ contract! {
     progress_rows_stay_as_long_as_their_alert_is_open,
     audit_lines_are_chained,
     scans_go_on_where_they_stopped,
+    messages_of_a_month_add_up,
     ids_grow,
     a_closed_store_takes_nothing,
 }
@@ -100,6 +104,33 @@ store_contract!(sled, {
 
 async fn one(store: &impl Store, act: Act) -> Done {
     store.commit(vec![act]).await.unwrap()[0]
+}
+
+async fn messages_of_a_month_add_up(store: &impl Store) {
+    let (zb1, zb2) = (account("zb1"), account("zb2"));
+    let month = Month::of(at(0));
+    let next = Month::of(at(40 * 86_400));
+    let usage = |account: &AccountName, month, messages| Write::Usage {
+        account: account.clone(),
+        month,
+        messages,
+    };
+    assert_eq!(store.usage(&zb1, month).await.unwrap(), 0);
+    let act = |writes| Act {
+        expects: Vec::new(),
+        writes,
+    };
+    let first = act(vec![usage(&zb1, month, 2), usage(&zb1, month, 3)]);
+    let second = act(vec![usage(&zb2, month, 7), usage(&zb1, next, 1)]);
+    store.commit(vec![first, second]).await.unwrap();
+    // What is seen already is not counted again.
+    assert_eq!(one(store, record(1, "mất xe")).await, Done::Written);
+    let mut again = record(1, "mất xe");
+    again.writes.push(usage(&zb1, month, 1));
+    assert_eq!(one(store, again).await, Done::Seen);
+    assert_eq!(store.usage(&zb1, month).await.unwrap(), 5);
+    assert_eq!(store.usage(&zb2, month).await.unwrap(), 7);
+    assert_eq!(store.usage(&zb1, next).await.unwrap(), 1);
 }
 
 async fn a_message_is_recorded_once(store: &impl Store) {

@@ -48,7 +48,7 @@ pub(crate) const HOOK_SECRET: &str = "bi-mat-cua-phuong";
 pub(crate) struct MovedClock(Mutex<TimeDelta>);
 
 impl MovedClock {
-    fn advance(&self, by: TimeDelta) {
+    pub(crate) fn advance(&self, by: TimeDelta) {
         *self.0.lock().unwrap() += by;
     }
 }
@@ -559,7 +559,7 @@ pub(crate) fn stored_in(dir: &Path, words: &str) -> bool {
     found
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     listener.local_addr().unwrap().port()
 }
@@ -579,7 +579,7 @@ impl std::io::Write for Logs {
 }
 
 /// Everything that is logged in this process, at every level, is kept.
-fn capture_logs() {
+pub(crate) fn capture_logs() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         tracing_subscriber::fmt()

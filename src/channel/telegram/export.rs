@@ -20,11 +20,11 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-use super::loose::Object;
 use super::parse::moment;
-use super::repair::Mended;
-use super::wire::Id;
-use super::wire::Text;
+use crate::channel::json::Id;
+use crate::channel::json::Object;
+use crate::channel::json::Text;
+use crate::channel::repair::Mended;
 use crate::domain::clock;
 use crate::domain::clock::Time;
 use crate::domain::ids::AccountName;
@@ -390,6 +390,7 @@ impl Chat {
                 }),
             mentioned: false,
             album: None,
+            perhaps_reply: false,
             forwarded: o.keys().any(|key| key.starts_with("forwarded_from")),
         }))
     }

@@ -18,12 +18,12 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::loose;
-use super::loose::Object;
-use super::repair;
 use super::wire;
 use super::wire::EntityKind;
-use super::wire::Id;
-use super::wire::Text;
+use crate::channel::json::Id;
+use crate::channel::json::Object;
+use crate::channel::json::Text;
+use crate::channel::repair;
 use crate::domain::clock;
 use crate::domain::clock::Time;
 use crate::domain::ids::AccountName;
@@ -291,6 +291,7 @@ impl Reader<'_> {
             attachments,
             reply_to: self.reply_to(message, native, thread),
             album: message.media_group_id.as_ref().map(ToString::to_string),
+            perhaps_reply: false,
             forwarded: message.forward_origin.is_some() || message.forward_date.is_some(),
         }))
     }

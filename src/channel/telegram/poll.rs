@@ -20,14 +20,15 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use super::Shared;
-use super::api::Answered;
 use super::api::envelope;
 use super::parse;
 use super::parse::Parsed;
-use super::repair;
 use super::wire;
 use crate::channel::PollError;
 use crate::channel::Source;
+use crate::channel::call::Answered;
+use crate::channel::json::Object;
+use crate::channel::repair;
 use crate::domain::message::Inbound;
 
 /// Every kind we read. Named in each call, since the server remembers the last list it was given.
@@ -160,7 +161,7 @@ impl Poll {
         // A server that does not know the question has no webhooks either; a bad token shows itself in
         // the first getUpdates.
         let is_set = envelope(&body)
-            .and_then(|answer| super::loose::Object::read(answer.result?.get())?.text("url"))
+            .and_then(|answer| Object::read(answer.result?.get())?.text("url"))
             .is_some_and(|url| !url.as_str().is_empty());
         if is_set {
             let asked = api.call("deleteWebhook", b"{}".to_vec(), GRACE).await;

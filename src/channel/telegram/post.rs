@@ -25,11 +25,11 @@ use teloxide_core::types::ReplyParameters;
 use teloxide_core::types::ThreadId;
 
 use super::api;
-use super::api::Answered;
-use super::api::Silence;
-use super::loose::Object;
-use super::wire::Id;
 use crate::channel::Address;
+use crate::channel::call::Answered;
+use crate::channel::call::Silence;
+use crate::channel::json::Id;
+use crate::channel::json::Object;
 use crate::domain::delivery::Button;
 use crate::domain::delivery::Post;
 use crate::domain::delivery::SendOutcome;

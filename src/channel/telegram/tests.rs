@@ -798,7 +798,7 @@ fn every_answer_is_given_its_meaning() {
             slow(4, false),
         ),
     ] {
-        let answered = api::Answered {
+        let answered = Answered {
             status,
             retry_after: None,
             body: body.clone().into(),
@@ -806,7 +806,7 @@ fn every_answer_is_given_its_meaning() {
         assert_eq!(post::outcome(&answered, about), wanted, "{status} {body}");
     }
 
-    let by_header = api::Answered {
+    let by_header = Answered {
         status: 429,
         retry_after: Some(8),
         body: "busy".into(),
@@ -835,14 +835,17 @@ async fn what_never_arrived_is_told_from_what_nobody_knows() {
 async fn an_answer_that_does_not_come_in_time_is_unknown() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
-    let api = api::Api::new(
+    let api = Api::new(
         reqwest::Client::builder().no_proxy().build().unwrap(),
         url.parse().unwrap(),
         Secret::new(TOKEN),
     );
     let call = api.call("sendMessage", b"{}".to_vec(), Duration::from_millis(50));
     let silence = call.await.unwrap_err();
-    assert!(matches!(silence, api::Silence::NoAnswer(_)), "{silence:?}");
+    assert!(
+        matches!(silence, crate::channel::call::Silence::NoAnswer(_)),
+        "{silence:?}"
+    );
     assert!(
         !format!("{silence:?}").contains("must_not_be_seen"),
         "{silence:?}"
@@ -956,7 +959,7 @@ async fn a_base_with_a_path_is_kept() {
 proptest! {
     #[test]
     fn any_answer_has_a_meaning(status in 100_u16..600, body in any::<Vec<u8>>()) {
-        let answered = api::Answered { status, retry_after: None, body: body.into() };
+        let answered = Answered { status, retry_after: None, body: body.into() };
         post::outcome(&answered, &About::Message(room("1")));
     }
 

@@ -4,101 +4,12 @@
 //! A field of an unexpected type makes this quick reading fail as a whole, and [`super::loose`] then
 //! reads the same structs field by field.
 
-use std::borrow::Cow;
-use std::fmt;
-
 use serde::Deserialize;
-use serde::Deserializer;
-use serde::de;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-/// A string that is copied only if it holds escapes (serde borrows a bare `Option<Cow>` never).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
-
-impl Text<'_> {
-    pub(super) fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// An id as servers write it: a number, or a number in quotes; anything else stays text.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Id<'a> {
-    Number(i64),
-    Word(Cow<'a, str>),
-}
-
-impl Id<'_> {
-    pub(super) fn number(&self) -> Option<i64> {
-        match self {
-            Self::Number(number) => Some(*number),
-            Self::Word(_) => None,
-        }
-    }
-}
-
-impl fmt::Display for Id<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Number(number) => number.fmt(f),
-            Self::Word(word) => f.write_str(word),
-        }
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Id<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-
-        fn word<'a, E: de::Error>(
-            raw: &str,
-            keep: impl FnOnce() -> Cow<'a, str>,
-        ) -> Result<Id<'a>, E> {
-            if raw.trim().is_empty() {
-                return Err(E::custom("an empty id"));
-            }
-            Ok(raw
-                .trim()
-                .parse()
-                .map_or_else(|_| Id::Word(keep()), Id::Number))
-        }
-
-        impl<'de> de::Visitor<'de> for Visitor {
-            type Value = Id<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an id")
-            }
-
-            fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
-                Ok(Id::Number(number))
-            }
-
-            fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
-                Ok(i64::try_from(number)
-                    .map_or_else(|_| Id::Word(number.to_string().into()), Id::Number))
-            }
-
-            fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
-                word(&number.to_string(), || number.to_string().into())
-                    .map_err(|_: de::value::Error| ())
-                    .or_else(|()| Ok(Id::Word(number.to_string().into())))
-            }
-
-            fn visit_borrowed_str<E: de::Error>(self, raw: &'de str) -> Result<Self::Value, E> {
-                word(raw, || raw.into())
-            }
-
-            fn visit_str<E: de::Error>(self, raw: &str) -> Result<Self::Value, E> {
-                word(raw, || raw.to_owned().into())
-            }
-        }
-
-        deserializer.deserialize_any(Visitor)
-    }
-}
+use crate::channel::json::Id;
+use crate::channel::json::Text;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use axum::body::Bytes;
 use serde_json::{Map, Value, json};
 
-use super::args::{Args, as_int};
 use super::fault::{Fault, Rule};
 use super::meter::Limits;
 use super::post::{Author, Kind, Post};
@@ -18,6 +17,7 @@ use super::{
     Chat, Keep, Line, Person, inject, open, photos, preload, say, shuffle, somebody, start_private,
     stats,
 };
+use crate::sim::args::{Args, as_int};
 use crate::sim::folk::Folk;
 
 /// What a call was asked with.

@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 
-use super::args::{Args, as_int};
 use super::entity;
-use super::post::{Author, Kind, Post, Upload, entities_json};
+use super::post::{Author, Kind, Post, entities_json};
 use super::world::{Room, Sort, Standing, World, write_member};
 use super::{Keep, What};
+use crate::sim::args::Upload;
+use crate::sim::args::{Args, as_int};
 
 /// A refusal, as it goes over the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]

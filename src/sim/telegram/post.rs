@@ -7,7 +7,7 @@
 use std::io::Write as _;
 use std::time::Instant;
 
-use axum::body::Bytes;
+use crate::sim::args::Upload;
 use serde_json::{Map, Value};
 
 use super::entity::Entity;
@@ -34,15 +34,6 @@ pub enum Kind {
     Location,
     /// A notice by Telegram itself: a member joined, a message was pinned.
     Service,
-}
-
-/// A file that the bot sent along.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Upload {
-    /// The name it was sent under.
-    pub name: String,
-    /// What it holds.
-    pub content: Bytes,
 }
 
 /// A message as this server keeps it.

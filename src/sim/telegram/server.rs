@@ -2,30 +2,24 @@
 //! waits, and how a connection is cut in the middle.
 
 use std::io;
-use std::net::SocketAddr;
-use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll as Ready};
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
-use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
-use axum::serve::{IncomingStream, Listener};
 use serde_json::Value;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 
-use super::args::Args;
 use super::fault::Fault;
 use super::method::{self, Failure};
 use super::webhook::{self, Webhook};
 use super::world::World;
 use super::{Call, Keep, Options, control};
+use crate::sim::args::Args;
+use crate::sim::door::{Door, Scissors};
 
 /// The longest a poll may wait (LONG_POLL_MAX_TIMEOUT of the real server).
 const LONGEST_POLL: i64 = 50;
@@ -317,111 +311,6 @@ fn list(batch: &[Bytes]) -> Vec<u8> {
     }
     out.push(b']');
     out
-}
-
-/// A connection that can be cut from inside a handler.
-#[derive(Debug, Clone)]
-struct Scissors(Arc<AtomicBool>);
-
-impl Scissors {
-    fn cut(&self) {
-        self.0.store(true, Ordering::Release);
-    }
-}
-
-impl Connected<IncomingStream<'_, Door>> for Scissors {
-    fn connect_info(stream: IncomingStream<'_, Door>) -> Self {
-        Self(stream.io().cut.clone())
-    }
-}
-
-/// The listener: every connection without Nagle's delay, and cuttable.
-struct Door(TcpListener);
-
-impl Listener for Door {
-    type Io = Wire;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Wire, SocketAddr) {
-        loop {
-            match self.0.accept().await {
-                Ok((stream, peer)) => {
-                    // Without it answers are only slower.
-                    let _ = stream.set_nodelay(true);
-                    return (
-                        Wire {
-                            stream,
-                            cut: Arc::default(),
-                        },
-                        peer,
-                    );
-                }
-                // Out of file handles, most likely: let others close some.
-                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
-            }
-        }
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
-    }
-}
-
-struct Wire {
-    stream: TcpStream,
-    cut: Arc<AtomicBool>,
-}
-
-impl Wire {
-    fn is_cut(&self) -> bool {
-        self.cut.load(Ordering::Acquire)
-    }
-}
-
-impl AsyncRead for Wire {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Ready<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Wire {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Ready<io::Result<usize>> {
-        if self.is_cut() {
-            return Ready::Ready(Err(io::ErrorKind::ConnectionReset.into()));
-        }
-        Pin::new(&mut self.stream).poll_write(cx, buf)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Ready<io::Result<usize>> {
-        if self.is_cut() {
-            return Ready::Ready(Err(io::ErrorKind::ConnectionReset.into()));
-        }
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Ready<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Ready<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
 }
 
 /// Serves until `inner.stop` says true.

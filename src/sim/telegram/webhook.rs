@@ -21,10 +21,10 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::args::Args;
 use super::method::Failure;
 use super::queue::Waiting;
 use super::server::Inner;
+use crate::sim::args::Args;
 
 /// How long the bot may take to answer.
 const PATIENCE: Duration = Duration::from_secs(60);

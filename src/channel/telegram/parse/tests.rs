@@ -79,6 +79,7 @@ fn a_plain_message_is_read_whole() {
             reply_to: None,
             mentioned: false,
             album: None,
+            perhaps_reply: false,
             forwarded: false,
         }
     );
@@ -741,6 +742,8 @@ fn the_fixture_is_read_without_loss() {
                 Inbound::Joined { .. } => "joined",
                 Inbound::Removed { .. } => "removed",
                 Inbound::Moved { .. } => "moved",
+                Inbound::Met { .. } => "met",
+                Inbound::Unread(_) => "unread",
                 Inbound::NotUnderstood { .. } => "not_understood",
             })
             .collect();

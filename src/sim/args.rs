@@ -4,7 +4,14 @@
 use axum::body::Bytes;
 use serde_json::{Map, Value};
 
-use super::post::Upload;
+/// A file that the bot sent along.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upload {
+    /// The name it was sent under.
+    pub name: String,
+    /// What it holds.
+    pub content: Bytes,
+}
 
 /// Parameters by name.
 #[derive(Debug, Default, Clone)]

@@ -1,0 +1,118 @@
+//! One call to a bot API whose token stands in the path, over the shared HTTP client: no retries, no
+//! sleeping, no token in any error.
+
+use std::error::Error;
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::header;
+use url::Url;
+
+use crate::domain::secret::Secret;
+
+/// Where and as whom we call.
+#[derive(Debug)]
+pub(in crate::channel) struct Api {
+    http: reqwest::Client,
+    base: Url,
+    token: Secret,
+}
+
+/// What the server said, whatever it was.
+#[derive(Debug)]
+pub(in crate::channel) struct Answered {
+    pub(in crate::channel) status: u16,
+    /// The `Retry-After` header, in seconds.
+    pub(in crate::channel) retry_after: Option<u64>,
+    pub(in crate::channel) body: Bytes,
+}
+
+/// A call without an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::channel) enum Silence {
+    /// No byte of it can have arrived.
+    NotSent(String),
+    /// It left, and nobody knows.
+    NoAnswer(String),
+}
+
+impl Silence {
+    pub(in crate::channel) fn into_why(self) -> String {
+        match self {
+            Self::NotSent(why) | Self::NoAnswer(why) => why,
+        }
+    }
+}
+
+impl Api {
+    pub(in crate::channel) fn new(http: reqwest::Client, base: Url, token: Secret) -> Self {
+        Self { http, base, token }
+    }
+
+    /// The bot's own user id: the part of the token before the colon.
+    pub(in crate::channel) fn id_in_token(&self) -> Option<i64> {
+        self.token.expose().split_once(':')?.0.parse().ok()
+    }
+
+    /// Posts a JSON body to a method.
+    pub(in crate::channel) async fn call(
+        &self,
+        method: &str,
+        body: Vec<u8>,
+        timeout: Duration,
+    ) -> Result<Answered, Silence> {
+        let base = self.base.as_str().trim_end_matches('/');
+        let sent = self
+            .http
+            .post(format!("{base}/bot{}/{method}", self.token.expose()))
+            .header(header::CONTENT_TYPE, "application/json")
+            .timeout(timeout)
+            .body(body)
+            .send()
+            .await;
+        let response = sent.map_err(|error| self.silence(error))?;
+        let status = response.status().as_u16();
+        let retry_after = response
+            .headers()
+            .get(header::RETRY_AFTER)
+            .and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let body = response
+            .bytes()
+            .await
+            .map_err(|error| self.silence(error))?;
+        Ok(Answered {
+            status,
+            retry_after,
+            body,
+        })
+    }
+
+    fn silence(&self, error: reqwest::Error) -> Silence {
+        // A request that cannot be built or whose connection was never made has told nobody anything.
+        let not_sent = error.is_builder() || error.is_connect();
+        let error = error.without_url();
+        let mut why = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            why = format!("{why}: {error}");
+            cause = error.source();
+        }
+        let why = self.redact(&why);
+        if not_sent {
+            Silence::NotSent(why)
+        } else {
+            Silence::NoAnswer(why)
+        }
+    }
+
+    /// Takes the token out of words that come from elsewhere, and keeps them short.
+    pub(in crate::channel) fn redact(&self, words: &str) -> String {
+        let token = self.token.expose();
+        let words = if token.is_empty() {
+            words.to_owned()
+        } else {
+            words.replace(token, "***")
+        };
+        words.chars().take(300).collect()
+    }
+}
