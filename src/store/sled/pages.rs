@@ -46,6 +46,12 @@ const ROW_COST: usize = 4;
 /// ends of a few dozen rooms' pages.
 const AT_HAND: usize = 128;
 
+/// How often a page is touched that was fetched. sled looks at what its cache holds too much of only
+/// after every 64th access in one of 256 parts of it. A scan accesses each node of a dozen pages once, a
+/// search over a large store hardly any node twice: a million cases would all stay in memory, whatever the
+/// cache was told to hold.
+const TOUCHES: usize = 4;
+
 /// The writes of a batch, in order; `None`: the row goes.
 pub(super) type Writes = BTreeMap<Bytes, Option<Bytes>>;
 
@@ -112,6 +118,14 @@ fn start_of(place: &[u8]) -> &[u8] {
 
 fn reading(error: ::sled::Error) -> StoreError {
     engine("reading sled", error)
+}
+
+/// See [`TOUCHES`].
+fn touch(tree: &::sled::Tree, place: &[u8]) -> Result<(), StoreError> {
+    for _ in 0..TOUCHES {
+        tree.get(place).map_err(reading)?;
+    }
+    Ok(())
 }
 
 /// The bytes of a page, taken apart.
@@ -300,6 +314,7 @@ impl Pages {
         let Some((place, raw)) = found.next_back().transpose().map_err(reading)? else {
             return Ok(None);
         };
+        touch(&self.tree, &place)?;
         let start = Bytes::copy_from_slice(start_of(&place));
         let end = self.next_start(&place)?;
         let page = Found { start, end, raw };
@@ -347,6 +362,7 @@ impl Pages {
         };
         let pages = self.tree.range::<&[u8], _>(&from[..]..&to[..]);
         Rows {
+            tree: self.tree.clone(),
             pages,
             range,
             order,
@@ -485,6 +501,7 @@ impl Steps {
 
 /// Rows in order, page by page.
 pub(super) struct Rows {
+    tree: ::sled::Tree,
     pages: ::sled::Iter,
     range: Range,
     order: Order,
@@ -503,6 +520,7 @@ impl Rows {
         match next {
             Some(found) => {
                 let (key, raw) = found.map_err(reading)?;
+                touch(&self.tree, &key)?;
                 Page::open(Bytes::copy_from_slice(start_of(&key)), &raw).map(Some)
             }
             None => Ok(None),
