@@ -104,6 +104,12 @@ const BACKUP_LOOK: Duration = Duration::from_secs(600);
 /// A journal of this many bytes makes a backup due at once.
 const BACKUP_JOURNAL: u64 = 256 << 20;
 
+/// How often it is looked whether an Official Account's tokens need somebody.
+const TOKENS_LOOK: Duration = Duration::from_secs(5);
+
+/// Left of a refresh token's life, in days, when the operator is told.
+const TOKENS_END: u64 = 45;
+
 /// People whose names may wait to be asked for.
 const UNNAMED: usize = 1024;
 
@@ -709,6 +715,18 @@ impl App {
             sending_stop.clone(),
             failed.clone(),
         )));
+        sending.push(tokio::spawn(watch_tokens(
+            wired
+                .iter()
+                .filter_map(|wired| wired.official.clone())
+                .collect(),
+            Arc::clone(&desk),
+            Arc::clone(&store),
+            Arc::clone(&clock),
+            bells.clone(),
+            sending_stop.clone(),
+            failed.clone(),
+        )));
         let reporter = outbox::Reporter {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
@@ -977,6 +995,60 @@ async fn watch_months(
             _ = stop.wait_for(|stop| *stop) => return,
             () = month.notified() => {}
             () = tokio::time::sleep(Duration::from_secs(60)) => {}
+        }
+    }
+}
+
+/// Tells the operator when the tokens of an Official Account need its administrator: once a day while they
+/// do, and once a week while the refresh token nears its end.
+async fn watch_tokens(
+    accounts: Vec<ZaloOa>,
+    desk: Arc<DeskCommands>,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    bells: Vec<Arc<Notify>>,
+    mut stop: watch::Receiver<bool>,
+    failed: mpsc::Sender<anyhow::Error>,
+) {
+    if accounts.is_empty() {
+        return;
+    }
+    let look = async || {
+        for official in &accounts {
+            let (account, counts) = (&official.account().name, official.counts());
+            let today = clock.now().date_naive();
+            let (mark, words) = if counts.needs_person > 0 {
+                let words = say::desk::tokens_spent(account.as_str());
+                (format!("tokens:spent:{today}"), words)
+            } else if (1..=TOKENS_END).contains(&counts.days_left) {
+                let words = say::desk::tokens_ending(account.as_str(), counts.days_left);
+                (format!("tokens:ending:{}", counts.days_left / 7), words)
+            } else {
+                continue;
+            };
+            let key = MessageKey {
+                room: RoomId::new(account.clone(), ""),
+                message: MessageId(mark.into()),
+            };
+            if store.seen(&key).await?.is_some() {
+                continue;
+            }
+            let act = desk.0.warn(key, &words).await?;
+            store.commit(vec![act]).await?;
+            bells.iter().for_each(|bell| bell.notify_one());
+        }
+        Ok::<_, StoreError>(())
+    };
+    loop {
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return,
+            () = tokio::time::sleep(TOKENS_LOOK) => {}
+        }
+        if let Err(error) = look().await {
+            let _ = failed
+                .send(anyhow::Error::new(error).context("watching the tokens"))
+                .await;
+            return;
         }
     }
 }

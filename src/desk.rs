@@ -292,8 +292,13 @@ impl Desk {
         let staff = self.staff().await?;
         let mut doing = self.begin();
         for person in staff.people() {
+            let mut person = person.clone();
+            // Last by the account that it is about: nothing may go there.
+            person
+                .identities
+                .sort_by_key(|(account, _)| *account == key.room.account);
             if person.role == Role::Admin
-                && let Some(room) = self.private_room_of(person).await?
+                && let Some(room) = self.private_room_of(&person).await?
             {
                 let post = Post {
                     text: text.to_owned(),

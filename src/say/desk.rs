@@ -284,6 +284,24 @@ pub fn month_over(account: &str, month: Month) -> String {
     )
 }
 
+/// The tokens of an Official Account need its administrator.
+#[must_use]
+pub fn tokens_spent(account: &str) -> String {
+    format!(
+        "Tài khoản {account}: Zalo không nhận token nữa nên bot chưa gửi được gì qua tài khoản này; tin báo của bà con \
+         vẫn được ghi. Nhờ quản trị viên OA đồng ý lại, trên máy chủ gõ: keng zalo auth --account {account}"
+    )
+}
+
+/// A refresh token has not been used for weeks, and will end.
+#[must_use]
+pub fn tokens_ending(account: &str, days: u64) -> String {
+    format!(
+        "Tài khoản {account}: còn {days} ngày là token của OA hết hạn mà chưa đổi được. Xin xem nhật ký, hoặc nhờ quản trị \
+         viên OA đồng ý lại, trên máy chủ gõ: keng zalo auth --account {account}"
+    )
+}
+
 fn grouped(number: u64) -> String {
     thousands(usize::try_from(number).unwrap_or(usize::MAX))
 }

@@ -864,6 +864,10 @@ async fn a_day_later_the_token_is_renewed_before_it_ends() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_spent_refresh_token_stops_this_account_until_a_new_consent() {
     let mut ward = Ward::on_disk().await;
+    // The administrator has written to the bot before; on this account alone, so that the warning waits.
+    ward.tells(&ward.admin, "/nhom");
+    ward.hears(&ward.home(&ward.admin)).await;
+    ward.settles().await;
     ward.zalo.spend_refresh();
     ward.zalo.end_access();
     ward.zalo.say(&ward.lan, &ward.five, WHOLE);
@@ -888,11 +892,21 @@ async fn a_spent_refresh_token_stops_this_account_until_a_new_consent() {
         "a refused token is not tried again and again"
     );
     assert_eq!(ward.unheard(&ward.five).len(), 0);
+    ward.until("nobody is warned", async || {
+        ward.store().backlog().await.unwrap().urgent == 1
+    })
+    .await;
     // The account is tried once a minute, which is long for a test: the operator starts the program again.
     ward.stops().await;
     std::fs::write(ward.tokens_file(), ward.zalo.new_pair()).unwrap();
     ward.starts().await;
     ward.hears_only(&ward.five).await;
+    let warning = ward.hears_only(&ward.home(&ward.admin)).await;
+    assert!(
+        warning.text.contains("keng zalo auth --account oa1"),
+        "{}",
+        warning.text
+    );
     assert_eq!(ward.metric("keng_zalo_oa_needs_person").await, 0);
     ward.ends().await;
 }
