@@ -71,7 +71,8 @@ impl Known {
             | Write::Alert(_)
             | Write::Delivery(_)
             | Write::Audit(_)
-            | Write::Invite(_) => {}
+            | Write::Invite(_)
+            | Write::Appointment(_) => {}
         }
     }
 
