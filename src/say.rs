@@ -8,3 +8,4 @@ pub mod notice;
 pub mod phrase;
 pub mod progress;
 pub mod receipt;
+pub mod schedule;

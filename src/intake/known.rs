@@ -72,7 +72,8 @@ impl Known {
             | Write::Delivery(_)
             | Write::Audit(_)
             | Write::Invite(_)
-            | Write::Usage { .. } => {}
+            | Write::Usage { .. }
+            | Write::Appointment(_) => {}
         }
     }
 

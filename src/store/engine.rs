@@ -28,6 +28,7 @@ use super::rows::NumberRow;
 use super::rows::key;
 use crate::domain::alert::Alert;
 use crate::domain::alert::Tally;
+use crate::domain::appointment::Appointment;
 use crate::domain::area::AreaId;
 use crate::domain::clock::Time;
 use crate::domain::delivery::Delivery;
@@ -198,6 +199,18 @@ impl<E: Engine> Store for E {
 
     async fn invites(&self) -> Result<Vec<Invite>, StoreError> {
         reads::invites(&self.view()?)
+    }
+
+    async fn appointment(&self, room: &RoomId) -> Result<Option<Appointment>, StoreError> {
+        read(&self.view()?, &key::appointment(room))
+    }
+
+    async fn appointments_due(
+        &self,
+        now: Time,
+        limit: usize,
+    ) -> Result<(Vec<Appointment>, Option<Time>), StoreError> {
+        reads::appointments_due(&self.view()?, &now, limit)
     }
 
     async fn alert(&self, id: AlertId) -> Result<Option<Alert>, StoreError> {
