@@ -52,6 +52,7 @@ use crate::config::UnknownPolicy;
 use crate::config::ZaloBotConfig;
 use crate::config::ZaloOaConfig;
 use crate::desk::Desk;
+use crate::desk::Kept;
 use crate::desk::StaffDirectory;
 use crate::desk::SystemRandom;
 use crate::domain::area::AreaId;
@@ -97,6 +98,10 @@ pub const ADMIN_TOKEN_FILE: &str = "admin.token";
 
 /// The longest wait between two tries to reach a platform.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// How often it is looked at the latest which digests are due: a clock may have been set, and an
+/// appointment may have been made for the next minute.
+const DIGEST_LOOK: Duration = Duration::from_secs(30);
 
 /// How often it is looked whether the store's own backup is due.
 const BACKUP_LOOK: Duration = Duration::from_secs(600);
@@ -502,6 +507,7 @@ pub fn desk(config: &Config, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> an
         crate::desk::Settings {
             alert_lasts: lasting(config.alert.expires),
             draft_lasts: lasting(config.alert.draft),
+            digest_late: lasting(config.digest.late),
             ..Default::default()
         },
         Arc::new(SystemRandom),
@@ -727,6 +733,22 @@ impl App {
             sending_stop.clone(),
             failed.clone(),
         )));
+        let digests = Digests {
+            desk: Arc::clone(&desk_acts),
+            store: Arc::clone(&store),
+            clock: Arc::clone(&clock),
+            wake: bells.clone(),
+            counts: Arc::default(),
+        };
+        count_digests(&mut metrics, &digests.counts);
+        let (stop, failures_of_digests) = (sending_stop.clone(), failed.clone());
+        sending.push(tokio::spawn(async move {
+            if let Err(error) = digests.run(stop).await {
+                let _ = failures_of_digests
+                    .send(anyhow::Error::new(error).context("sending digests by the hour"))
+                    .await;
+            }
+        }));
         let reporter = outbox::Reporter {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
@@ -1050,6 +1072,111 @@ async fn watch_tokens(
                 .await;
             return;
         }
+    }
+}
+
+/// How the digests by the hour went.
+#[derive(Debug, Default)]
+struct DigestCounts {
+    sent: AtomicU64,
+    late: AtomicU64,
+    missed: AtomicU64,
+}
+
+/// Queues every digest when its hour has come.
+struct Digests {
+    desk: Arc<Desk>,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    /// The workers of all accounts.
+    wake: Vec<Arc<Notify>>,
+    counts: Arc<DigestCounts>,
+}
+
+impl Digests {
+    async fn run(self, mut stop: watch::Receiver<bool>) -> Result<(), StoreError> {
+        loop {
+            // Listen before looking: hands that are moved in between would be missed.
+            let moved = self.clock.moved();
+            let next = self.look().await?;
+            let wait = next.map_or(DIGEST_LOOK, |at| {
+                let wait = (at - self.clock.now()).to_std().unwrap_or_default();
+                wait.min(DIGEST_LOOK)
+            });
+            tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => return Ok(()),
+                () = moved => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+
+    /// Commits what is due now; says when to look again.
+    async fn look(&self) -> Result<Option<Time>, StoreError> {
+        let due = self.desk.due().await?;
+        if due.acts.is_empty() {
+            return Ok(due.next);
+        }
+        let (acts, kept): (Vec<_>, Vec<_>) = due.acts.into_iter().unzip();
+        let done = self.store.commit(acts).await?;
+        for (kept, done) in kept.into_iter().zip(done) {
+            // Stale: another program kept it, or its reader changed it just now.
+            if done == Done::Written {
+                self.counts.count(kept);
+            }
+        }
+        self.wake.iter().for_each(|bell| bell.notify_one());
+        // What was changed meanwhile may be due, too.
+        Ok(Some(self.clock.now()))
+    }
+}
+
+impl DigestCounts {
+    fn count(&self, kept: Kept) {
+        let add = |counter: &AtomicU64| counter.fetch_add(1, Ordering::Relaxed);
+        match kept {
+            Kept::InTime => {
+                add(&self.sent);
+            }
+            Kept::Late => {
+                add(&self.sent);
+                add(&self.late);
+                warn!("a digest was queued after its hour: the program was not running");
+            }
+            Kept::Missed => {
+                add(&self.missed);
+                warn!("a digest was missed: the program was not running for too long");
+            }
+            Kept::Ended => {
+                info!("an appointment for a digest was ended: its reader or chat is gone")
+            }
+        }
+    }
+}
+
+fn count_digests(metrics: &mut Metrics, counts: &Arc<DigestCounts>) {
+    type Pick = fn(&DigestCounts) -> &AtomicU64;
+    let counters: [(&'static str, &'static str, Pick); 3] = [
+        ("digests_sent", "Digests that came by themselves", |c| {
+            &c.sent
+        }),
+        (
+            "digests_late",
+            "Of these, those that came after their hour",
+            |c| &c.late,
+        ),
+        (
+            "digests_missed",
+            "Digests that were too late to be sent",
+            |c| &c.missed,
+        ),
+    ];
+    for (name, help, pick) in counters {
+        let counts = Arc::clone(counts);
+        metrics.counter(name, help, None, move || {
+            pick(&counts).load(Ordering::Relaxed)
+        });
     }
 }
 

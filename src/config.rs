@@ -146,6 +146,13 @@ pub struct AlertConfig {
     pub draft: Duration,
 }
 
+/// `[digest]`
+#[derive(Debug, Clone)]
+pub struct DigestConfig {
+    /// How late a digest may come that was due while the program was not running.
+    pub late: Duration,
+}
+
 /// The whole config.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -165,6 +172,8 @@ pub struct Config {
     pub outbox: OutboxConfig,
     /// Rules for alerts.
     pub alert: AlertConfig,
+    /// Rules for digests that come by themselves.
+    pub digest: DigestConfig,
     /// Names of communes and villages.
     pub areas: AreaBook,
     /// The bot identities.
@@ -403,6 +412,12 @@ fn parse_in(
                 60 * own.number("alert.draft_minutes", &raw.alert.draft_minutes, 1..=1440)?,
             ),
         },
+        digest: DigestConfig {
+            // Less than a day: else one day's digest would push out the next one's.
+            late: Duration::from_secs(
+                3600 * own.number("digest.late_hours", &raw.digest.late_hours, 1..=23)?,
+            ),
+        },
         areas,
         accounts,
         staff,
@@ -449,7 +464,7 @@ mod tests {
         insta::assert_snapshot!(refusal("[web]\nlisten = \"nowhere\"\n"), @r#"ward.toml, line 2: `web.listen` is "nowhere", but should be an address and port such as 127.0.0.1:8080"#);
         insta::assert_snapshot!(refusal("[outbox]\nunknown = \"maybe\""), @r#"ward.toml, line 2: `outbox.unknown` is "maybe", but should be "resend" or "hold""#);
         insta::assert_snapshot!(refusal("[outbox]\nin_flight = 0"), @"ward.toml, line 2: `outbox.in_flight` is 0, but should be between 1 and 1024");
-        insta::assert_snapshot!(refusal("[stroe]\nkind = \"sled\""), @"ward.toml, line 1: unknown key `stroe`, expected one of `store`, `web`, `log`, `bot`, `lexicon`, `intake`, `outbox`, `alert`, `limits`, `area`, `account`, `officer`, `room`");
+        insta::assert_snapshot!(refusal("[stroe]\nkind = \"sled\""), @"ward.toml, line 1: unknown key `stroe`, expected one of `store`, `web`, `log`, `bot`, `lexicon`, `intake`, `outbox`, `alert`, `digest`, `limits`, `area`, `account`, `officer`, `room`");
         insta::assert_snapshot!(refusal(&account.replace("env = \"TOKEN\"", "env = \"NOPE\"")), @"ward.toml, line 5: `account.token`: the environment variable NOPE is not set");
         insta::assert_snapshot!(refusal(&account.replace("{ env = \"TOKEN\" }", "\"1:secret\"")), @r#"ward.toml, line 5: `account.token` must be { env = "NAME" } or { file = "PATH" }: a secret never stands in the config itself"#);
         insta::assert_snapshot!(refusal(&account.replace("telegram", "telegrm")), @r#"ward.toml, line 3: `account.platform` is "telegrm", but should be "telegram" or "zalo_bot" or "zalo_oa""#);

@@ -20,6 +20,7 @@ mod digests;
 mod invites;
 mod limit;
 mod rooms;
+mod schedule;
 mod staff;
 #[cfg(test)]
 mod tests;
@@ -35,6 +36,8 @@ pub use self::invites::NotInvited;
 pub use self::invites::Wanted;
 use self::limit::PerMinute;
 use self::limit::Turn;
+pub use self::schedule::Due;
+pub use self::schedule::Kept;
 pub use self::staff::StaffDirectory;
 pub use self::staff::StaffError;
 use self::words::YesNo;
@@ -81,6 +84,8 @@ pub struct Settings {
     pub draft_lasts: TimeDelta,
     /// How long a plain `OK` in the same chat means the draft.
     pub ok_lasts: TimeDelta,
+    /// A digest whose hour passed while the program stood still comes if it is at most so late.
+    pub digest_late: TimeDelta,
 }
 
 impl Default for Settings {
@@ -89,6 +94,7 @@ impl Default for Settings {
             alert_lasts: TimeDelta::hours(24),
             draft_lasts: TimeDelta::minutes(30),
             ok_lasts: TimeDelta::minutes(15),
+            digest_late: TimeDelta::hours(6),
         }
     }
 }
@@ -206,7 +212,7 @@ impl Desk {
             CommandName::DinhChinh | CommandName::ThuHoi | CommandName::HetCanhBao => {
                 self.reply(&asked, say::desk::alerts_stand())
             }
-            CommandName::Hen => self.reply(&asked, say::desk::no_schedule()),
+            CommandName::Hen => self.schedule(officer, &asked, rest).await?,
             CommandName::Bao
             | CommandName::TroGiup
             | CommandName::Rut

@@ -6,6 +6,7 @@
 
 pub mod account;
 pub mod alert;
+pub mod appointment;
 pub mod area;
 pub mod audit;
 pub mod clock;

@@ -9,3 +9,4 @@ pub mod phrase;
 pub mod poster;
 pub mod progress;
 pub mod receipt;
+pub mod schedule;

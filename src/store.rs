@@ -20,6 +20,7 @@ use thiserror::Error;
 
 use crate::domain::alert::Alert;
 use crate::domain::alert::Tally;
+use crate::domain::appointment::Appointment;
 use crate::domain::area::AreaId;
 use crate::domain::audit::AuditEntry;
 use crate::domain::clock::Time;
@@ -55,6 +56,8 @@ pub enum Expect {
     Alert(AlertId, u32),
     /// The invitation is still at this revision (0: it does not exist yet).
     Invite(InviteHash, u32),
+    /// The appointment of this chat is still at this revision (0: there never was one).
+    Appointment(RoomId, u32),
 }
 
 /// One thing to write. A write replaces the whole row it names; the indexes follow by themselves.
@@ -90,6 +93,8 @@ pub enum Write {
         /// How many more.
         messages: u64,
     },
+    /// An appointment for a daily digest, new, changed or ended.
+    Appointment(Box<Appointment>),
 }
 
 /// Writes that belong together, with what they rest on.
@@ -217,6 +222,15 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     async fn invites(&self) -> Result<Vec<Invite>, StoreError>;
     /// A page of an account's notebook.
     async fn note(&self, account: &AccountName, page: &str) -> Result<Option<Secret>, StoreError>;
+    /// The appointment of this chat, ended ones included.
+    async fn appointment(&self, room: &RoomId) -> Result<Option<Appointment>, StoreError>;
+    /// Appointments that are due at this moment, at most `limit`, the earliest first; and when the
+    /// first of the others is due. Reads no others.
+    async fn appointments_due(
+        &self,
+        now: Time,
+        limit: usize,
+    ) -> Result<(Vec<Appointment>, Option<Time>), StoreError>;
     /// One alert.
     async fn alert(&self, id: AlertId) -> Result<Option<Alert>, StoreError>;
     /// The alert with this check code.

@@ -42,6 +42,7 @@ pub mod command;
 pub mod entities;
 pub mod fold;
 pub mod frame;
+pub mod hour;
 pub mod kinds;
 pub mod lexicon;
 pub mod link;

@@ -123,6 +123,7 @@ section!(RawLexicon { path: String });
 section!(RawIntake { question_minutes: Spanned<i64>, join_hours: Spanned<i64>, default_area: Spanned<String>, private_kinds: Vec<Option<Spanned<String>>>, });
 section!(RawOutbox { unknown: Spanned<String>, in_flight: Spanned<i64>, });
 section!(RawAlert { expires_hours: Spanned<i64>, draft_minutes: Spanned<i64>, });
+section!(RawDigest { late_hours: Spanned<i64>, });
 section!(RawLimits { per_second: Spanned<i64>, room_per_minute: Spanned<i64>, });
 
 #[derive(Deserialize)]
@@ -233,6 +234,7 @@ pub(super) struct RawConfig {
     pub(super) intake: RawIntake,
     pub(super) outbox: RawOutbox,
     pub(super) alert: RawAlert,
+    pub(super) digest: RawDigest,
     pub(super) limits: BTreeMap<String, RawLimits>,
     pub(super) area: Vec<RawArea>,
     pub(super) account: Vec<RawAccount>,
@@ -257,6 +259,7 @@ impl RawConfig {
             intake: self.intake.over(default.intake),
             outbox: self.outbox.over(default.outbox),
             alert: self.alert.over(default.alert),
+            digest: self.digest.over(default.digest),
             limits,
             area: self.area,
             account: self.account,

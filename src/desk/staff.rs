@@ -115,12 +115,16 @@ impl StaffDirectory {
     #[must_use]
     pub fn who(&self, account: &AccountName, sender: &Sender) -> Option<&Staff> {
         match sender {
-            Sender::Person { native, .. } => self
-                .by_identity
-                .get(&(account.clone(), native.clone()))
-                .and_then(|&index| self.people.get(index)),
+            Sender::Person { native, .. } => self.with_id(account, native),
             Sender::Anonymous | Sender::Bot => None,
         }
+    }
+
+    /// The person with this user id there, if they have a role.
+    pub(crate) fn with_id(&self, account: &AccountName, native: &str) -> Option<&Staff> {
+        self.by_identity
+            .get(&(account.clone(), native.to_owned()))
+            .and_then(|&index| self.people.get(index))
     }
 
     /// Officers and administrators who work in this area: a whole name, or a part that fits only one.

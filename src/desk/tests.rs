@@ -987,10 +987,6 @@ async fn what_is_not_built_yet_says_what_to_do_instead() {
             say::desk::alerts_stand()
         );
     }
-    assert_eq!(
-        ward.answer(HEAD, HEAD, CommandName::Hen, "19h").await,
-        say::desk::no_schedule()
-    );
 }
 
 #[tokio::test]
@@ -1117,4 +1113,75 @@ async fn a_digest_counts_what_happened_in_its_days() {
     assert!(
         svg.contains(">Xã Quảng Ninh<") && svg.contains(">trộm cắp<") && svg.contains(">24/11<")
     );
+}
+
+#[tokio::test]
+async fn two_programs_send_the_digest_of_a_day_once() {
+    let mut ward = Ward::new().await;
+    assert_snapshot!(ward.answer(HEAD, HEAD, CommandName::Hen, "18h").await, @"Từ hôm nay, cứ 6 giờ chiều hằng ngày, bot gửi bản tổng hợp thôn Tân Trúc Tùng vào đây. Không cần nữa: /hen thôi");
+    assert!(ward.desk.due().await.unwrap().acts.is_empty());
+    ward.wait(175);
+    // Both look before either has written.
+    let (one, other) = (
+        ward.desk.due().await.unwrap(),
+        ward.desk.due().await.unwrap(),
+    );
+    let [(first, Kept::InTime)] = one.acts.as_slice() else {
+        panic!("{:?}", one.acts)
+    };
+    let [(second, Kept::InTime)] = other.acts.as_slice() else {
+        panic!("{:?}", other.acts)
+    };
+    assert_snapshot!(said(first)[0].text, @r"
+    TỔNG HỢP thôn Tân Trúc Tùng, hôm nay 24/11
+
+    Không có vụ việc nào, không còn việc tồn. Chúc bà con bình yên.
+    ");
+    let done = ward.store.commit(vec![first.clone(), second.clone()]).await;
+    assert_eq!(done.unwrap(), [Done::Written, Done::Stale]);
+    let due = ward.desk.due().await.unwrap();
+    assert!(due.acts.is_empty());
+    assert_eq!(due.next, Some(ward.clock.now() + TimeDelta::days(1)));
+}
+
+#[tokio::test]
+async fn a_reader_who_ends_it_at_the_last_moment_hears_nothing() {
+    let mut ward = Ward::new().await;
+    ward.command(HEAD, HEAD, CommandName::Hen, "18h").await;
+    ward.wait(175);
+    let due = ward.desk.due().await.unwrap();
+    ward.command(HEAD, HEAD, CommandName::Hen, "thôi").await;
+    let acts = due.acts.into_iter().map(|(act, _)| act).collect();
+    assert_eq!(ward.store.commit(acts).await.unwrap(), [Done::Stale]);
+}
+
+#[tokio::test]
+async fn an_appointment_follows_a_group_that_moves_and_ends_where_the_bot_is_put_out() {
+    let mut ward = Ward::new().await;
+    let said = ward
+        .answer(HEAD, TRUC, CommandName::Hen, "6h vào nhóm")
+        .await;
+    assert_snapshot!(said, @"Từ ngày mai, cứ 6 giờ sáng hằng ngày, bot gửi bản tổng hợp ngày hôm trước của thôn Tân Trúc Tùng vào nhóm này. Nếu muốn 6 giờ chiều, nhắn /hen 18h. Không cần nữa: /hen thôi");
+    ward.command(HA, HA, CommandName::Hen, "6h sáng").await;
+    let at = Some("06862/tan-truc-tung");
+    ward.room(TRUC, "Thôn", at, RoomState::Moved(tg("-1001")))
+        .await;
+    ward.room("-1001", "Thôn", at, RoomState::Active).await;
+    ward.room(HA, "", None, RoomState::Removed).await;
+    ward.wait(15 * 60 + 10);
+    let due = ward.desk.due().await.unwrap();
+    let mut heard = Vec::new();
+    for (act, kept) in due.acts {
+        let said = ward.commit(act).await;
+        heard.extend(said.into_iter().map(|said| (said.room, kept)));
+    }
+    assert_eq!(heard, [("-1001".to_owned(), Kept::Late)]);
+    let due = async |native: &str| {
+        let found = ward.store.appointment(&tg(native)).await.unwrap();
+        found.and_then(|found| found.due)
+    };
+    assert_eq!(due(TRUC).await, None);
+    assert_eq!(due(HA).await, None);
+    let next = due("-1001").await.unwrap();
+    assert_eq!(next.to_rfc3339(), "2026-11-26T06:00:00+07:00");
 }

@@ -1,11 +1,13 @@
 //! The time, handed in to whoever needs it.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Mutex;
 
 use chrono::DateTime;
 use chrono::FixedOffset;
 use chrono::TimeDelta;
+use tokio::sync::Notify;
 
 /// A moment in Viet Nam's time, UTC+7 without daylight saving.
 pub type Time = DateTime<FixedOffset>;
@@ -31,7 +33,16 @@ pub fn from_unix_ms(ms: i64) -> Time {
 pub trait Clock: Send + Sync + fmt::Debug {
     /// Now, in Viet Nam's time.
     fn now(&self) -> Time;
+
+    /// Ends when somebody moves the hands after this call. Whoever sleeps until an hour waits for
+    /// this, too; for a clock that only runs it never ends.
+    fn moved(&self) -> Moved<'_> {
+        Box::pin(std::future::pending())
+    }
 }
+
+/// Waits for the hands of a clock.
+pub type Moved<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 /// The machine's clock.
 #[derive(Debug, Clone, Copy, Default)]
@@ -50,30 +61,40 @@ impl Clock for SystemClock {
 
 /// A clock that stands still until it is moved; for tests and simulated days.
 #[derive(Debug)]
-pub struct ManualClock(Mutex<Time>);
+pub struct ManualClock {
+    now: Mutex<Time>,
+    moved: Notify,
+}
 
 impl ManualClock {
     /// Starts at a moment.
     #[must_use]
     pub fn at(start: Time) -> Self {
-        Self(Mutex::new(start))
+        Self {
+            now: Mutex::new(start),
+            moved: Notify::new(),
+        }
     }
 
     /// Moves the hands, forwards or back.
     pub fn advance(&self, by: TimeDelta) {
-        let mut now = self
-            .0
+        *self
+            .now
             .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        *now += by;
+            .unwrap_or_else(std::sync::PoisonError::into_inner) += by;
+        self.moved.notify_waiters();
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Time {
         *self
-            .0
+            .now
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn moved(&self) -> Moved<'_> {
+        Box::pin(self.moved.notified())
     }
 }

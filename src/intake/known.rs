@@ -73,7 +73,8 @@ impl Known {
             | Write::Audit(_)
             | Write::Invite(_)
             | Write::Note(..)
-            | Write::Usage { .. } => {}
+            | Write::Usage { .. }
+            | Write::Appointment(_) => {}
         }
     }
 

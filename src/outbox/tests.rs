@@ -36,6 +36,7 @@ use crate::domain::account::Account;
 use crate::domain::account::Platform;
 use crate::domain::alert::Alert;
 use crate::domain::alert::Tally;
+use crate::domain::appointment::Appointment;
 use crate::domain::area::AreaBook;
 use crate::domain::area::AreaId;
 use crate::domain::clock::ManualClock;
@@ -577,6 +578,16 @@ impl Store for Counted {
     }
     async fn note(&self, account: &AccountName, page: &str) -> Result<Option<Secret>, StoreError> {
         self.inner.note(account, page).await
+    }
+    async fn appointment(&self, room: &RoomId) -> Result<Option<Appointment>, StoreError> {
+        self.inner.appointment(room).await
+    }
+    async fn appointments_due(
+        &self,
+        now: Time,
+        limit: usize,
+    ) -> Result<(Vec<Appointment>, Option<Time>), StoreError> {
+        self.inner.appointments_due(now, limit).await
     }
     async fn alert(&self, id: AlertId) -> Result<Option<Alert>, StoreError> {
         self.inner.alert(id).await

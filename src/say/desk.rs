@@ -48,12 +48,6 @@ pub fn alerts_stand() -> String {
         .to_owned()
 }
 
-/// Nothing is sent by the clock; what can be done instead.
-#[must_use]
-pub fn no_schedule() -> String {
-    "Bot chưa tự gửi theo giờ. Lúc nào cần xem, xin nhắn /tonghop.".to_owned()
-}
-
 /// `/canhbao` without a text.
 #[must_use]
 pub fn alert_without_words() -> String {
@@ -611,7 +605,7 @@ pub fn joined(name: &str, role: Role, area_title: &str) -> String {
     let place = inside(area_title);
     match role {
         Role::Head => format!(
-            "Chào {name}. Từ nay {name} xem được tình hình {place}: nhắn /tonghop lúc nào cũng được."
+            "Chào {name}. Từ nay {name} xem được tình hình {place}: nhắn /tonghop lúc nào cũng được, hoặc hẹn giờ gửi hằng ngày, ví dụ /hen 18h."
         ),
         Role::Officer | Role::Admin => format!(
             "Chào {name}. Từ nay {name} phụ trách {place}: /nhan kèm mã để nhận vụ, /canhbao để soạn cảnh báo, /tonghop để xem tình hình."

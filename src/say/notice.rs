@@ -50,7 +50,7 @@ pub fn help(private: bool) -> String {
 /// The commands of the staff, for whoever may use them.
 #[must_use]
 pub fn help_for_staff(officer: bool, admin: bool) -> String {
-    let mut text = "\nTổng hợp: /tonghop, thêm được: hôm qua, tuần này, 7 ngày, 20/11.".to_owned();
+    let mut text = "\nTổng hợp: /tonghop, thêm được: hôm qua, tuần này, 7 ngày, 20/11. Tự gửi hằng ngày: /hen 18h.".to_owned();
     if officer {
         text.push_str(
             "\nVụ việc, kèm mã: /nhan, /xong, /tuchoi, /giao, /gop.\n\

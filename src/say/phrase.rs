@@ -5,6 +5,7 @@ use chrono::NaiveDate;
 use chrono::TimeDelta;
 use unicode_segmentation::UnicodeSegmentation;
 
+use crate::domain::appointment::Hour;
 use crate::domain::clock::Time;
 
 /// `15:05 ngày 24/11/2026`.
@@ -32,6 +33,25 @@ pub fn day(date: NaiveDate, now: Time) -> String {
         date.format("%d/%m").to_string()
     } else {
         date.format("%d/%m/%Y").to_string()
+    }
+}
+
+/// An hour as it is said aloud: `6 giờ chiều`, `6 giờ 30 sáng`, `12 giờ đêm`.
+#[must_use]
+pub fn hour(hour: Hour) -> String {
+    let (hour, minute) = hour.on_the_clock();
+    let (said, part) = match hour {
+        0 => (12, "đêm"),
+        1..=3 => (hour, "đêm"),
+        4..=10 => (hour, "sáng"),
+        11..=12 => (hour, "trưa"),
+        13..=18 => (hour - 12, "chiều"),
+        19..=21 => (hour - 12, "tối"),
+        _ => (hour - 12, "đêm"),
+    };
+    match minute {
+        0 => format!("{said} giờ {part}"),
+        _ => format!("{said} giờ {minute:02} {part}"),
     }
 }
 
@@ -134,6 +154,26 @@ mod tests {
         assert_eq!(first_line("\n  \n Có trộm \n nữa", 80), "Có trộm");
         assert_eq!(room(" Tổ\n5 \u{202E}abc"), "Tổ 5 abc");
         assert_eq!(room("\u{200B}"), "nhóm chưa có tên");
+    }
+
+    #[test]
+    fn an_hour_is_said_as_people_say_it() {
+        for (at, said) in [
+            (0, "12 giờ đêm"),
+            (5, "12 giờ 05 đêm"),
+            (180, "3 giờ đêm"),
+            (360, "6 giờ sáng"),
+            (705, "11 giờ 45 trưa"),
+            (720, "12 giờ trưa"),
+            (780, "1 giờ chiều"),
+            (1080, "6 giờ chiều"),
+            (1110, "6 giờ 30 chiều"),
+            (1140, "7 giờ tối"),
+            (1320, "10 giờ đêm"),
+            (1439, "11 giờ 59 đêm"),
+        ] {
+            assert_eq!(hour(Hour::from_minutes(at).unwrap()), said);
+        }
     }
 
     #[test]

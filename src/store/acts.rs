@@ -27,6 +27,7 @@ use super::rows::key;
 use crate::domain::alert::Alert;
 use crate::domain::alert::AlertState;
 use crate::domain::alert::Tally;
+use crate::domain::appointment::Appointment;
 use crate::domain::audit::AuditEntry;
 use crate::domain::clock::Time;
 use crate::domain::delivery::Body;
@@ -190,6 +191,12 @@ impl Writer<'_, '_> {
                         return Ok(Done::Stale);
                     }
                 }
+                Expect::Appointment(room, revision) => {
+                    let found: Option<Appointment> = read(self.staged, &key::appointment(room))?;
+                    if found.map_or(0, |appointment| appointment.revision) != *revision {
+                        return Ok(Done::Stale);
+                    }
+                }
                 Expect::Alert(id, revision) => {
                     let found: Option<Alert> = read(self.staged, &key::alert(*id))?;
                     if found.map_or(0, |alert| alert.revision) != *revision {
@@ -229,6 +236,7 @@ impl Writer<'_, '_> {
                     let sum = before.map_or(0, |row| row.0).saturating_add(messages);
                     self.staged.put(key, NumberRow(sum).seal(), was);
                 }
+                Write::Appointment(appointment) => self.appointment(&appointment)?,
             }
         }
         Ok(Done::Written)
@@ -320,6 +328,19 @@ impl Writer<'_, '_> {
             }
         }
         self.staged.put(key, room.seal(), was);
+        Ok(())
+    }
+
+    fn appointment(&mut self, appointment: &Appointment) -> Result<(), StoreError> {
+        let key = key::appointment(&appointment.room);
+        let (old, was) = self.load::<Appointment>(&key)?;
+        let mark = key::due_mark(appointment);
+        let old_mark = old.as_ref().and_then(key::due_mark);
+        if old_mark != mark {
+            old_mark.into_iter().for_each(|mark| self.unmark(mark));
+            mark.into_iter().for_each(|mark| self.mark(mark));
+        }
+        self.staged.put(key, appointment.seal(), was);
         Ok(())
     }
 

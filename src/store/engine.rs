@@ -29,6 +29,7 @@ use super::rows::NumberRow;
 use super::rows::key;
 use crate::domain::alert::Alert;
 use crate::domain::alert::Tally;
+use crate::domain::appointment::Appointment;
 use crate::domain::area::AreaId;
 use crate::domain::clock::Time;
 use crate::domain::delivery::Delivery;
@@ -205,6 +206,18 @@ impl<E: Engine> Store for E {
     async fn note(&self, account: &AccountName, page: &str) -> Result<Option<Secret>, StoreError> {
         let row: Option<NoteRow> = read(&self.view()?, &key::note(account, page))?;
         Ok(row.map(|row| Secret::new(&row.0)))
+    }
+
+    async fn appointment(&self, room: &RoomId) -> Result<Option<Appointment>, StoreError> {
+        read(&self.view()?, &key::appointment(room))
+    }
+
+    async fn appointments_due(
+        &self,
+        now: Time,
+        limit: usize,
+    ) -> Result<(Vec<Appointment>, Option<Time>), StoreError> {
+        reads::appointments_due(&self.view()?, &now, limit)
     }
 
     async fn alert(&self, id: AlertId) -> Result<Option<Alert>, StoreError> {

@@ -20,8 +20,10 @@ use super::rows::SeenRow;
 use super::rows::key;
 use crate::domain::alert::Alert;
 use crate::domain::alert::Tally;
+use crate::domain::appointment::Appointment;
 use crate::domain::area::AreaId;
 use crate::domain::clock::Time;
+use crate::domain::clock::from_unix_ms;
 use crate::domain::delivery::Body;
 use crate::domain::delivery::Delivery;
 use crate::domain::delivery::DeliveryState;
@@ -193,6 +195,26 @@ pub(crate) fn rooms(view: &dyn Kv) -> Result<Vec<Room>, StoreError> {
 
 pub(crate) fn invites(view: &dyn Kv) -> Result<Vec<Invite>, StoreError> {
     list(view, &[key::INVITE])
+}
+
+pub(crate) fn appointments_due(
+    view: &dyn Kv,
+    now: &Time,
+    limit: usize,
+) -> Result<(Vec<Appointment>, Option<Time>), StoreError> {
+    let mut due = Vec::new();
+    for entry in view.scan(&Range::prefix(&[key::DUE]), Order::Up) {
+        let (mark, _) = entry?;
+        let (ms, key) =
+            key::marked(&mark).ok_or_else(|| kv::damaged(&mark, "an index key is too short"))?;
+        if ms > now.timestamp_millis() || due.len() >= limit {
+            return Ok((due, Some(from_unix_ms(ms))));
+        }
+        let appointment = read(view, &key)?
+            .ok_or_else(|| kv::damaged(&key, "an index names it, but it does not exist"))?;
+        due.push(appointment);
+    }
+    Ok((due, None))
 }
 
 pub(crate) fn alert_by_code(view: &dyn Kv, code: &CheckCode) -> Result<Option<Alert>, StoreError> {

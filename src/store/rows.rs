@@ -18,6 +18,8 @@
 //! | `r` | short account, short room | the room |
 //! | `n` | hash of the code | the invitation |
 //! | `k` | short account, short page | a page of the account's notebook |
+//! | `h` | short account, short room | the appointment for a daily digest |
+//! | `d` | when it is due in ms, short account, short room | nothing |
 //! | `l` | alert | the alert |
 //! | `c` | check code | the alert's id |
 //! | `o` | alert that is draft or live | nothing |
@@ -33,6 +35,8 @@
 
 use bytes::Bytes;
 use chrono::DateTime;
+use chrono::Datelike as _;
+use chrono::NaiveDate;
 use serde::Deserialize;
 use serde::Serialize;
 use sha2::Digest as _;
@@ -44,6 +48,8 @@ use crate::domain::alert::Alert;
 use crate::domain::alert::AlertState;
 use crate::domain::alert::Level;
 use crate::domain::alert::Tally;
+use crate::domain::appointment::Appointment;
+use crate::domain::appointment::Hour;
 use crate::domain::area::AreaId;
 use crate::domain::audit::AuditEntry;
 use crate::domain::clock::Time;
@@ -101,6 +107,8 @@ pub(crate) mod key {
     pub(crate) const ROOM: u8 = b'r';
     pub(crate) const INVITE: u8 = b'n';
     pub(crate) const NOTE: u8 = b'k';
+    pub(crate) const APPOINTMENT: u8 = b'h';
+    pub(crate) const DUE: u8 = b'd';
     pub(crate) const ALERT: u8 = b'l';
     pub(crate) const CODE: u8 = b'c';
     pub(crate) const OPEN_ALERT: u8 = b'o';
@@ -218,6 +226,32 @@ pub(crate) mod key {
         short(&mut made, account.as_str());
         short(&mut made, page);
         made
+    }
+
+    pub(crate) fn appointment(room: &RoomId) -> Vec<u8> {
+        let mut made = vec![APPOINTMENT];
+        short(&mut made, room.account.as_str());
+        short(&mut made, &room.native);
+        made
+    }
+
+    /// All appointments of one moment; with the key of one behind it, that one's mark.
+    /// The mark of an appointment that is not ended: the moment, and the rest of its key.
+    pub(crate) fn due_mark(appointment: &Appointment) -> Option<Vec<u8>> {
+        let mut made = vec![DUE];
+        moment(&mut made, appointment.due.as_ref()?.timestamp_millis());
+        let key = self::appointment(&appointment.room);
+        made.extend(key.into_iter().skip(1));
+        Some(made)
+    }
+
+    /// The moment in a mark, and the key of its appointment.
+    pub(crate) fn marked(mark: &[u8]) -> Option<(i64, Vec<u8>)> {
+        let (_, rest) = mark.split_first()?;
+        let (ms, tail) = rest.split_first_chunk::<8>()?;
+        let mut key = vec![APPOINTMENT];
+        key.extend_from_slice(tail);
+        Some(((u64::from_be_bytes(*ms) ^ (1 << 63)).cast_signed(), key))
     }
 
     pub(crate) fn alert(id: AlertId) -> Vec<u8> {
@@ -376,6 +410,7 @@ first_version! {
     Identity => Identity1,
     Room => Room1,
     Invite => Invite1,
+    Appointment => Appointment1,
     Alert => Alert1,
     Delivery => Delivery1,
 }
@@ -1087,6 +1122,56 @@ impl Invite1<'_> {
 }
 
 #[derive(Serialize, Deserialize)]
+struct Appointment1<'a> {
+    #[serde(borrow)]
+    room: RoomId1<'a>,
+    thread: Option<&'a str>,
+    native: &'a str,
+    revision: u32,
+    /// Minutes since midnight.
+    hour: u16,
+    asked_at: Moment,
+    due: Option<Moment>,
+    /// Days of the common era.
+    done: Option<i32>,
+}
+
+impl<'a> From<&'a Appointment> for Appointment1<'a> {
+    fn from(appointment: &'a Appointment) -> Self {
+        Self {
+            room: (&appointment.room).into(),
+            thread: appointment.thread.as_deref(),
+            native: &appointment.native,
+            revision: appointment.revision,
+            hour: appointment.hour.minutes(),
+            asked_at: moment(&appointment.asked_at),
+            due: appointment.due.as_ref().map(moment),
+            done: appointment.done.map(|day| day.num_days_from_ce()),
+        }
+    }
+}
+
+impl Appointment1<'_> {
+    fn into_domain(self) -> Result<Appointment, String> {
+        let day = |days| {
+            NaiveDate::from_num_days_from_ce_opt(days)
+                .ok_or_else(|| "it holds a day outside the calendar".to_owned())
+        };
+        Ok(Appointment {
+            room: self.room.into_domain()?,
+            thread: self.thread.map(owned),
+            native: owned(self.native),
+            revision: self.revision,
+            hour: Hour::from_minutes(self.hour)
+                .ok_or_else(|| format!("no day has {} minutes", self.hour))?,
+            asked_at: time(self.asked_at)?,
+            due: self.due.map(time).transpose()?,
+            done: self.done.map(day).transpose()?,
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
 struct Room1<'a> {
     #[serde(borrow)]
     id: RoomId1<'a>,
@@ -1751,6 +1836,19 @@ mod tests {
                 state,
             };
             kept(&format!("invite-{name}"), &invite);
+        }
+        for (name, due, done) in [("set", Some(at(60)), Some(738_850)), ("ended", None, None)] {
+            let appointment = Appointment {
+                room: room("-100123"),
+                thread: due.map(|_| "4".to_owned()),
+                native: "2001".to_owned(),
+                revision: 3,
+                hour: Hour::from_minutes(18 * 60 + 30).unwrap(),
+                asked_at: at(0),
+                due,
+                done: done.and_then(NaiveDate::from_num_days_from_ce_opt),
+            };
+            kept(&format!("appointment-{name}"), &appointment);
         }
         kept("room-active", &saved_room(RoomState::Active));
         kept("room-removed", &saved_room(RoomState::Removed));

@@ -37,6 +37,7 @@ use super::sled::Options;
 use super::sled::SledStore;
 use crate::domain::alert::Alert;
 use crate::domain::alert::Tally;
+use crate::domain::appointment::Appointment;
 use crate::domain::delivery::Body;
 use crate::domain::delivery::Delivery;
 use crate::domain::delivery::DeliveryState;
@@ -63,6 +64,8 @@ pub struct Report {
     pub rooms: u64,
     /// Alerts.
     pub alerts: u64,
+    /// Appointments for daily digests, ended ones included.
+    pub appointments: u64,
     /// Rows of the outbox that have not ended.
     pub queued: u64,
     /// Ended rows that carried alerts.
@@ -93,11 +96,12 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{} incidents, {} messages, {} rooms, {} alerts, {} rows queued, {} ended, {} audit lines",
+            "{} incidents, {} messages, {} rooms, {} alerts, {} appointments, {} rows queued, {} ended, {} audit lines",
             self.incidents,
             self.messages,
             self.rooms,
             self.alerts,
+            self.appointments,
             self.queued,
             self.ended,
             self.audit_lines
@@ -161,6 +165,8 @@ pub(crate) fn check(view: &dyn Kv, checksum: Checksum) -> Report {
         codes: BTreeMap::new(),
         coded: BTreeMap::new(),
         alerts: BTreeMap::new(),
+        due: BTreeSet::new(),
+        marked_due: BTreeSet::new(),
         open: BTreeSet::new(),
         marked_open: BTreeSet::new(),
         progress: BTreeSet::new(),
@@ -224,6 +230,9 @@ struct Check<'v> {
     coded: BTreeMap<Vec<u8>, u64>,
     /// Whether each alert is open.
     alerts: BTreeMap<AlertId, bool>,
+    /// Marks of the appointments that are not ended: as they should be, and as they are.
+    due: BTreeSet<Vec<u8>>,
+    marked_due: BTreeSet<Vec<u8>>,
     open: BTreeSet<u64>,
     marked_open: BTreeSet<u64>,
     progress: BTreeSet<(AlertId, DeliveryId)>,
@@ -327,6 +336,16 @@ impl Check<'_> {
             }
             key::INVITE => own_key(key, &key::invite(&Invite::open(value)?.hash)),
             key::NOTE => NoteRow::open(value).map(drop),
+            key::APPOINTMENT => {
+                let appointment = Appointment::open(value)?;
+                self.report.appointments += 1;
+                self.due.extend(key::due_mark(&appointment));
+                own_key(key, &key::appointment(&appointment.room))
+            }
+            key::DUE => {
+                self.marked_due.insert(key.to_vec());
+                empty(value)
+            }
             key::ALERT => self.alert(key, value),
             key::CODE => {
                 self.codes.insert(key.to_vec(), NumberRow::open(value)?.0);
@@ -493,6 +512,7 @@ impl Check<'_> {
         let differences = [
             differ("alert codes", &self.codes, &self.coded),
             differ("marks of open alerts", &self.marked_open, &self.open),
+            differ("marks of due appointments", &self.marked_due, &self.due),
             differ(
                 "marks of progress rows",
                 &self.marked_progress,
@@ -604,4 +624,53 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
         .iter()
         .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::appointment::Hour;
+    use crate::domain::clock::from_unix_ms;
+    use crate::domain::ids::AccountName;
+    use crate::domain::ids::RoomId;
+    use crate::store::Act;
+    use crate::store::Store as _;
+    use crate::store::Write;
+    use crate::store::engine::Engine as _;
+    use crate::store::kv::Staged;
+    use crate::store::kv::Was;
+    use crate::store::memory::MemoryStore;
+
+    #[tokio::test]
+    async fn an_appointment_without_its_mark_is_found_and_so_is_a_mark_without_one() {
+        let store = MemoryStore::new();
+        let appointment = Appointment {
+            room: RoomId::new(AccountName::parse("tg1").unwrap(), "2001"),
+            thread: None,
+            native: "2001".to_owned(),
+            revision: 1,
+            hour: Hour::NOON,
+            asked_at: from_unix_ms(1_790_000_000_000),
+            due: Some(from_unix_ms(1_790_000_060_000)),
+            done: None,
+        };
+        let act = Act {
+            expects: vec![],
+            writes: vec![Write::Appointment(Box::new(appointment.clone()))],
+        };
+        store.commit(vec![act]).await.unwrap();
+        let view = store.view().unwrap();
+        let report = check(&view, Checksum::Left);
+        assert!(report.is_clean() && report.appointments == 1, "{report}");
+        let mark = key::due_mark(&appointment).unwrap();
+        for lost in [mark, key::appointment(&appointment.room)] {
+            let mut staged = Staged::new(&view);
+            staged.remove(lost, Was::Parts(0));
+            let report = check(&staged, Checksum::Left);
+            assert!(
+                report.findings[0].starts_with("the marks of due appointments"),
+                "{report}"
+            );
+        }
+    }
 }

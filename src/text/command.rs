@@ -14,6 +14,7 @@ use crate::domain::ids::CheckCode;
 use crate::domain::reading::{Command, CommandName};
 use crate::text::Addressing;
 use crate::text::fold::fold;
+use crate::text::hour;
 use crate::text::tag;
 
 /// The command a text begins with.
@@ -113,6 +114,9 @@ const LONGEST_NAME: usize = 3;
 /// Days, a village and both together have no more words.
 const DIGEST_WORDS: usize = 8;
 
+/// A wrong hour, too, has no more words.
+const HOUR_WORDS: usize = 3;
+
 /// Whether words that sound like a command are one, by what follows them.
 fn is_meant(name: CommandName, rest: &str, private: bool) -> bool {
     let first = rest.split_whitespace().next().unwrap_or_default();
@@ -133,10 +137,19 @@ fn is_meant(name: CommandName, rest: &str, private: bool) -> bool {
         // A resident corrects in these words, too.
         CommandName::DinhChinh => CheckCode::parse(first).is_some(),
         CommandName::TongHop => rest.split_whitespace().count() <= DIGEST_WORDS,
-        CommandName::Hen | CommandName::Moi => first.starts_with(|c: char| c.is_ascii_digit()),
+        // "Hẹn 25h" is a command, too: it is answered with an example.
+        CommandName::Hen => {
+            hour::parse(rest).is_some()
+                || (is_number(first) && rest.split_whitespace().count() <= HOUR_WORDS)
+        }
+        CommandName::Moi => is_number(first),
         // Whoever may not use them is taken to tell something: that is the reader's caller's to know.
         CommandName::CanhBao | CommandName::GanThon => private,
     }
+}
+
+fn is_number(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_digit())
 }
 
 /// `1204`, `#1204`, `1204:`
@@ -246,6 +259,15 @@ mod tests {
             ("duyệt 7f3a9k", CommandName::Duyet, "7f3a9k"),
             ("thu hồi 7F3A9K", CommandName::ThuHoi, "7F3A9K"),
             ("hết cảnh báo 7F3A9K", CommandName::HetCanhBao, "7F3A9K"),
+            ("hẹn", CommandName::Hen, ""),
+            ("hẹn 18h", CommandName::Hen, "18h"),
+            ("hen 25h", CommandName::Hen, "25h"),
+            (
+                "Hẹn hàng ngày lúc 18h",
+                CommandName::Hen,
+                "hàng ngày lúc 18h",
+            ),
+            ("hẹn thôi", CommandName::Hen, "thôi"),
         ] {
             let wanted = Some((name, rest.to_owned()));
             assert_eq!(parsed(text, true), wanted, "{text}");
@@ -304,6 +326,8 @@ mod tests {
             "báo cáo anh có trộm",
             "hết cảnh báo rồi à",
             "nhóm thanh niên tụ tập ở cầu",
+            "hẹn 5h chiều ra cầu đánh nhau",
+            "hẹn nhau ở cổng chợ",
             "mới mất xe ở chợ",
             "start",
             "@anttbotxyz tổng hợp",

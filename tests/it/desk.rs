@@ -118,6 +118,7 @@ async fn residents_are_refused_as_if_the_command_did_not_exist() {
         format!("/xong {case} xong rồi"),
         "/nhan 99999999".to_owned(),
         "/tonghop".to_owned(),
+        "/hen 18h".to_owned(),
         "/ganthon tan-truc-tung".to_owned(),
         "/nhom".to_owned(),
     ];

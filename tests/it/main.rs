@@ -15,6 +15,7 @@ mod hooks;
 mod hostile;
 mod intake;
 mod invites;
+mod schedule;
 mod zalo_bot;
 
 mod zalo_oa;

@@ -40,6 +40,7 @@ use crate::store_samples::account;
 use crate::store_samples::act;
 use crate::store_samples::alert;
 use crate::store_samples::alert_row;
+use crate::store_samples::appointment;
 use crate::store_samples::area;
 use crate::store_samples::at;
 use crate::store_samples::audit;
@@ -78,6 +79,8 @@ contract! {
     questions_identities_and_rooms_are_replaced_and_taken_back,
     an_invitation_is_taken_once,
     a_page_of_a_notebook_is_its_accounts_own,
+    appointments_are_found_when_they_are_due,
+    a_day_is_marked_done_together_with_its_digest_and_once,
     alerts_are_found_by_code_and_while_open,
     rows_wait_are_claimed_once_and_leave,
     a_row_sent_again_keeps_its_place_or_moves,
@@ -396,6 +399,62 @@ async fn an_invitation_is_taken_once(store: &impl Store) {
         .unwrap();
     assert_eq!(done, [Done::Written, Done::Stale]);
     assert_eq!(store.invites().await.unwrap(), [invite]);
+}
+
+async fn appointments_are_found_when_they_are_due(store: &impl Store) {
+    let long = "x".repeat(5000);
+    let dues = [("3", 30), ("1", 10), (long.as_str(), 20), ("4", 40)];
+    let set = |(native, due)| Write::Appointment(Box::new(appointment(native, 1, Some(due))));
+    one(store, act(dues.map(set).into())).await;
+    let due = async |now, limit| {
+        let (due, next) = store.appointments_due(at(now), limit).await.unwrap();
+        let natives: Vec<_> = due.into_iter().map(|found| found.native).collect();
+        (natives, next)
+    };
+    let named = |natives: &[&str]| natives.iter().map(|&one| one.to_owned()).collect();
+    assert_eq!(due(9, 9).await, (vec![], Some(at(10))));
+    assert_eq!(due(10, 9).await, (named(&["1"]), Some(at(20))));
+    assert_eq!(due(30, 9).await, (named(&["1", &long, "3"]), Some(at(40))));
+    assert_eq!(due(30, 2).await, (named(&["1", &long]), Some(at(30))));
+    assert_eq!(
+        due(99, 9).await,
+        (named(&["1", &long, "3", "4"]), None),
+        "all of them"
+    );
+    // One moves, one is ended, one is written as it was.
+    let mut later = appointment("1", 2, Some(50));
+    later.done = chrono::NaiveDate::from_ymd_opt(2026, 11, 24);
+    let ended = appointment("3", 2, None);
+    let writes = [later.clone(), ended.clone(), appointment("4", 2, Some(40))];
+    let writes = writes.map(|one| Write::Appointment(Box::new(one)));
+    one(store, act(writes.into())).await;
+    assert_eq!(due(45, 9).await, (named(&[&long, "4"]), Some(at(50))));
+    assert_eq!(store.appointment(&room("1")).await.unwrap(), Some(later));
+    assert_eq!(store.appointment(&room("3")).await.unwrap(), Some(ended));
+    assert_eq!(store.appointment(&room("9")).await.unwrap(), None);
+}
+
+async fn a_day_is_marked_done_together_with_its_digest_and_once(store: &impl Store) {
+    let set = |revision, due| Write::Appointment(Box::new(appointment("1", revision, Some(due))));
+    let expecting = |revision, writes| Act {
+        expects: vec![Expect::Appointment(room("1"), revision)],
+        writes,
+    };
+    assert_eq!(one(store, expecting(1, vec![set(2, 9)])).await, Done::Stale);
+    assert_eq!(
+        one(store, expecting(0, vec![set(1, 10)])).await,
+        Done::Written
+    );
+    // Two programs find it due at the same moment.
+    let digest = |id| {
+        let row = delivery(id, Lane::Bulk, Body::Text(Default::default()));
+        expecting(1, vec![Write::Delivery(Box::new(row)), set(2, 20)])
+    };
+    let done = store.commit(vec![digest(1), digest(2)]).await.unwrap();
+    assert_eq!(done, [Done::Written, Done::Stale]);
+    assert_eq!(store.backlog().await.unwrap().bulk, 1);
+    let (due, next) = store.appointments_due(at(10), 9).await.unwrap();
+    assert_eq!((due, next), (vec![], Some(at(20))));
 }
 
 async fn alerts_are_found_by_code_and_while_open(store: &impl Store) {

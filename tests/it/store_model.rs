@@ -23,6 +23,7 @@ use proptest::prelude::*;
 use crate::store_samples::account;
 use crate::store_samples::alert;
 use crate::store_samples::alert_row;
+use crate::store_samples::appointment;
 use crate::store_samples::at;
 use crate::store_samples::audit;
 use crate::store_samples::delivery;
@@ -40,6 +41,7 @@ enum Step {
     Claim(u64, u64),
     Settle(u64, u64, u8),
     Audit,
+    Appoint(u8, u32, Option<i64>),
     /// Dropped without closing.
     Crash,
     Close,
@@ -55,6 +57,8 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (0..8u64, 1..8u64).prop_map(|(after, count)| Step::Claim(after, count)),
         4 => (0..8u64, 1..6u64, 0..4u8).prop_map(|(after, count, how)| Step::Settle(after, count, how)),
         1 => Just(Step::Audit),
+        2 => (1..4u8, 0..4u32, prop::option::of(0..50i64))
+            .prop_map(|(room, revision, due)| Step::Appoint(room, revision, due)),
         1 => Just(Step::Crash),
         1 => Just(Step::Close),
     ]
@@ -167,6 +171,14 @@ async fn apply(store: &impl Store, number: u64, step: &Step) -> String {
             })
             .await
         }
+        Step::Appoint(native, revision, due) => {
+            let set = appointment(&native.to_string(), revision + 1, *due);
+            commit(Act {
+                expects: vec![Expect::Appointment(set.room.clone(), *revision)],
+                writes: vec![Write::Appointment(Box::new(set))],
+            })
+            .await
+        }
         Step::Crash | Step::Close => String::new(),
     }
 }
@@ -200,6 +212,12 @@ async fn everything(store: &impl Store) -> String {
     ));
     tell(format!("{ended:?}"));
     tell(format!("{:?}", store.open_alerts().await.unwrap()));
+    for now in [20, 99] {
+        tell(format!(
+            "{:?}",
+            store.appointments_due(at(now), 9).await.unwrap()
+        ));
+    }
     tell(format!("{:?}", store.backlog().await.unwrap()));
     for open_only in [true, false] {
         let query = IncidentQuery {

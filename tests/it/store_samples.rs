@@ -3,6 +3,8 @@
 use keng::domain::alert::Alert;
 use keng::domain::alert::AlertState;
 use keng::domain::alert::Level;
+use keng::domain::appointment::Appointment;
+use keng::domain::appointment::Hour;
 use keng::domain::area::AreaId;
 use keng::domain::audit::AuditEntry;
 use keng::domain::clock::Time;
@@ -148,6 +150,20 @@ pub(crate) fn alert(id: u64, revision: u32, state: AlertState) -> Alert {
         expires_at: at(86_400),
         progress: None,
         reported: false,
+    }
+}
+
+/// Due so many seconds after the beginning, or ended.
+pub(crate) fn appointment(native: &str, revision: u32, due: Option<i64>) -> Appointment {
+    Appointment {
+        room: room(native),
+        thread: None,
+        native: native.to_owned(),
+        revision,
+        hour: Hour::from_minutes(18 * 60).unwrap(),
+        asked_at: at(0),
+        due: due.map(at),
+        done: None,
     }
 }
 

@@ -22,6 +22,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use keng::app::App;
 use keng::domain::clock::Clock;
+use keng::domain::clock::Moved;
 use keng::domain::clock::SystemClock;
 use keng::domain::clock::Time;
 use keng::domain::delivery::Delivery;
@@ -36,6 +37,7 @@ use keng::sim::telegram::Sent;
 use keng::sim::telegram::Telegram;
 use keng::store::Cursor;
 use keng::store::Store;
+use tokio::sync::Notify;
 
 /// How long anything may take; it needs milliseconds.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -43,19 +45,27 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// The secret of the webhook.
 pub(crate) const HOOK_SECRET: &str = "bi-mat-cua-phuong";
 
-/// Real time, moved by whole days when a test wants yesterday.
+/// Real time, moved by hours or days when a test wants the evening or yesterday.
 #[derive(Debug, Default)]
-pub(crate) struct MovedClock(Mutex<TimeDelta>);
+pub(crate) struct MovedClock {
+    ahead: Mutex<TimeDelta>,
+    moved: Notify,
+}
 
 impl MovedClock {
     pub(crate) fn advance(&self, by: TimeDelta) {
-        *self.0.lock().unwrap() += by;
+        *self.ahead.lock().unwrap() += by;
+        self.moved.notify_waiters();
     }
 }
 
 impl Clock for MovedClock {
     fn now(&self) -> Time {
-        SystemClock.now() + *self.0.lock().unwrap()
+        SystemClock.now() + *self.ahead.lock().unwrap()
+    }
+
+    fn moved(&self) -> Moved<'_> {
+        Box::pin(self.moved.notified())
     }
 }
 
@@ -316,6 +326,17 @@ impl Ward {
     pub(crate) fn later(&self, by: TimeDelta) {
         self.clock.advance(by);
         self.town.advance(by.to_std().unwrap());
+    }
+
+    /// Time passes until it is next so late in Viet Nam.
+    pub(crate) fn until_the_clock_says(&self, hour: i64, minute: i64) {
+        let now = self.clock.now();
+        let midnight = now - now.time().signed_duration_since(chrono::NaiveTime::MIN);
+        let mut wait = midnight + TimeDelta::minutes(hour * 60 + minute) - now;
+        if wait <= TimeDelta::zero() {
+            wait += TimeDelta::days(1);
+        }
+        self.later(wait);
     }
 
     /// The next message of the bot in this chat that nobody has looked at.
