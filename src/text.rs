@@ -35,6 +35,7 @@ use crate::domain::reading::{
 };
 use crate::text::fold::{Sign, sign};
 use crate::text::lexicon::{Hit, Lexicon, State, What};
+use crate::text::tag::Guess;
 use crate::text::token::{Case, Token};
 
 pub mod category;
@@ -521,18 +522,29 @@ pub fn is_addressed(text: &str, addressing: &Addressing<'_>, lexicon: &Lexicon) 
     }
     let tags = tag::tags(text, lexicon);
     if parse_command(text, addressing).is_some()
-        || tags.iter().any(|tag| !tag.guessed)
+        || tags.iter().any(|tag| tag.guessed.is_none())
         || tag::mention(text, addressing.bot_names).is_some()
     {
         return true;
     }
     let page = Page::new(text, lexicon, DateTime::default());
-    keyword(&page).is_some() || !tags.is_empty() && bears_out(&page)
+    keyword(&page).is_some() || !borne_out(&page, tags).is_empty()
 }
 
-/// The message tells of something by itself, so a tag that was only guessed is one.
-fn bears_out(page: &Page<'_>) -> bool {
-    category::score(page, 0, page.tokens.len()).best() >= category::CLEAR
+/// The tags without those that were only guessed and of whose kind the message does not tell by itself.
+fn borne_out(page: &Page<'_>, mut tags: Vec<tag::TagHit>) -> Vec<tag::TagHit> {
+    if tags.iter().any(|tag| tag.guessed.is_some()) {
+        let scores = category::score(page, 0, page.tokens.len());
+        tags.retain(|tag| {
+            let told = tag.category.map_or(0, |category| scores.of(category));
+            match tag.guessed {
+                None => true,
+                Some(Guess::Likely) => told >= category::TOLD || scores.best() >= category::CLEAR,
+                Some(Guess::Faint) => told >= category::CLEAR,
+            }
+        });
+    }
+    tags
 }
 
 /// Where the content after a leading keyword starts, when the text begins with one.
@@ -551,7 +563,7 @@ fn keyword(page: &Page<'_>) -> Option<Hit> {
     let word = hits
         .iter()
         .rev()
-        .find(|hit| hit.what == What::Keyword)
+        .find(|hit| matches!(hit.what, What::Keyword { .. }))
         .copied()?;
     let look_alike = hits
         .iter()
@@ -603,7 +615,13 @@ fn keyword(page: &Page<'_>) -> Option<Hit> {
         (true, false) => category::CLEAR,
         (false, false) => STRONG,
     };
-    (best >= enough).then_some(word)
+    if best >= enough {
+        return Some(word);
+    }
+    let told = page.tokens.len() - word.to;
+    let real = !page.tells(State::Hearsay) && !page.tells(State::Question);
+    let meant = word.what == What::Keyword { earnest: true } && told >= LENGTHY && real;
+    (meant && place::read(page, word.to, page.tokens.len(), &[]).is_some()).then_some(word)
 }
 
 /// Reads a message.
@@ -654,7 +672,7 @@ fn read_with(
         }
         command => command,
     };
-    let mut tags = tag::tags(text, lexicon);
+    let tags = tag::tags(text, lexicon);
     let mention = tag::mention(text, addressing.bot_names);
     let spoken_to = addressing.private || addressing.reply_to_bot;
     let mentioned = addressing.mentioned || mention.is_some();
@@ -664,9 +682,7 @@ fn read_with(
     }
     let page = Page::new(text, lexicon, now);
     let leading = keyword(&page);
-    if tags.iter().any(|tag| tag.guessed) && !bears_out(&page) {
-        tags.retain(|tag| !tag.guessed);
-    }
+    let tags = borne_out(&page, tags);
     let marked = command.is_some() || !tags.is_empty() || mentioned || spoken_to;
     if !marked && leading.is_none() {
         return Reading::ignored();
@@ -745,7 +761,12 @@ impl Message<'_> {
         }
         // A question to the bot is not told by one word: "mấy giờ phường làm giấy tờ".
         let asks = !marked && page.tells(State::Question) && scores.best() < category::CLEAR;
-        let told = scores.best() >= category::TOLD && !asks;
+        // Nor is a few words to it that only hint at something, and nowhere: "hát một bài đi".
+        let hints = !marked
+            && scores.best() < STRONG
+            && content < LENGTHY
+            && place::read(page, start, page.tokens.len(), &[]).is_none();
+        let told = scores.best() >= category::TOLD && !asks && !hints;
         let ask = |evidence| Reading {
             outcome: Outcome::AskDetail,
             incidents: Vec::new(),
@@ -1039,10 +1060,9 @@ impl Message<'_> {
         {
             return Some(hit);
         }
-        if let Some(hit) = page
-            .state(State::Forward)
-            .filter(|_| (old || vague && outside < 13) && !in_need)
-        {
+        if let Some(hit) = page.state(State::Forward).filter(|_| {
+            (old || vague && outside < 13 || !place && outside < category::TOLD) && !in_need
+        }) {
             return Some(hit);
         }
         let named = place || pointed;
@@ -1136,9 +1156,15 @@ impl Message<'_> {
                 )
             )
         };
-        if let Some(hit) =
-            state(State::Found).filter(|hit| hit.to - hit.from >= 3 && (spoken_to || lost()))
-        {
+        // Who came home and then tells of a loss takes nothing back.
+        let told_after = |found: &Hit| {
+            scores.cues.iter().any(|cue| {
+                let told = matches!(cue.what, What::Cue(_, 5..) | What::Frame(_, 5..));
+                told && cue.from >= found.to
+            })
+        };
+        let found = state(State::Found).filter(|hit| !told_after(hit));
+        if let Some(hit) = found.filter(|hit| hit.to - hit.from >= 3 && (spoken_to || lost())) {
             return Some((UpdateKind::Withdrawal, hit));
         }
         if let Some(hit) = state(State::WithdrawHint)
@@ -1153,7 +1179,12 @@ impl Message<'_> {
         {
             return Some((UpdateKind::Withdrawal, hit));
         }
-        state(State::Detail).map(|hit| (UpdateKind::Detail, hit))
+        // Who addresses the bot anew and tells it all again is read as a report; it is linked to the first.
+        let anew = !self.tags.is_empty() || self.leading.is_some() || self.command.is_some();
+        let again = anew && !spoken_to && self.told_outside_tags(scores) >= category::CLEAR;
+        state(State::Detail)
+            .filter(|_| !again)
+            .map(|hit| (UpdateKind::Detail, hit))
     }
 
     /// The incidents told; two when the text says so and both are clear.
@@ -1261,7 +1292,7 @@ impl Message<'_> {
             .collect()
     }
 
-    /// The category that all words speak for when no cue of the primary one is sure.
+    /// The category that all words speak for when the cues of the primary one are not sure.
     fn by_all_words(
         &self,
         from: usize,
@@ -1270,9 +1301,6 @@ impl Message<'_> {
         tags: &[Option<Category>],
         categories: &[Category],
     ) -> Option<kinds::Verdict<'_>> {
-        if tags.iter().any(Option::is_some) {
-            return None;
-        }
         let page = &self.page;
         let primary = *categories.first()?;
         let addresses = |token: &Token| {
@@ -1283,7 +1311,7 @@ impl Message<'_> {
         let words = kinds::counted(page.tokens.get(from..to)?, addresses);
         page.lexicon
             .kinds()
-            .overrule(words, primary, scores.of(primary))
+            .overrule(words, primary, &category::weights(scores, tags))
     }
 
     fn facts(
@@ -1309,7 +1337,7 @@ impl Message<'_> {
                     .into(),
                 });
             }
-            categories = vec![verdict.category];
+            categories = category::with(verdict.category, scores, &tags);
         }
         let primary = categories.first().copied().unwrap_or(Category::Other);
         for hit in &scores.cues {

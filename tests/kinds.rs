@@ -13,10 +13,11 @@ use serde_json::Value;
 
 type Counts = BTreeMap<String, usize>;
 
-/// The messages that people labelled, with their primary category.
+/// The messages that people labelled, each once, with their primary category.
 fn labelled() -> Vec<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/vi");
     let mut all = Vec::new();
+    let mut seen = BTreeSet::new();
     let mut paths: Vec<_> = std::fs::read_dir(folder)
         .expect("the fixtures are there")
         .map(|entry| entry.expect("a file").path())
@@ -28,7 +29,9 @@ fn labelled() -> Vec<(String, String)> {
         for line in text.lines() {
             let row: Value = serde_json::from_str(line).expect("a JSON line");
             let primary = row["expect"]["primary"].as_str();
-            if let (Some(text), Some(primary)) = (row["text"].as_str(), primary) {
+            if let (Some(text), Some(primary)) = (row["text"].as_str(), primary)
+                && seen.insert(text.to_owned())
+            {
                 all.push((text.to_owned(), primary.to_owned()));
             }
         }

@@ -1,6 +1,6 @@
 //! The labelled messages are read as well as they were when this was written.
 //!
-//! The floors are below today's figures by what a change of a word may cost. The second and the third set
+//! The floors are below today's figures by what a change of a word may cost. The second to the fourth set
 //! were read blind once and looked at afterwards; they hold what was reached, they say little of messages
 //! nobody has seen.
 
@@ -15,8 +15,11 @@ use unicode_normalization::UnicodeNormalization;
 const SAMPLES: &str = include_str!("fixtures/vi/samples.jsonl");
 const SECOND: &str = include_str!("fixtures/vi/second.jsonl");
 const THIRD: &str = include_str!("fixtures/vi/third.jsonl");
+const FOURTH: &str = include_str!("fixtures/vi/fourth.jsonl");
 const HARD: &str = include_str!("fixtures/vi/hard.jsonl");
 const THIRD_HARD: &str = include_str!("fixtures/vi/third_hard.jsonl");
+const FOURTH_HARD: &str = include_str!("fixtures/vi/fourth_hard.jsonl");
+const FOURTH_LINKS: &str = include_str!("fixtures/vi/fourth_links.jsonl");
 
 /// Each row with its reading and the id of the message it was linked to.
 fn readings(rows: &str) -> Vec<(Value, Reading, Option<String>)> {
@@ -62,7 +65,12 @@ fn share(part: usize, all: usize) -> f64 {
 
 #[test]
 fn tagged_messages_are_reports_and_chatter_is_none() {
-    for (set, recall) in [(SAMPLES, 1.0), (SECOND, 0.99), (THIRD, 0.99)] {
+    for (set, recall) in [
+        (SAMPLES, 1.0),
+        (SECOND, 0.99),
+        (THIRD, 0.99),
+        (FOURTH, 0.99),
+    ] {
         let (mut found, mut reports) = (0, 0);
         for (row, reading, _) in readings(set) {
             let detected = matches!(reading.outcome, Outcome::Report | Outcome::AskDetail);
@@ -84,6 +92,7 @@ fn the_facts_of_reports_are_found() {
         (SAMPLES, [0.95, 0.95, 0.95]),
         (SECOND, [0.95, 0.95, 0.94]),
         (THIRD, [0.94, 0.95, 0.93]),
+        (FOURTH, [0.95, 0.9, 0.83]),
     ];
     for (set, floor) in floors {
         let mut right = [0_usize; 3];
@@ -119,7 +128,7 @@ fn the_facts_of_reports_are_found() {
 
 #[test]
 fn numbers_links_and_names_are_found() {
-    for set in [SAMPLES, SECOND, THIRD] {
+    for set in [SAMPLES, SECOND, THIRD, FOURTH] {
         let (mut wrong, mut all) = (0, 0);
         for (row, reading, _) in readings(set).iter().filter(|(row, ..)| is_report(row)) {
             let Some(facts) = reading.incidents.first() else {
@@ -141,7 +150,12 @@ fn numbers_links_and_names_are_found() {
 
 #[test]
 fn hard_messages_end_as_they_may() {
-    for (set, floor) in [(HARD, 0.9), (THIRD_HARD, 0.92)] {
+    for (set, floor) in [
+        (HARD, 0.9),
+        (THIRD_HARD, 0.92),
+        (FOURTH_HARD, 0.95),
+        (FOURTH_LINKS, 0.95),
+    ] {
         let rows = readings(set);
         let right = rows.iter().filter(|(row, reading, _)| {
             let outcome = match &reading.outcome {
@@ -166,7 +180,12 @@ fn hard_messages_end_as_they_may() {
 
 #[test]
 fn messages_about_one_event_are_linked_and_others_are_not() {
-    for (set, recall) in [(HARD, 0.9), (THIRD_HARD, 0.85)] {
+    for (set, recall) in [
+        (HARD, 0.9),
+        (THIRD_HARD, 0.85),
+        (FOURTH_HARD, 0.5),
+        (FOURTH_LINKS, 0.3),
+    ] {
         let rows = readings(set);
         let event = |id: &str| {
             let row = rows.iter().find(|(row, ..)| row["id"] == id);

@@ -241,20 +241,28 @@ const GRAVER: &[(Category, Category)] = &[
     (C::DomesticViolence, C::Other),
     (C::DomesticViolence, C::MissingPerson),
     (C::CounterfeitSmuggling, C::Animal),
+    (C::Animal, C::HouseholdDispute),
+    (C::DisorderFight, C::Traffic),
 ];
 
 /// The first is filed however much is told of the second: what a man does who is out of his mind
 /// through drugs.
 const CAUSES: &[(Category, Category)] = &[(C::Drugs, C::DisorderFight)];
 
-/// The categories of a text, the primary one first; `tag` is what its hashtags name.
-pub fn decide(scores: &Scores, tags: &[Option<Category>]) -> Vec<Category> {
+/// The weights of the cues and of what the hashtags name.
+pub fn weights(scores: &Scores, tags: &[Option<Category>]) -> [u16; 20] {
     let mut weights = scores.weights;
     for category in tags.iter().flatten() {
         if let Some(weight) = weights.get_mut(*category as usize) {
             *weight += TAGGED;
         }
     }
+    weights
+}
+
+/// The categories of a text, the primary one first; `tags` is what its hashtags name.
+pub fn decide(scores: &Scores, tags: &[Option<Category>]) -> Vec<Category> {
+    let weights = weights(scores, tags);
     let of = |category: Category| weights.get(category as usize).copied().unwrap_or(0);
     let mut primary = Category::Other;
     for category in Category::ALL {
@@ -279,6 +287,13 @@ pub fn decide(scores: &Scores, tags: &[Option<Category>]) -> Vec<Category> {
             primary = *cause;
         }
     }
+    with(primary, scores, tags)
+}
+
+/// The primary category and those told beside it.
+pub fn with(primary: Category, scores: &Scores, tags: &[Option<Category>]) -> Vec<Category> {
+    let weights = weights(scores, tags);
+    let of = |category: Category| weights.get(category as usize).copied().unwrap_or(0);
     let mut categories = vec![primary];
     let mut rest: Vec<Category> = Category::ALL
         .iter()
@@ -321,6 +336,7 @@ const TOGETHER: &[(Category, Category, u16)] = &[
     (C::Other, C::MissingPerson, 5),
     (C::Fire, C::MissingPerson, CLEAR),
     (C::Traffic, C::MissingPerson, CLEAR),
+    (C::UrbanOrder, C::Traffic, CLEAR),
 ];
 
 /// Words that belong to the telling of the first are no second incident.

@@ -29,6 +29,7 @@ use crate::text::fold::fold;
 use crate::text::frame::Frames;
 use crate::text::kinds::Kinds;
 use crate::text::place::PlaceWord;
+use crate::text::tag::Guess;
 use crate::text::token::{Marks, Token, tokens};
 use crate::text::trie::{Growth, LONGEST, Trie};
 use crate::text::when::TimeWord;
@@ -230,7 +231,10 @@ pub enum What {
     /// Looks like a cue and is none.
     Mask,
     /// A leading keyword such as `báo tin`.
-    Keyword,
+    Keyword {
+        /// It is said of nothing else: `tố giác`.
+        earnest: bool,
+    },
     /// Looks like a leading keyword and is none.
     LookAlike,
     /// Looks like a leading keyword without marks, and may be one.
@@ -549,7 +553,8 @@ impl Lexicon {
                 return Ok(());
             }
             "keyword" => match list {
-                "leading" => What::Keyword,
+                "leading" => What::Keyword { earnest: false },
+                "earnest" => What::Keyword { earnest: true },
                 "look_alike" => What::LookAlike,
                 "maybe_alike" => What::MaybeAlike,
                 _ => return Err(unknown()),
@@ -812,29 +817,37 @@ impl Lexicon {
         Some(words.join(" "))
     }
 
-    /// The category that the words of an unlisted tag name, when they plainly name one.
-    pub fn named_by_syllables(&self, glued: &str) -> Option<Category> {
+    /// The category that the words of an unlisted tag name, and how plainly.
+    pub fn named_by_syllables(&self, glued: &str) -> Option<(Category, Guess)> {
         let typed: String = glued.nfc().collect();
         let text = self.apart(&typed)?;
         let mut tokens = tokens(&text);
         self.name_words(&mut tokens);
         let mut hits = Vec::new();
         self.find(&tokens, text.is_ascii(), &mut hits);
+        self.find_frames(&tokens, false, &mut hits);
         let masked = |hit: &Hit| {
             hits.iter().any(|other| {
                 other.what == What::Mask && other.from <= hit.from && other.to >= hit.to
             })
         };
-        // Without marks one syllable may be any word.
-        let plain = !text.is_ascii();
-        hits.iter()
-            .filter(|hit| !masked(hit) && (plain || hit.to - hit.from > 1))
+        let (weight, several, category) = hits
+            .iter()
+            .filter(|hit| !masked(hit))
             .filter_map(|hit| match hit.what {
-                What::Cue(category, weight @ 5..) => Some((weight, category)),
+                What::Cue(category, weight) | What::Frame(category, weight) => {
+                    Some((weight, hit.to - hit.from > 1, category))
+                }
                 _ => None,
             })
-            .max_by_key(|(weight, _)| *weight)
-            .map(|(_, category)| category)
+            .max_by_key(|(weight, several, _)| (*weight, *several))?;
+        // Without marks one syllable may be any word.
+        let plain = !text.is_ascii() || several;
+        match weight {
+            5.. if plain => Some((category, Guess::Likely)),
+            3.. => Some((category, Guess::Faint)),
+            _ => None,
+        }
     }
 
     fn is_syllable(&self, letters: &str) -> bool {

@@ -25,7 +25,16 @@ pub struct TagHit {
     /// The category it names.
     pub category: Option<Category>,
     /// No listed tag: only its words, taken apart, name an incident. It counts when the message tells of one.
-    pub guessed: bool,
+    pub guessed: Option<Guess>,
+}
+
+/// How much a message must tell for a tag that is on no list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guess {
+    /// The tag's words name an incident by themselves: `#khỉcắn`. The message must speak of it too.
+    Likely,
+    /// Part of it is a listed tag, or may be: `#tromdau`. The message must tell of just that, clearly.
+    Faint,
 }
 
 const WORDS: usize = 4;
@@ -184,7 +193,7 @@ fn tag_at(text: &str, hash: usize, start: usize, lexicon: &Lexicon) -> Option<Ta
             end,
             core_end,
             category,
-            guessed: false,
+            guessed: None,
         })
     };
     for n in (0..body.count.min(WORDS)).rev() {
@@ -211,14 +220,27 @@ fn tag_at(text: &str, hash: usize, start: usize, lexicon: &Lexicon) -> Option<Ta
         return found(0, category);
     }
     let end = *body.ends.first()?;
-    let category = lexicon.named_by_syllables(text.get(start..end)?)?;
+    let guess = lexicon
+        .named_by_syllables(text.get(start..end)?)
+        .or_else(|| Some((stem(first, lexicon)?, Guess::Faint)));
+    let (category, guess) = guess?;
     Some(TagHit {
         start: hash,
         end,
         core_end: end,
         category: Some(category),
-        guessed: true,
+        guessed: Some(guess),
     })
+}
+
+/// The category of the longest listed tag that an unlisted one starts or ends with, when it is an incident's.
+fn stem(body: &str, lexicon: &Lexicon) -> Option<Category> {
+    let cuts = (SHORTEST_STEM..body.len()).rev();
+    let ends = cuts.flat_map(|length| [body.get(..length), body.get(body.len() - length..)]);
+    let tag = ends
+        .flatten()
+        .find_map(|stem| lexicon.hashtag(stem, None))?;
+    tag.category.filter(|_| tag.incident)
 }
 
 fn typed_marks(word: &str) -> Option<Marks> {
