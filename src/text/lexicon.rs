@@ -28,6 +28,7 @@ use crate::domain::reading::Category;
 use crate::text::fold::fold;
 use crate::text::frame::Frames;
 use crate::text::kinds::Kinds;
+use crate::text::link::Often;
 use crate::text::place::PlaceWord;
 use crate::text::token::{Marks, Token, tokens};
 use crate::text::trie::{Growth, LONGEST, Trie};
@@ -161,6 +162,8 @@ pub enum State {
     Merely,
     /// Something was done about it.
     Resolved,
+    /// Speaks of something that everybody has heard of, or of how it ended.
+    News,
     /// Thanks.
     Thanks,
     /// Asks for something to be done.
@@ -204,6 +207,7 @@ impl State {
             "instead" => Self::Instead,
             "merely" => Self::Merely,
             "resolved" => Self::Resolved,
+            "news" => Self::News,
             "thanks" => Self::Thanks,
             "request" => Self::Request,
             "session" => Self::Session,
@@ -351,6 +355,7 @@ pub struct Lexicon {
     banks: Vec<String>,
     frames: Frames,
     kinds: Kinds,
+    often: Often,
 }
 
 type File = BTreeMap<String, BTreeMap<String, Vec<Spanned<String>>>>;
@@ -488,6 +493,7 @@ impl Lexicon {
                 }
             }
         }
+        lexicon.often = Often::builtin();
         lexicon.kinds = Kinds::builtin().map_err(|message| LexiconError::Syntax {
             file: "kinds.tsv".to_owned(),
             message,
@@ -668,6 +674,11 @@ impl Lexicon {
             let _nothing_to_find = self.phrase(name, What::Place(PlaceWord::Known));
         }
         self.trie = std::mem::take(&mut self.growth).finish();
+    }
+
+    /// How often words are said at all.
+    pub fn often(&self) -> &Often {
+        &self.often
     }
 
     /// Which words are said of which kinds of incident.
