@@ -1056,7 +1056,7 @@ impl Message<'_> {
         }
         let tokens = page.tokens.len();
         let entities = entities::read(page, start, tokens, self.addressing.bot_names);
-        let time = when::read(page, start, tokens, &entities.busy, false, false);
+        let time = when::read(page, start, tokens, &entities.busy, false, false, false);
         let old = time
             .as_ref()
             .is_some_and(|time| page.now - time.when.end() > Duration::days(OLD_DAYS))
@@ -1366,7 +1366,8 @@ impl Message<'_> {
         let mut entities = entities::read(page, from, to, self.addressing.bot_names);
         let planned = primary == Category::Residence;
         let discovered = matches!(primary, Category::Theft | Category::MissingPerson);
-        let time = when::read(page, from, to, &entities.busy, planned, discovered);
+        let acted = primary == Category::MissingPerson;
+        let time = when::read(page, from, to, &entities.busy, planned, discovered, acted);
         if let Some(time) = &time {
             evidence.push(Evidence {
                 field: "time",

@@ -255,6 +255,8 @@ pub enum What {
     HandleWord,
     /// May stand between a word for a social account and the account.
     HandleFiller,
+    /// Said for the digit 0.
+    Zero,
     /// A number plate follows.
     PlateWord,
     /// What is counted: the number before it is no name.
@@ -579,6 +581,7 @@ impl Lexicon {
                 "phone" => What::PhoneWord,
                 "handle" => What::HandleWord,
                 "handle_filler" => What::HandleFiller,
+                "zero" => What::Zero,
                 "plate" => What::PlateWord,
                 "unit" => What::Unit,
                 "ordinal" => What::Ordinal,
