@@ -699,6 +699,45 @@ fn read_with(
     .read()
 }
 
+/// What an untagged message tells when it has news of something that may have been reported before: it is
+/// corrected, withdrawn, found, over. Nothing of the kind, and nothing is read.
+pub fn overhear(
+    text: &str,
+    lexicon: &Lexicon,
+    now: DateTime<FixedOffset>,
+) -> Option<(Facts, UpdateKind)> {
+    let now = FixedOffset::east_opt(7 * 3600).map_or(now, |zone| now.with_timezone(&zone));
+    let page = Page::new(text, lexicon, now);
+    let news = [
+        (State::Correct, UpdateKind::Correction),
+        (State::Withdraw, UpdateKind::Withdrawal),
+        (State::Found, UpdateKind::Withdrawal),
+        (State::WithdrawHint, UpdateKind::Withdrawal),
+        (State::Resolved, UpdateKind::Detail),
+        (State::Over, UpdateKind::Detail),
+        (State::Detail, UpdateKind::Detail),
+        (State::News, UpdateKind::Detail),
+    ];
+    let (_, kind) = *news.iter().find(|(state, _)| page.tells(*state))?;
+    let message = Message {
+        page,
+        addressing: &Addressing {
+            private: false,
+            reply_to_bot: false,
+            mentioned: false,
+            bot_names: &[],
+        },
+        command: None,
+        tags: Vec::new(),
+        mention: None,
+        mentioned: false,
+        leading: None,
+    };
+    let end = message.page.tokens.len();
+    let scores = category::score(&message.page, 0, end);
+    Some((message.facts(0, end, &scores, &mut Vec::new()), kind))
+}
+
 fn starts_like_keyword(text: &str) -> bool {
     may_be_addressed(
         text.trim_start_matches(['#', '@']),
@@ -1039,7 +1078,7 @@ impl Message<'_> {
         }
         let tokens = page.tokens.len();
         let entities = entities::read(page, start, tokens, self.addressing.bot_names);
-        let time = when::read(page, start, tokens, &entities.busy, false, false);
+        let time = when::read(page, start, tokens, &entities.busy, false, false, false);
         let old = time
             .as_ref()
             .is_some_and(|time| page.now - time.when.end() > Duration::days(OLD_DAYS))
@@ -1356,7 +1395,8 @@ impl Message<'_> {
         let mut entities = entities::read(page, from, to, self.addressing.bot_names);
         let planned = primary == Category::Residence;
         let discovered = matches!(primary, Category::Theft | Category::MissingPerson);
-        let time = when::read(page, from, to, &entities.busy, planned, discovered);
+        let acted = primary == Category::MissingPerson;
+        let time = when::read(page, from, to, &entities.busy, planned, discovered, acted);
         if let Some(time) = &time {
             evidence.push(Evidence {
                 field: "time",

@@ -46,7 +46,11 @@ fn readings(rows: &str) -> Vec<(Value, Reading, Option<String>)> {
                     "what the reader reads the door lets in: {text}"
                 );
             }
-            let told = Told::new(id, text, now, &reading, &lexicon);
+            let told = if reading.is_for_others() {
+                Told::overheard(id, text, now, &lexicon)
+            } else {
+                Told::new(id, text, now, &reading, &lexicon)
+            };
             let link = told.and_then(|told| memory.link(told));
             (row, reading, link.map(|link| link.id))
         })

@@ -202,10 +202,15 @@ fn answer(line: &[u8], addressing: &Addressing<'_>, lexicon: &Lexicon, explain: 
     };
     let reading = read(&line.text, addressing, lexicon, sent_at);
     let (head, tail) = to_json(&line.id, &reading, explain);
+    let told = if reading.is_for_others() {
+        Told::overheard(&line.id, &line.text, sent_at, lexicon)
+    } else {
+        Told::new(&line.id, &line.text, sent_at, &reading, lexicon)
+    };
     Answer {
         head: head.into_bytes(),
         tail: Some(tail.into_bytes()),
-        told: Told::new(&line.id, &line.text, sent_at, &reading, lexicon),
+        told,
     }
 }
 

@@ -251,4 +251,9 @@ impl Reading {
             evidence: Vec::new(),
         }
     }
+
+    /// Nothing in the message speaks to the bot.
+    pub fn is_for_others(&self) -> bool {
+        self.outcome == Outcome::Ignore && self.evidence.is_empty()
+    }
 }

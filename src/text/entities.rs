@@ -51,6 +51,10 @@ pub fn read(page: &Page<'_>, from: usize, to: usize, bot_names: &[String]) -> En
     let mut at = from;
     while at < to && found.busy.len() < MOST {
         let is_number = page.tokens.get(at).is_some_and(Token::is_number);
+        if !is_number && let Some(end) = spoken(page, at, to, &mut found) {
+            at = end;
+            continue;
+        }
         if !is_number || linked.get(at) == Some(&true) {
             at += 1;
             continue;
@@ -70,6 +74,9 @@ fn add(list: &mut Vec<String>, value: String) {
         list.push(value);
     }
 }
+
+/// Digits of a mobile number.
+const PHONE_DIGITS: usize = 10;
 
 /// Numbers and links looked at in one text; a flood of them must not take for ever.
 const MOST: usize = 400;
@@ -337,8 +344,11 @@ fn plate(page: &Page<'_>, at: usize, to: usize, found: &mut Entities) -> Option<
 /// Telephone and account numbers: runs of digit groups; returns the token after the run.
 fn digits(page: &Page<'_>, at: usize, to: usize, found: &mut Entities) -> Option<usize> {
     let first = page.tokens.get(at).filter(|token| token.is_number())?;
+    let stacked = first.digits <= 4 && page.slice(first).starts_with('0');
     let joins = |token: &Token| {
-        token.is_number() && matches!(token.before, ' ' | '.' | '-' | '(' | ')' | '_')
+        token.is_number()
+            && (matches!(token.before, ' ' | '.' | '-' | '(' | ')' | '_')
+                || stacked && token.before == '\n')
     };
     // The shortest account has six digits.
     if first.digits < 6
@@ -408,7 +418,22 @@ fn digits(page: &Page<'_>, at: usize, to: usize, found: &mut Entities) -> Option
             }
         } else {
             if let Some(phone) = phone(&number, plus) {
+                // "0345 000 611/612": the second differs in its last digits.
+                let other = page
+                    .tokens
+                    .get(last)
+                    .filter(|token| last < to && token.before == '/' && !token.spaced)
+                    .filter(|token| (1..=4).contains(&token.digits))
+                    .map(|token| page.ascii_digits(token))
+                    .and_then(|tail| {
+                        Some([phone.get(..phone.len() - tail.len())?, &tail].concat())
+                    });
                 add(&mut found.phones, phone);
+                if let Some(other) = other {
+                    add(&mut found.phones, other);
+                    found.busy.push((at, last + 1));
+                    return Some(last + 1);
+                }
             }
             if bank.as_deref() == Some("MoMo") {
                 add_account(found, number, bank);
@@ -443,6 +468,50 @@ fn digits(page: &Page<'_>, at: usize, to: usize, found: &mut Entities) -> Option
         found.busy.push((at, last));
     }
     Some(last)
+}
+
+/// A telephone number told digit by digit, "không chín một hai, ba số 0, bốn năm bảy"; returns the token
+/// after it.
+fn spoken(page: &Page<'_>, at: usize, to: usize, found: &mut Entities) -> Option<usize> {
+    let zero = |at: usize| page.hits_at(at).iter().any(|hit| hit.what == What::Zero);
+    let digit = |at: usize| match page.counting_word(at) {
+        Some(value) => Some(value).filter(|value| *value < 10),
+        None if zero(at) => Some(0),
+        None => page
+            .tokens
+            .get(at)
+            .filter(|token| token.digits == 1)
+            .map(|token| token.value),
+    };
+    // "không" is said in every second message, "không chín" in hardly any.
+    if !zero(at) || digit(at + 1).is_none() {
+        return None;
+    }
+    let mut number = String::new();
+    let mut next = at;
+    while next < to && number.len() < PHONE_DIGITS {
+        let token = page.tokens.get(next)?;
+        if token.starts_sentence() && next > at {
+            break;
+        }
+        let times = digit(next)?;
+        let again = page
+            .hits_at(next + 1)
+            .iter()
+            .any(|hit| hit.what == What::PhoneWord && hit.to == next + 2);
+        let (times, value, end) = match digit(next + 2).filter(|_| again) {
+            Some(value) => (times, value, next + 3),
+            None => (1, times, next + 1),
+        };
+        for _ in 0..times {
+            number.push(char::from_digit(value, 10)?);
+        }
+        next = end;
+    }
+    let phone = phone(&number, false).filter(|_| next <= to)?;
+    add(&mut found.phones, phone);
+    found.busy.push((at, next));
+    Some(next)
 }
 
 fn looks_like_money(page: &Page<'_>, at: usize, last: usize) -> bool {

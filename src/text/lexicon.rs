@@ -28,6 +28,7 @@ use crate::domain::reading::Category;
 use crate::text::fold::fold;
 use crate::text::frame::Frames;
 use crate::text::kinds::Kinds;
+use crate::text::link::Often;
 use crate::text::place::PlaceWord;
 use crate::text::tag::Guess;
 use crate::text::token::{Marks, Token, tokens};
@@ -162,6 +163,8 @@ pub enum State {
     Merely,
     /// Something was done about it.
     Resolved,
+    /// Speaks of something that everybody has heard of, or of how it ended.
+    News,
     /// Thanks.
     Thanks,
     /// Asks for something to be done.
@@ -205,6 +208,7 @@ impl State {
             "instead" => Self::Instead,
             "merely" => Self::Merely,
             "resolved" => Self::Resolved,
+            "news" => Self::News,
             "thanks" => Self::Thanks,
             "request" => Self::Request,
             "session" => Self::Session,
@@ -255,6 +259,8 @@ pub enum What {
     HandleWord,
     /// May stand between a word for a social account and the account.
     HandleFiller,
+    /// Said for the digit 0.
+    Zero,
     /// A number plate follows.
     PlateWord,
     /// What is counted: the number before it is no name.
@@ -355,6 +361,7 @@ pub struct Lexicon {
     banks: Vec<String>,
     frames: Frames,
     kinds: Kinds,
+    often: Often,
 }
 
 type File = BTreeMap<String, BTreeMap<String, Vec<Spanned<String>>>>;
@@ -492,6 +499,7 @@ impl Lexicon {
                 }
             }
         }
+        lexicon.often = Often::builtin();
         lexicon.kinds = Kinds::builtin().map_err(|message| LexiconError::Syntax {
             file: "kinds.tsv".to_owned(),
             message,
@@ -578,6 +586,7 @@ impl Lexicon {
                 "phone" => What::PhoneWord,
                 "handle" => What::HandleWord,
                 "handle_filler" => What::HandleFiller,
+                "zero" => What::Zero,
                 "plate" => What::PlateWord,
                 "unit" => What::Unit,
                 "ordinal" => What::Ordinal,
@@ -673,6 +682,11 @@ impl Lexicon {
             let _nothing_to_find = self.phrase(name, What::Place(PlaceWord::Known));
         }
         self.trie = std::mem::take(&mut self.growth).finish();
+    }
+
+    /// How often words are said at all.
+    pub fn often(&self) -> &Often {
+        &self.often
     }
 
     /// Which words are said of which kinds of incident.

@@ -1,30 +1,43 @@
 //! Links: whether two messages are about one event.
 //!
 //! Points for what both say: number plates, telephones, accounts and links weigh
-//! most, then the place and the rare words; a different kind of incident or times
-//! that cannot meet count against. Weak evidence never links: too few points are none.
+//! most, then the rare words and the place; a different kind of incident, another place
+//! or times that cannot meet count against. Weak evidence never links: too few points are none.
+//!
+//! How rare a word is, or two in a row, is known from the labelled messages: "ngã tư" stands in many,
+//! "Loong Toòng" in none. What both messages say and nobody else says is what they are about.
+//!
+//! An untagged message is not for the bot and stays so; but where all messages of a file are read in
+//! turn, one with news of a reported event ("tìm được rồi", "đính chính") says which: see [`Told::overheard`].
 
-use std::collections::VecDeque;
-use std::hash::Hasher;
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
 
 use chrono::{DateTime, Duration, FixedOffset};
-use unicode_normalization::UnicodeNormalization;
 
 use crate::domain::reading::{Category, Facts, Outcome, Reading, UpdateKind};
 use crate::text::fold::fold;
 use crate::text::lexicon::{Lexicon, Mix};
+use crate::text::overhear;
+use crate::text::token::{Case, Token, tokens};
 
 /// Two messages with this many points are about one event.
 const ENOUGH: i32 = 10;
 /// An update says by itself that there is an earlier message.
-const ENOUGH_FOR_UPDATE: i32 = 6;
+const ENOUGH_FOR_UPDATE: i32 = 7;
+/// What is only overheard may be about anything.
+const ENOUGH_OVERHEARD: i32 = 9;
+/// And says at least so much in the same words.
+const LEAST_OVERHEARD: i32 = 2;
 /// How long an event is talked about.
-const AGE: i64 = 72;
+const AGE: i64 = 120;
 /// The most that a place, a time, being soon and the words can add.
-const PLACE: i32 = 6;
+const PLACE: i32 = 4;
 const TIME: i32 = 2;
 const AGED: i32 = 2;
-const WORDS: i32 = 3;
+const WORDS: i32 = 9;
+/// Words that are shared by so many points outweigh what speaks against.
+const PLAIN: i32 = 6;
 /// Messages kept to compare with.
 const KEPT: usize = 512;
 
@@ -72,6 +85,131 @@ impl<T: AsRef<str>> FromIterator<T> for Bag {
     }
 }
 
+/// The messages that people labelled, with the words they have: see [`crate::text::kinds`].
+const COUNTED: &str = include_str!("../../config/lexicon/kinds.tsv");
+
+/// How often words are said at all.
+#[derive(Debug, Default)]
+pub struct Often {
+    /// In how many messages a word or a pair of words stands; none is known to stand in fewer than two.
+    stands_in: HashMap<u64, u32, BuildHasherDefault<Mix>>,
+    messages: u32,
+}
+
+/// A rarer word than this is worth a point for each natural logarithm.
+const RARE: f64 = 3.5;
+/// A pair of words in fewer messages is hardly ever said, in more it is a way of speaking.
+const RARE_PAIR: u32 = 3;
+const COMMON_PAIR: u32 = 8;
+/// Words in more messages make no pair that says anything, nor does a number with any of these.
+const COMMON: u32 = 90;
+const COUNTED_THINGS: u32 = 40;
+
+impl Often {
+    /// The counts that come with the program.
+    pub fn builtin() -> Self {
+        let mut often = Self::default();
+        for line in COUNTED.lines().filter(|line| !line.starts_with('#')) {
+            let (words, counts) = line.split_once('\t').unwrap_or((line, ""));
+            let counts = counts.split(' ').skip(1).step_by(2);
+            let all = counts.filter_map(|count| count.parse::<u32>().ok()).sum();
+            match tokens(words).as_slice() {
+                [] => often.messages = all,
+                [word] => {
+                    often.stands_in.insert(word.key, all);
+                }
+                [first, second, ..] => {
+                    often.stands_in.insert(pair(first, second), all);
+                }
+            }
+        }
+        often
+    }
+
+    fn of(&self, key: u64) -> u32 {
+        self.stands_in.get(&key).copied().unwrap_or(0)
+    }
+
+    /// What it says that two messages have this word, in hundredths of a point.
+    fn word(&self, word: &Token) -> u32 {
+        if word.is_number() || word.length < 2 {
+            return 0;
+        }
+        let share = f64::from(self.messages) / f64::from(self.of(word.key) + 1);
+        let worth = ((share.ln() - RARE) * 100.0).clamp(0.0, 400.0);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "it was bounded above"
+        )]
+        let worth = worth as u32;
+        worth
+    }
+
+    /// What it says that two messages have these words in a row.
+    fn pair(&self, first: &Token, second: &Token) -> u32 {
+        let often = self.of(pair(first, second));
+        let (one, two) = (self.of(first.key), self.of(second.key));
+        if first.is_number() || second.is_number() {
+            let other = one.max(two);
+            // "22h" is no name, "5C" is a house.
+            let clock = second.glued() && second.case == Case::Lower;
+            return 100 * u32::from(other <= COUNTED_THINGS && !clock && second.before != '.');
+        }
+        if often > COMMON_PAIR || one > COMMON && two > COMMON {
+            return 0;
+        }
+        if often <= RARE_PAIR { 200 } else { 100 }
+    }
+}
+
+fn pair(first: &Token, second: &Token) -> u64 {
+    let mut mix = Mix::default();
+    mix.write_u64(first.key);
+    mix.write_u64(second.key);
+    mix.finish()
+}
+
+/// The rare words and pairs of a message with what each is worth, by their hashes.
+#[derive(Debug, Clone, Default)]
+struct Rare(Box<[(u64, u32)]>);
+
+impl Rare {
+    fn of(text: &str, often: &Often) -> Self {
+        let mut found = Vec::new();
+        let mut last: Option<Token> = None;
+        let mut tag = false;
+        for token in tokens(text) {
+            // A tag says what kind of incident it is, and that has been asked for.
+            tag = token.before == '#' || tag && !token.spaced;
+            if tag {
+                last = None;
+                continue;
+            }
+            found.push((token.key, often.word(&token)));
+            if let Some(last) = last.filter(|_| !token.breaks() || token.before == '/') {
+                found.push((pair(&last, &token), often.pair(&last, &token)));
+            }
+            last = Some(token);
+        }
+        found.retain(|(_, worth)| *worth > 0);
+        found.sort_unstable();
+        found.dedup_by_key(|(hash, _)| *hash);
+        Self(found.into())
+    }
+
+    /// What they have in common is worth so many points.
+    fn common(&self, other: &Self) -> i32 {
+        let (mut one, mut two, mut worth) = (0, 0, 0);
+        while let (Some((a, points)), Some((b, _))) = (self.0.get(one), other.0.get(two)) {
+            worth += if a == b { *points } else { 0 };
+            one += usize::from(a <= b);
+            two += usize::from(b <= a);
+        }
+        i32::try_from(worth / 100).unwrap_or(WORDS).min(WORDS)
+    }
+}
+
 /// What is kept of a message to compare later ones with.
 #[derive(Debug, Clone)]
 pub struct Told {
@@ -79,11 +217,15 @@ pub struct Told {
     sent_at: DateTime<FixedOffset>,
     facts: Facts,
     update: Option<UpdateKind>,
+    /// It was not meant for the bot; it finds its event and is forgotten.
+    overheard: bool,
     /// The words of the place that say which one it is.
     place: Bag,
-    /// The same with their marks, when it has any: "cầu Ba Lan" is not "cầu Bà Lan".
+    /// All its words, and all with their marks, when it has any: "cầu Ba Lan" is not "cầu Bà Lan".
+    whole_place: Bag,
     marked_place: Bag,
     words: Bag,
+    rare: Rare,
     /// Pairs of words that are a name: "bé Na", "Năm Lưới".
     names: Bag,
     /// All pairs of words, to find another's names in.
@@ -122,30 +264,59 @@ impl Told {
             Outcome::Report => None,
             _ => return None,
         };
-        let place = facts.place.as_deref().unwrap_or("");
+        Some(Self::of(id, text, sent_at, facts, update, lexicon))
+    }
+
+    /// An untagged message with news of something: it may find the event, nothing is kept of it.
+    pub fn overheard(
+        id: &str,
+        text: &str,
+        sent_at: DateTime<FixedOffset>,
+        lexicon: &Lexicon,
+    ) -> Option<Self> {
+        let (facts, kind) = overhear(text, lexicon, sent_at)?;
+        let told = Self::of(id, text, sent_at, &facts, Some(kind), lexicon);
         Some(Self {
+            overheard: true,
+            ..told
+        })
+    }
+
+    fn of(
+        id: &str,
+        text: &str,
+        sent_at: DateTime<FixedOffset>,
+        facts: &Facts,
+        update: Option<UpdateKind>,
+        lexicon: &Lexicon,
+    ) -> Self {
+        let place = facts.place.as_deref().unwrap_or("");
+        Self {
             id: id.to_owned(),
             sent_at,
             facts: facts.clone(),
             update,
+            overheard: false,
             place: words(place)
                 .filter(|word| !lexicon.is_common_in_places(word))
                 .collect(),
-            marked_place: marked(place),
+            whole_place: place_words(place, false),
+            marked_place: place_words(place, true),
             words: words(text).collect(),
+            rare: Rare::of(text, lexicon.often()),
             names: pairs(text, lexicon, true),
             pairs: pairs(text, lexicon, false),
-        })
+        }
     }
 }
 
 impl Memory {
     /// Finds the earlier message a new one is about, and remembers the new one.
     pub fn link(&mut self, told: Told) -> Option<Link> {
-        let enough = if told.update.is_some() {
-            ENOUGH_FOR_UPDATE
-        } else {
-            ENOUGH
+        let enough = match told.update {
+            _ if told.overheard => ENOUGH_OVERHEARD,
+            Some(_) => ENOUGH_FOR_UPDATE,
+            None => ENOUGH,
         };
         let best = self
             .told
@@ -163,6 +334,9 @@ impl Memory {
                 points: tally.points,
                 why: tally.why(),
             });
+        if told.overheard {
+            return best;
+        }
         if self.told.len() == KEPT {
             self.told.pop_front();
         }
@@ -182,17 +356,15 @@ fn words(text: &str) -> impl Iterator<Item = String> {
         .into_iter()
 }
 
-/// The words of a place as typed, when it is typed with marks.
-fn marked(place: &str) -> Bag {
+/// The words of a place that is typed with marks: with them, or without.
+fn place_words(place: &str, with_marks: bool) -> Bag {
     if place.is_ascii() {
         return Bag::default();
     }
-    place
-        .nfc()
-        .collect::<String>()
-        .to_lowercase()
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty())
+    let marks = |token: &Token| with_marks.then_some(token.marks);
+    tokens(place)
+        .iter()
+        .map(|token| format!("{:x} {:?}", token.key, marks(token)))
         .collect()
 }
 
@@ -266,9 +438,22 @@ fn compare(earlier: &Told, later: &Told, enough: i32) -> Option<Tally> {
     let known = accounts || numbers + shared(&a.urls, &b.urls) > 0;
     let mut tally = Tally::default();
     tally.add(7 * shared(&a.plates, &b.plates).min(1), "plate");
-    tally.add(5 * shared(&a.phones, &b.phones).min(1), "phone");
+    tally.add(6 * shared(&a.phones, &b.phones).min(1), "phone");
     tally.add(6 * shared(&a.urls, &b.urls).min(1), "link");
     tally.add(7 * i32::from(accounts), "account");
+    let shared_words = earlier.rare.common(&later.rare);
+    let named = |one: &Told, other: &Told| one.names.common(&other.pairs) > 0;
+    let name = named(earlier, later) || named(later, earlier);
+    // A name is made of rare words: it counts once.
+    let words = if name {
+        shared_words.max(3).saturating_add(2).min(WORDS)
+    } else {
+        shared_words
+    };
+    if later.overheard && words < LEAST_OVERHEARD {
+        return None;
+    }
+    tally.add(words, if name { "name" } else { "rare words" });
     let same_kind = a
         .categories
         .iter()
@@ -277,12 +462,14 @@ fn compare(earlier: &Told, later: &Told, enough: i32) -> Option<Tally> {
     if same_kind {
         tally.add(3, "kind");
     } else if !unknown(a) && !unknown(b) {
-        tally.add(if update.is_some() { -2 } else { -6 }, "another kind");
+        let against = if update.is_some() || words >= PLAIN {
+            -2
+        } else {
+            -5
+        };
+        tally.add(against, "another kind");
     }
-    let named = |one: &Told, other: &Told| one.names.common(&other.pairs) > 0;
-    let name = named(earlier, later) || named(later, earlier);
-    tally.add(5 * i32::from(name), "name");
-    if tally.points + PLACE + TIME + AGED + WORDS < enough {
+    if tally.points + PLACE + TIME + AGED < enough {
         return None;
     }
     let (mut places, mut least) = (
@@ -296,20 +483,20 @@ fn compare(earlier: &Told, later: &Told, enough: i32) -> Option<Tally> {
         (places, least) = (2, 2);
     }
     let (one, other) = (&earlier.marked_place, &later.marked_place);
+    // A word of the place that is the same without its marks is another with them.
     let other_marks = !one.is_empty()
         && !other.is_empty()
-        && !one.is_subset(other)
-        && !other.is_subset(one)
-        && one.common(other) < places;
+        && one.common(other) < earlier.whole_place.common(&later.whole_place);
     if least > 0 && places == least && !other_marks {
-        tally.add(4 + i32::try_from(places.min(2)).unwrap_or(0), "place");
+        tally.add(2 + i32::try_from(places.min(2)).unwrap_or(0), "place");
     } else if least > 0 && places > 0 {
-        tally.add(2, "part of the place");
+        tally.add(i32::from(!other_marks), "part of the place");
     } else if least > 0 && !known {
         // What was lost is found elsewhere.
-        tally.add(if update.is_some() { -2 } else { -4 }, "another place");
+        let against = if update.is_some() || name { -2 } else { -4 };
+        tally.add(against, "another place");
     }
-    if tally.points + TIME + AGED + WORDS < enough {
+    if tally.points + TIME + AGED < enough {
         return None;
     }
     if let (Some(first), Some(second)) = (&a.time, &b.time)
@@ -317,10 +504,12 @@ fn compare(earlier: &Told, later: &Told, enough: i32) -> Option<Tally> {
     {
         let apart = first.start() - second.end() > Duration::hours(2)
             || second.start() - first.end() > Duration::hours(2);
-        tally.add(
-            if apart { -5 } else { 2 },
-            if apart { "another time" } else { "time" },
-        );
+        // An update tells what came of it, and when.
+        if !apart {
+            tally.add(2, "time");
+        } else if update.is_none() {
+            tally.add(-4, "another time");
+        }
     }
     let age = later.sent_at - earlier.sent_at;
     tally.add(
@@ -330,16 +519,6 @@ fn compare(earlier: &Told, later: &Told, enough: i32) -> Option<Tally> {
             i32::from(age <= Duration::hours(24))
         },
         "soon after",
-    );
-    let common = earlier.words.common(&later.words);
-    let all = earlier.words.len().min(later.words.len()).max(1);
-    tally.add(
-        if common * 10 >= all * 6 {
-            3
-        } else {
-            i32::from(common * 10 >= all * 4)
-        },
-        "words",
     );
     Some(tally)
 }

@@ -42,7 +42,7 @@ macro_rules! words {
 words! {
     Area = "area", Site = "site", Part = "part", House = "house", Known = "known", Prep = "prep", Link = "link",
     Stop = "stop", Detail = "detail", Numbered = "numbered", Authority = "authority", Away = "away", Title = "title", Home = "home", HardStop = "hard_stop",
-    Owner = "owner",
+    Owner = "owner", At = "place_at",
 }
 
 /// A place phrase: tokens `from..to`.
@@ -108,7 +108,16 @@ pub fn read(page: &Page<'_>, from: usize, to: usize, busy: &[(usize, usize)]) ->
                 }
                 at = found.to.max(at + 1);
             }
-            None => at = reader.word(at, P::Authority).unwrap_or(at + 1),
+            None => {
+                let after = reader.word(at, P::Authority).unwrap_or(at + 1);
+                // "o to 11 khu 2" is "ở tổ 11" before it is "ô tô".
+                let last = after - 1;
+                at = if last > at && reader.is_numbered(last) {
+                    last
+                } else {
+                    after
+                };
+            }
         }
     }
     best
@@ -131,6 +140,18 @@ impl Reader<'_> {
         self.busy.get(at) == Some(&true)
     }
 
+    /// Without marks: "to 11", whatever else "to" may be.
+    fn is_numbered(&self, at: usize) -> bool {
+        self.page.loose
+            && self.word(at, P::Numbered) == Some(at + 1)
+            && self
+                .page
+                .tokens
+                .get(at + 1)
+                .is_some_and(|token| token.is_number() && token.before == ' ')
+            && self.head(at + 2).is_some_and(|(_, head)| head == P::Area)
+    }
+
     /// The longest head at a token: its end and whether it begins an area's name.
     fn head(&self, at: usize) -> Option<(usize, PlaceWord)> {
         self.head_within(at, DEPTH)
@@ -139,8 +160,11 @@ impl Reader<'_> {
     /// `depth` bounds how many parts are looked through: "cổng cổng cổng …" must not take for ever.
     fn head_within(&self, at: usize, depth: u8) -> Option<(usize, PlaceWord)> {
         let depth = depth.checked_sub(1)?;
-        if self.page.places_at(at) & HEAD_WORDS == 0 || self.is_busy(at) {
+        if self.is_busy(at) {
             return None;
+        }
+        if self.page.places_at(at) & HEAD_WORDS == 0 {
+            return self.house_number(at).map(|end| (end, P::House));
         }
         let heads = [P::Area, P::Site, P::House, P::Part, P::Known, P::Numbered];
         let (end, word) = heads
@@ -154,8 +178,11 @@ impl Reader<'_> {
             return None;
         }
         let next = self.page.tokens.get(end).filter(|_| end < self.until);
-        let next_is_number =
-            next.is_some_and(|token| token.is_number() && !self.is_busy(end) && !token.breaks());
+        let counts = word == P::Numbered
+            && self.page.tokens.get(end + 1).is_some_and(Token::glued)
+            && self.page.unit_follows(end + 1);
+        let next_is_number = !counts
+            && next.is_some_and(|token| token.is_number() && !self.is_busy(end) && !token.breaks());
         let title = self.word(end, P::Title).is_some();
         let next_is_name = next_is_number
             || next.is_some_and(|token| !token.breaks())
@@ -205,6 +232,38 @@ impl Reader<'_> {
         ok.then_some((end, word))
     }
 
+    /// A word that no name of a place has, whatever it is about.
+    fn is_verb(&self, at: usize) -> bool {
+        let never = P::Stop.bit()
+            | P::HardStop.bit()
+            | P::Authority.bit()
+            | P::Away.bit()
+            | P::Prep.bit()
+            | P::Link.bit()
+            | P::Title.bit();
+        self.page.places_at(at) & never != 0
+            || self
+                .page
+                .hits_at(at)
+                .iter()
+                .any(|hit| matches!(hit.what, What::State(_)))
+    }
+
+    /// "ở 21 ngách 3": a number between a preposition and a road with a name.
+    fn house_number(&self, at: usize) -> Option<usize> {
+        let token = self.page.tokens.get(at).filter(|_| at < self.until)?;
+        let alone = token.is_number() && token.digits <= 4 && token.before == ' ';
+        let at_road = |road: usize| {
+            let spaced = |token: &Token| token.before == ' ';
+            self.page.tokens.get(road).is_some_and(spaced)
+                && self
+                    .word(road, P::Area)
+                    .is_some_and(|end| self.name(end, P::Area).1)
+        };
+        (alone && self.page.places_before(at) & P::At.bit() != 0 && at_road(at + 1))
+            .then_some(at + 1)
+    }
+
     /// No number stands here: "nhà 3 tầng" is no address.
     fn number_less(&self, at: usize) -> bool {
         self.page
@@ -230,7 +289,7 @@ impl Reader<'_> {
         }
         if self.word(start, P::Known).is_some() && first == P::Known {
             let score = 4 + self.context(start);
-            let to = self.follow(at);
+            let to = self.follow(self.more_of_a_name(at));
             return Some(Found {
                 from: start,
                 to,
@@ -248,6 +307,14 @@ impl Reader<'_> {
         let mut head = first;
         for _ in 0..HEADS {
             let (end, got) = self.name(at, head);
+            // "cột điện ở dốc Cầu Trắng", "chuồng gà nhà em ở thôn 2": the one with a name is the place.
+            if !got && !named && self.at_a_named_place(end) {
+                return Some(Found {
+                    from: start,
+                    to: end,
+                    score: 0,
+                });
+            }
             if bare && self.page.loose && !got && at - start == 1 && !self.has_place_next(end) {
                 return None;
             }
@@ -263,6 +330,10 @@ impl Reader<'_> {
             break;
         }
         let to = at;
+        // "nhà bác" says whose house it is to nobody.
+        if !named && first == P::House {
+            score -= 5;
+        }
         if named {
             score += 5;
         } else if first == P::Area && areas < 2 {
@@ -281,6 +352,19 @@ impl Reader<'_> {
             to,
             score,
         })
+    }
+
+    /// "ở" and a place with a name follow.
+    fn at_a_named_place(&self, at: usize) -> bool {
+        let Some(next) = self.word(at, P::At) else {
+            return false;
+        };
+        let breaks = |at: usize| self.page.tokens.get(at).is_none_or(Token::breaks);
+        !breaks(at)
+            && !breaks(next)
+            && self.head(next).is_some_and(|(end, head)| {
+                head == P::Known || self.name(end, head).1 || self.next_head(end).is_some()
+            })
     }
 
     /// A further place follows without a word between.
@@ -348,7 +432,7 @@ impl Reader<'_> {
     /// The name after a head: its end, and whether there is one.
     fn name(&self, start: usize, head: PlaceWord) -> (usize, bool) {
         if head == P::Known {
-            return (start, true);
+            return (self.more_of_a_name(start), true);
         }
         let cased = self.page.cased;
         let mut at = start;
@@ -372,6 +456,11 @@ impl Reader<'_> {
             return (end, false);
         }
         if let Some(end) = self.word(at, P::Title)
+            && self
+                .page
+                .tokens
+                .get(at)
+                .is_some_and(|token| !token.breaks())
             && (head == P::House || head == P::Site && self.page.is_capital(end))
         {
             at = end;
@@ -387,7 +476,8 @@ impl Reader<'_> {
                 '-' | '+' | '&' | '/' => at > start,
                 _ => false,
             };
-            if at > start && !joined || (at == start && token.breaks() && token.before != '.') {
+            let breaks = token.breaks() && (token.before != '.' || !joined);
+            if at > start && !joined || at == start && breaks {
                 break;
             }
             if self.is_busy(at) {
@@ -417,7 +507,9 @@ impl Reader<'_> {
                     break;
                 }
                 // A capital that only starts a new thought is no name.
-                if self.is_stop(at)
+                let within = at > start && self.page.is_capital(at - 1) && token.before == ' ';
+                if !within
+                    && self.is_stop(at)
                     && self
                         .page
                         .hits_at(at)
@@ -443,6 +535,17 @@ impl Reader<'_> {
                         .tokens
                         .get(at + 1)
                         .is_some_and(|next| next.before == ' ');
+                // The last syllable of a name is often small: "khu Xi măng", "Cung Văn hoá".
+                let last = !self.is_stop(at)
+                    && token.length > 1
+                    && self.page.is_capital(at - 1)
+                    && self.page.hits_at(at).is_empty()
+                    && at + 1 < self.until
+                    && self.page.tokens.get(at + 1).is_some_and(Token::breaks);
+                if last {
+                    at += 1;
+                    break;
+                }
                 if between && self.head(at + 1).is_none_or(|(_, word)| word == P::Known) {
                     at += 2;
                     continue;
@@ -479,10 +582,20 @@ impl Reader<'_> {
             }
             if cased {
                 // Small words belong to the name when a capital or a number follows soon.
-                let reach = (1..=2).find(|step| {
+                // What a shop or a field is for may be telling, too: "vườn thanh long thôn 5".
+                let kind = head == P::Site && !self.page.loose;
+                let reach = (1..=if kind { 3 } else { 2 }).find(|step| {
                     let next = at + step;
+                    let far =
+                        self.head(next).is_some_and(|(end, word)| {
+                            matches!(word, P::Area | P::Known) && self.page.is_capital(end)
+                                || matches!(word, P::Area | P::Numbered)
+                                    && self.page.tokens.get(end).is_some_and(|token| {
+                                        token.is_number() && token.before == ' '
+                                    })
+                        });
                     let open = |at: usize| {
-                        !self.is_stop(at)
+                        (!self.is_stop(at) || kind && far && !self.is_busy(at) && !self.is_verb(at))
                             && self
                                 .page
                                 .tokens
@@ -496,6 +609,7 @@ impl Reader<'_> {
                         .is_some_and(|token| {
                             !token.breaks()
                                 && !self.is_busy(next)
+                                && (*step < 3 || far)
                                 && (self.page.is_capital(next)
                                     || token.is_number()
                                     || self.head(next).is_some())
@@ -518,6 +632,24 @@ impl Reader<'_> {
             }
         }
         (at, named)
+    }
+
+    /// Capitals behind a known name belong to it: "Quảng Trung Thượng" is another than "Quảng Trung".
+    fn more_of_a_name(&self, mut at: usize) -> usize {
+        let goes_on = |at: usize| {
+            self.page.cased
+                && at < self.until
+                && self.page.is_capital(at)
+                && self.page.tokens.get(at).is_some_and(|token| {
+                    token.before == ' ' && token.case == Case::Title && !self.is_stop(at)
+                })
+                && self.page.places_at(at) == 0
+                && self.word(at, P::Authority).is_none()
+        };
+        while goes_on(at) {
+            at += 1;
+        }
+        at
     }
 
     /// Nothing more of a phrase can stand here.
@@ -563,7 +695,10 @@ impl Reader<'_> {
         if ends_here(P::Authority)
             || self.page.has_anywhere(P::Authority)
                 && self.page.hits_near(start).iter().any(|hit| {
-                    hit.what == What::Place(P::Authority) && hit.from < start && hit.to >= start
+                    hit.what == What::Place(P::Authority)
+                        && hit.from < start
+                        && hit.to >= start
+                        && !(hit.to == start + 1 && self.is_numbered(start))
                 })
         {
             score -= 6;

@@ -155,7 +155,12 @@ pub fn judge(page: &Page<'_>, from: usize, to: usize, primary: C, time: Option<&
             )
         }
         C::Animal => {
-            if over.is_some() || (past && !strong_still) || (habit.is_some() && !strong_still) {
+            // What was loose yesterday is not loose for ever.
+            let long_past = time.is_some_and(|time| now - time.end() > Duration::hours(12));
+            if over.is_some()
+                || past && (!strong_still || long_past && danger.is_none())
+                || habit.is_some() && !strong_still
+            {
                 return is(false, over.or(habit));
             }
             is(

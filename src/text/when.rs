@@ -61,7 +61,8 @@ words! {
     Thursday = "weekday_5", Friday = "weekday_6", Saturday = "weekday_7", From = "from", To = "to", Filler = "filler",
     HabitBefore = "habit_before", HabitAfter = "habit_after", Vague = "vague", Lunar = "lunar", Tet = "tet",
     NewYearEve = "new_year_eve", FullMoon = "full_moon", FirstDays = "first_days", AHalf = "a_half",
-    FirstMonth = "first_month", TwelfthMonth = "twelfth_month",
+    FirstMonth = "first_month", TwelfthMonth = "twelfth_month", SolarNewYear = "solar_new_year",
+    LastNight = "last_night",
 }
 
 /// A time expression and the tokens it was read from.
@@ -125,6 +126,8 @@ impl Part {
 enum Atom {
     /// A day, and whether it is only said as "qua" or "nay".
     Day(NaiveDate),
+    /// A part of a day in one word: "hồi hôm".
+    DayPart(NaiveDate, Part),
     /// Several whole days, the last not included.
     Days(NaiveDate, NaiveDate),
     Part(Part),
@@ -142,6 +145,7 @@ struct Reader<'a> {
     page: &'a Page<'a>,
     now: NaiveDateTime,
     planned: bool,
+    acted: bool,
     until: usize,
     /// Whether a token belongs to a plate, a telephone or an account.
     busy: Vec<bool>,
@@ -149,7 +153,8 @@ struct Reader<'a> {
 
 /// The time told by tokens `from..to`, and the words it was read from.
 ///
-/// `planned`: a date may lie ahead; `discovered`: two times are "last seen" and "found missing".
+/// `planned`: a date may lie ahead; `discovered`: two times are "last seen" and "found missing";
+/// `acted`: somebody went at that time, nothing has lasted since.
 pub fn read(
     page: &Page<'_>,
     from: usize,
@@ -157,12 +162,14 @@ pub fn read(
     busy: &[(usize, usize)],
     planned: bool,
     discovered: bool,
+    acted: bool,
 ) -> Option<Found> {
     let now = page.now.naive_local();
     let reader = Reader {
         page,
         now,
         planned,
+        acted,
         until: to,
         busy: page.taken(busy),
     };
@@ -241,6 +248,7 @@ impl Group {
         }
         match atom {
             Atom::Day(_) => self.day.is_none() && self.days.is_none(),
+            Atom::DayPart(..) => self.day.is_none() && self.days.is_none() && self.part.is_none(),
             Atom::Days(..) => self.days.is_none() && self.day.is_none(),
             Atom::Part(_) => self.part.is_none(),
             Atom::Clock(..) | Atom::Clocks(..) => self.clock.is_none(),
@@ -251,6 +259,7 @@ impl Group {
     fn add(&mut self, atom: Atom) {
         match atom {
             Atom::Day(day) => self.day = Some(day),
+            Atom::DayPart(day, part) => (self.day, self.part) = (Some(day), Some(part)),
             Atom::Days(from, to) => self.days = Some((from, to)),
             Atom::Part(part) => self.part = Some(part),
             Atom::Clock(hour, minute) => self.clock = Some((hour, minute)),
@@ -321,7 +330,8 @@ const DAYS: u64 = T::Today.bit()
     | T::TwoDaysAgo.bit()
     | T::ThreeDaysAgo.bit()
     | T::Tomorrow.bit()
-    | T::AfterTomorrow.bit();
+    | T::AfterTomorrow.bit()
+    | T::LastNight.bit();
 
 impl Reader<'_> {
     fn word(&self, at: usize, word: TimeWord) -> Option<usize> {
@@ -554,6 +564,13 @@ impl Reader<'_> {
         if let Some(end) = half(next) {
             count += 0.5;
             next = end;
+        } else if minutes == 60.0
+            && let Some(more) = self.number(next).filter(|more| *more < 60)
+            && let Some(end) = self.word(next + 1, T::Minute)
+        {
+            // "1 tiếng 20 phút trước"
+            count += f64::from(more) / 60.0;
+            next = end;
         }
         let ago = self.word(next, T::Ago);
         let lasting = self.word(next, T::Lasting);
@@ -643,9 +660,13 @@ impl Reader<'_> {
             return Some((Atom::Clocks((hour, 0), (second, 0)), end));
         }
         // "tầm 9 rưỡi"
+        // and "9 rưỡi tối nay"
         if let Some(end) = self.word(at + 1, T::Half)
-            && hour <= 12
-            && self.page.times_before(at) & (T::Filler.bit() | PARTS | DAYS) != 0
+            && (1..=12).contains(&hour)
+            && (self.page.times_before(at) & (T::Filler.bit() | PARTS | DAYS) != 0
+                || self.has_any(end, PARTS)
+                    && (!self.page.loose
+                        || end - at == 2 && self.page.times_at(end) & T::Evening.bit() == 0))
         {
             return Some((Atom::Clock(hour, 30), end));
         }
@@ -699,10 +720,19 @@ impl Reader<'_> {
     }
 
     fn lunar(&self, at: usize) -> Option<(Atom, usize)> {
-        if let Some(end) = self.word(at, T::NewYearEve) {
-            let (day, _) =
-                self.latest(|year| to_solar(1, 1, year).map(|date| date - Days::new(1)))?;
+        if let Some(end) = self.word(at, T::SolarNewYear) {
+            let (day, ()) = self.latest(|year| NaiveDate::from_ymd_opt(year, 1, 1))?;
             return Some((Atom::Day(day), end));
+        }
+        if let Some(end) = self.word(at, T::NewYearEve) {
+            // The moment between two years, when it has passed.
+            let (day, ()) = self.latest(|year| to_solar(1, 1, year))?;
+            let past = self.word(end, T::Past);
+            let eve = day - Days::new(1);
+            return Some(match past {
+                Some(end) => (Atom::Instant(midnight(day)), end),
+                None => (Atom::Day(eve), end),
+            });
         }
         let (day, mut end) = if let Some(end) = self.word(at, T::FullMoon) {
             (15, end)
@@ -727,16 +757,9 @@ impl Reader<'_> {
         if let Some(next) = self.word(end, T::Lunar) {
             (end, is_lunar) = (next, true);
         }
-        let today = self.now.date();
         let found = match (month, is_lunar) {
             (Some(month), true) => self.latest(|year| to_solar(day, month, year))?.0,
-            (None, true) => (1..=12)
-                .flat_map(|month| {
-                    [today.year() - 1, today.year()].map(|year| to_solar(day, month, year))
-                })
-                .flatten()
-                .filter(|date| *date <= today)
-                .max()?,
+            (None, true) => self.day_of_moon(day)?,
             (Some(month), false) => {
                 self.latest(|year| NaiveDate::from_ymd_opt(year, month, day))?
                     .0
@@ -760,6 +783,18 @@ impl Reader<'_> {
         found.map(|date| (date, ()))
     }
 
+    /// The latest such day of a lunar month not after today.
+    fn day_of_moon(&self, day: u32) -> Option<NaiveDate> {
+        let today = self.now.date();
+        (1..=12)
+            .flat_map(|month| {
+                [today.year() - 1, today.year()].map(|year| to_solar(day, month, year))
+            })
+            .flatten()
+            .filter(|date| *date <= today)
+            .max()
+    }
+
     fn day_of_month(&self, day: u32) -> Option<NaiveDate> {
         let today = self.now.date();
         let last_month = today.with_day(1)? - Days::new(1);
@@ -772,7 +807,13 @@ impl Reader<'_> {
     }
 
     fn date(&self, at: usize) -> Option<(Atom, usize)> {
+        // "2 ngày 1 đêm" counts days.
+        let counted = self.word(at, T::Day).is_some()
+            && !self.page.tokens.get(at).is_some_and(|token| token.breaks())
+            && at > 0
+            && self.number(at - 1).is_some();
         let (named, start) = match self.word(at, T::Day) {
+            Some(_) if counted => return None,
             Some(end) if self.number(end).is_some() => (true, end),
             _ => (false, at),
         };
@@ -836,6 +877,13 @@ impl Reader<'_> {
                     .latest(|year| NaiveDate::from_ymd_opt(year, month, day))?
                     .0;
                 return Some((Atom::Day(date), next + 1));
+            }
+            // "đêm 14 âm": of the last month of the moon that has had that day
+            if let Some(end) = self.word(start + 1, T::Lunar).filter(|_| {
+                (named || self.page.times_before(start) & PARTS != 0)
+                    && !self.page.is_capital(start + 1)
+            }) {
+                return Some((Atom::Day(self.day_of_moon(day)?), end));
             }
             if named
                 && self.word(start + 1, T::Clock).is_none()
@@ -1034,6 +1082,9 @@ impl Reader<'_> {
             return None;
         }
         let today = self.now.date();
+        if let Some(end) = self.word(at, T::LastNight) {
+            return Some((Atom::DayPart(today - Days::new(1), Part::Night), end));
+        }
         let days: [(TimeWord, i64); 7] = [
             (T::Today, 0),
             (T::Yesterday, -1),
@@ -1121,7 +1172,7 @@ impl Reader<'_> {
             return None; // told by the group that starts the range
         }
         let (start, mut end) = self.span(group, all)?;
-        if group.until_now {
+        if group.until_now && !self.acted {
             return (start <= self.now).then_some((start, self.now));
         }
         if let Some(next) = all.get(index + 1).filter(|next| next.ends) {
