@@ -615,10 +615,12 @@ fn keyword(page: &Page<'_>) -> Option<Hit> {
         (true, false) => category::CLEAR,
         (false, false) => STRONG,
     };
-    if best >= enough {
+    let told = page.tokens.len() - word.to;
+    // "báo cô" and the like are said in passing.
+    let lengthy = !idle && told >= LENGTHY && best >= category::CLEAR;
+    if best >= enough || lengthy {
         return Some(word);
     }
-    let told = page.tokens.len() - word.to;
     let real = !page.tells(State::Hearsay) && !page.tells(State::Question);
     let meant = word.what == What::Keyword { earnest: true } && told >= LENGTHY && real;
     (meant && place::read(page, word.to, page.tokens.len(), &[]).is_some()).then_some(word)
