@@ -1,5 +1,12 @@
 //! The command line: one table of what the program can do.
 
+/// Prints a line. When nobody reads any more (`keng demo | head`), the program ends, as others do.
+macro_rules! outln {
+    ($($words:tt)*) => {
+        $crate::cli::print(format_args!("{}\n", format_args!($($words)*)))
+    };
+}
+
 mod demo;
 mod export;
 mod groups;
@@ -267,6 +274,18 @@ enum Format {
     Jsonl,
     Csv,
     Xlsx,
+}
+
+/// What a shell tells of a program that wrote to a closed pipe: 128 and SIGPIPE.
+const PIPE_CLOSED: i32 = 141;
+
+/// See `outln!`.
+fn print(words: std::fmt::Arguments<'_>) {
+    use std::io::Write as _;
+    let mut out = std::io::stdout().lock();
+    if out.write_fmt(words).and_then(|()| out.flush()).is_err() {
+        std::process::exit(PIPE_CLOSED);
+    }
 }
 
 /// Does what was asked.

@@ -236,20 +236,20 @@ async fn play(options: Options) -> anyhow::Result<ExitCode> {
     });
     if let Some(transcript) = transcript {
         transcript.iter().for_each(tokio::task::JoinHandle::abort);
-        println!("\n— Tổng kết, đếm từ những gì máy mô phỏng nhận được và kho lưu đang giữ —");
-        println!("tin nhắn trong nhóm      {}", summary["messages"]);
-        println!(
+        outln!("\n— Tổng kết, đếm từ những gì máy mô phỏng nhận được và kho lưu đang giữ —");
+        outln!("tin nhắn trong nhóm      {}", summary["messages"]);
+        outln!(
             "  gửi cho bot, đã ghi    {} / {}",
             recorded.len(),
             said.to_bot()
         );
-        println!("  có biên nhận           {receipts} / {}", said.to_bot());
-        println!("  không gửi bot, bị lưu  {untagged_stored}");
-        println!(
+        outln!("  có biên nhận           {receipts} / {}", said.to_bot());
+        outln!("  không gửi bot, bị lưu  {untagged_stored}");
+        outln!(
             "nhóm nhận được cảnh báo  {all_alerted} / {rooms} (Telegram {alerted}, Zalo Bot {zalo_alerted}, Zalo OA {oa_alerted})"
         );
-        println!("bản tổng hợp             {digests}");
-        println!(
+        outln!("bản tổng hợp             {digests}");
+        outln!(
             "{}",
             if holds {
                 "Mọi thứ khớp."
@@ -258,7 +258,7 @@ async fn play(options: Options) -> anyhow::Result<ExitCode> {
             }
         );
     } else {
-        println!("{summary}");
+        outln!("{summary}");
     }
     Ok(if holds {
         ExitCode::SUCCESS
@@ -631,7 +631,7 @@ async fn show<S: Clone>(mut scenes: Receiver<S>, print: impl Fn(S)) {
     loop {
         match scenes.recv().await {
             Ok(scene) => print(scene),
-            Err(RecvError::Lagged(missed)) => println!("… ({missed} dòng trôi qua)"),
+            Err(RecvError::Lagged(missed)) => outln!("… ({missed} dòng trôi qua)"),
             Err(RecvError::Closed) => return,
         }
     }
@@ -658,10 +658,10 @@ fn print_words(title: &str, who: Option<&str>, verb: &str, text: &str, room: &Mu
     let text = text.replace('\n', &format!("\n{indent}  "));
     let mut room = room.lock().unwrap_or_else(PoisonError::into_inner);
     if *room != title {
-        println!("\n── {title} ──");
+        outln!("\n── {title} ──");
         title.clone_into(&mut room);
     }
-    println!("{indent}{}{verb}: {text}", who.unwrap_or("🔔 Kẻng"));
+    outln!("{indent}{}{verb}: {text}", who.unwrap_or("🔔 Kẻng"));
 }
 
 async fn all_incidents(store: &dyn Store) -> anyhow::Result<Vec<Incident>> {

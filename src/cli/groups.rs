@@ -208,21 +208,21 @@ fn print(ask: &Ask<'_>, answer: &Value) -> anyhow::Result<()> {
             let groups = answer["groups"]
                 .as_array()
                 .context("the answer is no list")?;
-            groups.iter().for_each(|group| println!("{}", line(group)));
+            groups.iter().for_each(|group| outln!("{}", line(group)));
             if groups.is_empty() {
-                println!("no groups yet: keng zalo group create --name \"…\" --area …");
+                outln!("no groups yet: keng zalo group create --name \"…\" --area …");
             }
         }
         Ask::Create { .. } => {
-            println!("{}", line(answer));
-            println!(
+            outln!("{}", line(answer));
+            outln!(
                 "poster: keng poster --room {} --output {}.pdf",
                 text(answer, "id"),
                 text(answer, "id")
             );
         }
-        Ask::Link(_) => println!("{}", text(answer, "link")),
-        Ask::Invite { members, .. } => println!("{} people were asked in", members.len()),
+        Ask::Link(_) => outln!("{}", text(answer, "link")),
+        Ask::Invite { members, .. } => outln!("{} people were asked in", members.len()),
         Ask::Members(_) => {
             let members = answer["members"]
                 .as_array()
@@ -233,7 +233,7 @@ fn print(ask: &Ask<'_>, answer: &Value) -> anyhow::Result<()> {
                 } else {
                     ""
                 };
-                println!("{}  {}{us}", text(member, "id"), text(member, "name"));
+                outln!("{}  {}{us}", text(member, "id"), text(member, "name"));
             }
         }
     }
@@ -281,12 +281,12 @@ pub(super) fn auth(config: &Path, given: &Auth<'_>) -> anyhow::Result<ExitCode> 
         pair.await.map_err(anyhow::Error::msg)
     })?;
     write_privately(file, pair.expose())?;
-    println!(
+    outln!(
         "the first tokens of {} are in {}",
         account.name,
         file.display()
     );
-    println!("a running program takes them within a minute; newer ones live in its store");
+    outln!("a running program takes them within a minute; newer ones live in its store");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -295,26 +295,25 @@ fn ask_for_consent(
     door: &ZaloOaConfig,
     verifier: &str,
 ) -> anyhow::Result<String> {
-    println!(
+    outln!(
         "Consent for {} (app {}, OA {})",
-        account.name, door.app_id, door.oa_id
+        account.name,
+        door.app_id,
+        door.oa_id
     );
-    println!();
-    println!("1. https://developers.zalo.me, your app, Official Account, the settings of consent:");
-    println!(
-        "   callback:       any https address of yours; it only has to be shown in the browser"
-    );
-    println!("   code challenge: {}", zalo_oa::challenge_of(verifier));
-    println!(
+    outln!("");
+    outln!("1. https://developers.zalo.me, your app, Official Account, the settings of consent:");
+    outln!("   callback:       any https address of yours; it only has to be shown in the browser");
+    outln!("   code challenge: {}", zalo_oa::challenge_of(verifier));
+    outln!(
         "2. Copy the consent link that the console makes, open it as an administrator of the OA, agree."
     );
-    println!(
+    outln!(
         "3. The browser goes to your callback. Copy its whole address, with code= and oa_id=, within ten minutes."
     );
-    println!();
-    println!("   (should this be interrupted, go on with --verifier {verifier})");
-    print!("address: ");
-    std::io::stdout().flush()?;
+    outln!("");
+    outln!("   (should this be interrupted, go on with --verifier {verifier})");
+    super::print(format_args!("address: "));
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line)?;
     Ok(line.trim().to_owned())

@@ -50,7 +50,7 @@ pub(super) fn run(
         };
         let (mut messages, mut records, mut known) = (0_usize, 0_usize, 0_usize);
         for chat in &chats {
-            println!(
+            outln!(
                 "{} ({}): {} messages",
                 chat.title,
                 chat.room.native,
@@ -59,7 +59,7 @@ pub(super) fn run(
             messages += chat.messages.len();
             let past = past::read(&chat.messages, &lexicon, &config.bot_names);
             for report in &past {
-                println!("  {}", shown(report));
+                outln!("  {}", shown(report));
             }
             records += past.len();
             if let Some(store) = &store {
@@ -67,9 +67,9 @@ pub(super) fn run(
             }
         }
         for what in &put_aside {
-            println!("put aside: {what}");
+            outln!("put aside: {what}");
         }
-        println!(
+        outln!(
             "{messages} messages, {records} reports{}",
             match &store {
                 Some(_) => format!(": {} recorded, {known} were known already", records - known),

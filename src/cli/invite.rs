@@ -74,18 +74,18 @@ fn print(config: &Config, ask: &Ask<'_>, answer: &Value) -> anyhow::Result<()> {
         } => {
             let title =
                 AreaId::parse(area).map_or_else(|_| String::new(), |id| config.areas.title(&id));
-            println!("{name}: {role} in {title} ({area})");
-            println!("good once, until {}", text(answer, "expires_at"));
-            println!("to be written to the bot in a private chat, by {name} alone:");
-            println!("/start {}", text(answer, "code"));
+            outln!("{name}: {role} in {title} ({area})");
+            outln!("good once, until {}", text(answer, "expires_at"));
+            outln!("to be written to the bot in a private chat, by {name} alone:");
+            outln!("/start {}", text(answer, "code"));
         }
-        Ask::End(name) => println!("{name} has no invitation and no role by one any more"),
+        Ask::End(name) => outln!("{name} has no invitation and no role by one any more"),
         Ask::List => {
             let list = answer["invites"]
                 .as_array()
                 .context("the answer is no list")?;
             for invite in list {
-                println!(
+                outln!(
                     "{}: {} in {}, {}, by {}",
                     text(invite, "name"),
                     text(invite, "role"),

@@ -183,7 +183,7 @@ pub(super) fn health(config: &Path) -> anyhow::Result<ExitCode> {
             .await;
         match answer {
             Ok(answer) if answer.status().is_success() => {
-                println!("ok");
+                outln!("ok");
                 Ok(ExitCode::SUCCESS)
             }
             Ok(answer) => bail!(
@@ -203,7 +203,7 @@ pub(super) fn verify(config: &Path) -> anyhow::Result<ExitCode> {
         bail!("there is no store in {}", directory.display());
     }
     let report = invariants::verify(directory, app::store_options(&config))?;
-    println!("{report}");
+    outln!("{report}");
     Ok(if report.is_clean() {
         ExitCode::SUCCESS
     } else {
@@ -218,7 +218,7 @@ pub(super) fn backup(config: &Path, file: &Path) -> anyhow::Result<ExitCode> {
             Access::Store(store) => {
                 let summary = store.backup(file).await?;
                 store.close().await?;
-                println!("{}: {summary}", file.display());
+                outln!("{}: {summary}", file.display());
             }
             Access::Running(server) => {
                 // Written beside its final name and renamed, so that a half copy never looks like a whole one.
@@ -236,7 +236,7 @@ pub(super) fn backup(config: &Path, file: &Path) -> anyhow::Result<ExitCode> {
                 out.sync_all()?;
                 let summary = backups::check(&part)?;
                 std::fs::rename(&part, file)?;
-                println!(
+                outln!(
                     "{}: {} keys, {} bytes",
                     file.display(),
                     summary.lines,
@@ -252,7 +252,7 @@ pub(super) fn restore(config: &Path, file: &Path) -> anyhow::Result<ExitCode> {
     let config = crate::config::load_without_secrets(config)?;
     let directory = directory(&config)?;
     let report = backups::restore(file, directory, app::store_options(&config))?;
-    println!("{}:\n{report}", directory.display());
+    outln!("{}:\n{report}", directory.display());
     Ok(if report.is_clean() {
         ExitCode::SUCCESS
     } else {

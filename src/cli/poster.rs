@@ -74,7 +74,7 @@ pub(super) fn run(config: &Path, options: &Options<'_>) -> anyhow::Result<ExitCo
     let bytes = if pdf { as_pdf(&page)? } else { as_png(&page)? };
     std::fs::write(options.output, bytes)
         .with_context(|| format!("writing {}", options.output.display()))?;
-    println!("{}: {link}", options.output.display());
+    outln!("{}: {link}", options.output.display());
     Ok(ExitCode::SUCCESS)
 }
 

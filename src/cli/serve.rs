@@ -90,12 +90,12 @@ pub(super) fn town(listen: SocketAddr, platform: Simulated) -> anyhow::Result<Ex
 pub(super) fn check_config(path: &Path) -> anyhow::Result<ExitCode> {
     let config = crate::config::load(path)?;
     match &config.store.kind {
-        StoreKind::Sled(path) => println!("store: sled in {}", path.display()),
-        StoreKind::Memory => println!("store: in memory, forgotten at the end"),
+        StoreKind::Sled(path) => outln!("store: sled in {}", path.display()),
+        StoreKind::Memory => outln!("store: in memory, forgotten at the end"),
     }
-    println!("web: {}", config.web.listen);
+    outln!("web: {}", config.web.listen);
     if let Some(url) = &config.web.public_url {
-        println!("public: {url}");
+        outln!("public: {url}");
     }
     for account in &config.accounts {
         let receive = if account.takes_webhooks() {
@@ -103,7 +103,7 @@ pub(super) fn check_config(path: &Path) -> anyhow::Result<ExitCode> {
         } else {
             "poll".to_owned()
         };
-        println!(
+        outln!(
             "account {}: {} at {}, {receive}, token ***, {} a second, {} a minute in one group",
             account.name,
             account.platform().as_str(),
@@ -113,16 +113,17 @@ pub(super) fn check_config(path: &Path) -> anyhow::Result<ExitCode> {
         );
         if let Door::ZaloBot(door) = &account.door {
             match door.quota {
-                Some(quota) => println!(
+                Some(quota) => outln!(
                     "  {} messages a month, both ways; {} of them kept for alerts",
-                    quota.monthly, quota.reserve
+                    quota.monthly,
+                    quota.reserve
                 ),
-                None => println!("  no monthly limit"),
+                None => outln!("  no monthly limit"),
             }
         }
     }
     for person in &config.staff {
-        println!(
+        outln!(
             "{}: {} in {} ({}), on {}",
             person.name,
             person.role.as_str(),
@@ -139,14 +140,14 @@ pub(super) fn check_config(path: &Path) -> anyhow::Result<ExitCode> {
     let mut bindings: Vec<_> = config.bindings.iter().collect();
     bindings.sort();
     for (room, area) in bindings {
-        println!("room {room}: {} ({area})", config.areas.title(area));
+        outln!("room {room}: {} ({area})", config.areas.title(area));
     }
     if config.accounts.is_empty() {
-        println!("note: no [[account]]: nothing would be received; see config/ward.example.toml");
+        outln!("note: no [[account]]: nothing would be received; see config/ward.example.toml");
     }
     if config.staff.is_empty() {
-        println!("note: no [[officer]]: nobody could send an alert or read a digest");
+        outln!("note: no [[officer]]: nobody could send an alert or read a digest");
     }
-    println!("ok");
+    outln!("ok");
     Ok(ExitCode::SUCCESS)
 }
