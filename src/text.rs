@@ -1566,6 +1566,78 @@ mod tests {
     }
 
     #[test]
+    fn places_times_and_numbers_are_read_as_people_say_them() {
+        let lexicon = Lexicon::builtin().unwrap_or_else(|error| panic!("{error}"));
+        let addressing = Addressing {
+            private: false,
+            reply_to_bot: false,
+            mentioned: false,
+            bot_names: &[],
+        };
+        let now = DateTime::parse_from_rfc3339("2026-11-24T09:00:00+07:00").expect("a time");
+        let facts = |text: &str| {
+            let reading = read(text, &addressing, &lexicon, now);
+            reading.incidents.into_iter().next().expect("an incident")
+        };
+        for (text, place) in [
+            ("#tngt đâm đổ cột điện ở dốc Cầu Trắng", "dốc Cầu Trắng"),
+            (
+                "#tromcap vườn thanh long thôn Đồng Mậu bị vặt sạch",
+                "vườn thanh long thôn Đồng Mậu",
+            ),
+            (
+                "#baohanh em bị chồng nhốt ở 21 ngách 3/15 phố Hải Long",
+                "21 ngách 3/15 phố Hải Long",
+            ),
+            ("#matxe mat xe o to 11 khu Hong Ha 2", "to 11 khu Hong Ha 2"),
+            (
+                "#giaothong ổ gà sâu giữa đường vào mỏ Khe Chàm",
+                "đường vào mỏ Khe Chàm",
+            ),
+            (
+                "#tromcap mất xe Wave ở hẻm 9 khóm Tân Lập",
+                "hẻm 9 khóm Tân Lập",
+            ),
+        ] {
+            assert_eq!(facts(text).place.as_deref(), Some(place), "{text}");
+        }
+        for (text, time) in [
+            (
+                "#tromcap mất con gà ở xóm 3 hồi hôm lúc 2h",
+                "2026-11-24T02:00:00+07:00",
+            ),
+            (
+                "#cuop 9 rưỡi tối qua bị giật túi ở cầu Trắng",
+                "2026-11-23T21:30:00+07:00",
+            ),
+            (
+                "#cuop bị giật túi 1 tiếng 20 phút trước ở cầu Trắng",
+                "2026-11-24T07:40:00+07:00",
+            ),
+            (
+                "#timnguoi mẹ em đi khỏi nhà từ 4h chiều hôm qua đến giờ chưa về",
+                "2026-11-23T16:00:00+07:00",
+            ),
+        ] {
+            let found = facts(text).time.map(|time| time.start().to_rfc3339());
+            assert_eq!(found.as_deref(), Some(time), "{text}");
+        }
+        for (text, phones) in [
+            (
+                "#luadao không chín một hai, ba số 0, bốn năm bảy gọi đòi tiền",
+                vec!["+84912000457"],
+            ),
+            (
+                "#tromcap nhặt được ví, gọi 0345 000 611/612 nhé",
+                vec!["+84345000611", "+84345000612"],
+            ),
+            ("#tromcap mất xe, không một ai thấy", vec![]),
+        ] {
+            assert_eq!(facts(text).phones, phones, "{text}");
+        }
+    }
+
+    #[test]
     fn two_incidents_in_one_message_are_two() {
         let lexicon = Lexicon::builtin().unwrap_or_else(|error| panic!("{error}"));
         let addressing = Addressing {

@@ -26,13 +26,13 @@ const ENOUGH: i32 = 10;
 /// An update says by itself that there is an earlier message.
 const ENOUGH_FOR_UPDATE: i32 = 7;
 /// What is only overheard may be about anything.
-const ENOUGH_OVERHEARD: i32 = 9;
-/// And says at least so much in the same words.
-const LEAST_OVERHEARD: i32 = 2;
-/// How long an event is talked about.
-const AGE: i64 = 120;
-/// The most that a place, a time, being soon and the words can add.
-const PLACE: i32 = 4;
+const ENOUGH_OVERHEARD: i32 = 8;
+/// Without the same place it says at least so much in the same words.
+const LEAST_OVERHEARD: i32 = 5;
+/// How long an event is reported again, and how long there is news of it, in hours.
+const AGE: i64 = 72;
+const AGE_OF_NEWS: i64 = 120;
+/// The most that a time, being soon and the words can add.
 const TIME: i32 = 2;
 const AGED: i32 = 2;
 const WORDS: i32 = 9;
@@ -224,8 +224,11 @@ pub struct Told {
     /// All its words, and all with their marks, when it has any: "cầu Ba Lan" is not "cầu Bà Lan".
     whole_place: Bag,
     marked_place: Bag,
-    words: Bag,
+    /// Its words two by two, to find it spoken of.
+    place_pairs: Bag,
     rare: Rare,
+    /// The rare words outside the place.
+    rare_elsewhere: Rare,
     /// Pairs of words that are a name: "bé Na", "Năm Lưới".
     names: Bag,
     /// All pairs of words, to find another's names in.
@@ -297,13 +300,12 @@ impl Told {
             facts: facts.clone(),
             update,
             overheard: false,
-            place: words(place)
-                .filter(|word| !lexicon.is_common_in_places(word))
-                .collect(),
+            place: which_place(place, lexicon),
             whole_place: place_words(place, false),
             marked_place: place_words(place, true),
-            words: words(text).collect(),
+            place_pairs: pairs(place, lexicon, false),
             rare: Rare::of(text, lexicon.often()),
+            rare_elsewhere: Rare::of(&text.replacen(place, "\n", 1), lexicon.often()),
             names: pairs(text, lexicon, true),
             pairs: pairs(text, lexicon, false),
         }
@@ -318,12 +320,13 @@ impl Memory {
             Some(_) => ENOUGH_FOR_UPDATE,
             None => ENOUGH,
         };
+        let age = told.update.map_or(AGE, |_| AGE_OF_NEWS);
         let best = self
             .told
             .iter()
             .rev()
             .filter(|earlier| {
-                (told.sent_at - earlier.sent_at).abs() <= Duration::hours(AGE)
+                (told.sent_at - earlier.sent_at).abs() <= Duration::hours(age)
                     && earlier.sent_at <= told.sent_at
             })
             .filter_map(|earlier| Some((compare(earlier, &told, enough)?, earlier)))
@@ -356,6 +359,24 @@ fn words(text: &str) -> impl Iterator<Item = String> {
         .into_iter()
 }
 
+/// The words of a place that say which one it is: those that few places have, else all but the heads.
+fn which_place(place: &str, lexicon: &Lexicon) -> Bag {
+    let tells = |word: &String| !lexicon.is_common_in_places(word);
+    let rare = |word: &String| {
+        let often = tokens(word)
+            .first()
+            .map_or(0, |token| lexicon.often().of(token.key));
+        often <= COUNTED_THINGS
+    };
+    let said: Bag = words(place)
+        .filter(|word| tells(word) && rare(word))
+        .collect();
+    if said.len() > 1 {
+        return said;
+    }
+    words(place).filter(tells).collect()
+}
+
 /// The words of a place that is typed with marks: with them, or without.
 fn place_words(place: &str, with_marks: bool) -> Bag {
     if place.is_ascii() {
@@ -383,11 +404,16 @@ fn pairs(text: &str, lexicon: &Lexicon, names: bool) -> Bag {
         let named = capital(bare) && (capital(last) || lexicon.is_title(&fold(last)));
         if joins && (named || !names) {
             let pair = fold(&format!("{last} {bare}"));
-            if !lexicon.is_common_name(&pair) {
+            let says = !names
+                || match tokens(&pair).as_slice() {
+                    [first, second] => lexicon.often().pair(first, second) > 0,
+                    _ => true,
+                };
+            if says && !lexicon.is_common_name(&pair) {
                 found.push(pair);
             }
         }
-        last = if word.ends_with(char::is_alphanumeric) {
+        last = if word.ends_with(char::is_alphanumeric) && !word.starts_with('#') {
             bare
         } else {
             ""
@@ -441,44 +467,16 @@ fn compare(earlier: &Told, later: &Told, enough: i32) -> Option<Tally> {
     tally.add(6 * shared(&a.phones, &b.phones).min(1), "phone");
     tally.add(6 * shared(&a.urls, &b.urls).min(1), "link");
     tally.add(7 * i32::from(accounts), "account");
-    let shared_words = earlier.rare.common(&later.rare);
-    let named = |one: &Told, other: &Told| one.names.common(&other.pairs) > 0;
-    let name = named(earlier, later) || named(later, earlier);
-    // A name is made of rare words: it counts once.
-    let words = if name {
-        shared_words.max(3).saturating_add(2).min(WORDS)
-    } else {
-        shared_words
-    };
-    if later.overheard && words < LEAST_OVERHEARD {
-        return None;
-    }
-    tally.add(words, if name { "name" } else { "rare words" });
-    let same_kind = a
-        .categories
-        .iter()
-        .any(|category| b.categories.contains(category));
-    let unknown = |facts: &Facts| facts.primary == Category::Other;
-    if same_kind {
-        tally.add(3, "kind");
-    } else if !unknown(a) && !unknown(b) {
-        let against = if update.is_some() || words >= PLAIN {
-            -2
-        } else {
-            -5
-        };
-        tally.add(against, "another kind");
-    }
-    if tally.points + PLACE + TIME + AGED < enough {
-        return None;
-    }
     let (mut places, mut least) = (
         earlier.place.common(&later.place),
         earlier.place.len().min(later.place.len()),
     );
     // The place of the one is spoken of in the other, though not as its place.
-    let spoken_of =
-        |one: &Told, other: &Told| one.place.len() > 1 && one.place.is_subset(&other.words);
+    let spoken_of = |one: &Told, other: &Told| {
+        one.place.len() > 1
+            && !one.place_pairs.is_empty()
+            && one.place_pairs.is_subset(&other.pairs)
+    };
     if places < least && (spoken_of(earlier, later) || spoken_of(later, earlier)) {
         (places, least) = (2, 2);
     }
@@ -487,10 +485,54 @@ fn compare(earlier: &Told, later: &Told, enough: i32) -> Option<Tally> {
     let other_marks = !one.is_empty()
         && !other.is_empty()
         && one.common(other) < earlier.whole_place.common(&later.whole_place);
-    if least > 0 && places == least && !other_marks {
-        tally.add(2 + i32::try_from(places.min(2)).unwrap_or(0), "place");
+    let there = least > 0 && places == least && !other_marks;
+    // What is said of the place itself is counted once.
+    let words = if there {
+        earlier.rare_elsewhere.common(&later.rare_elsewhere)
+    } else {
+        earlier.rare.common(&later.rare)
+    };
+    let named = |one: &Told, other: &Told| one.names.common(&other.pairs) > 0;
+    let name = named(earlier, later) || named(later, earlier);
+    // A name is made of rare words: it counts once.
+    let words = if name && !there {
+        words.max(3).saturating_add(2).min(WORDS)
+    } else {
+        words
+    };
+    let same_kind = a
+        .categories
+        .iter()
+        .any(|category| b.categories.contains(category));
+    let unknown = |facts: &Facts| facts.primary == Category::Other;
+    if later.overheard {
+        // Much else is said of a place where something has happened.
+        let same = same_kind && !unknown(b);
+        if !there && words < LEAST_OVERHEARD
+            || !same && earlier.rare_elsewhere.common(&later.rare_elsewhere) == 0
+        {
+            return None;
+        }
+    } else if update.is_none() && !known && !there && !name {
+        // Whoever robs or cheats does it to others in the same way.
+        return None;
+    }
+    tally.add(words, if name { "name" } else { "rare words" });
+    if same_kind {
+        tally.add(3, "kind");
+    } else if !later.overheard && !unknown(a) && !unknown(b) {
+        let against = if update.is_some() || words >= PLAIN {
+            -2
+        } else {
+            -5
+        };
+        tally.add(against, "another kind");
+    }
+    if there {
+        tally.add(4 + i32::try_from(places.min(2)).unwrap_or(0), "place");
     } else if least > 0 && places > 0 {
-        tally.add(i32::from(!other_marks), "part of the place");
+        let against = if update.is_some() { 0 } else { -2 };
+        tally.add(against, "another place nearby");
     } else if least > 0 && !known {
         // What was lost is found elsewhere.
         let against = if update.is_some() || name { -2 } else { -4 };
@@ -521,4 +563,46 @@ fn compare(earlier: &Told, later: &Told, enough: i32) -> Option<Tally> {
         "soon after",
     );
     Some(tally)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::{Addressing, read};
+
+    #[test]
+    fn news_that_is_overheard_finds_its_event_and_nothing_else() {
+        let lexicon = Lexicon::builtin().unwrap_or_else(|error| panic!("{error}"));
+        let addressing = Addressing {
+            private: false,
+            reply_to_bot: false,
+            mentioned: false,
+            bot_names: &[],
+        };
+        let now = DateTime::parse_from_rfc3339("2026-11-24T09:00:00+07:00").expect("a time");
+        let mut memory = Memory::default();
+        let mut link = |id: &str, text: &str| {
+            let reading = read(text, &addressing, &lexicon, now);
+            let told = if reading.is_for_others() {
+                Told::overheard(id, text, now, &lexicon)
+            } else {
+                Told::new(id, text, now, &reading, &lexicon)
+            };
+            told.and_then(|told| memory.link(told)).map(|link| link.id)
+        };
+        let first = "#tromtrau mất con trâu mộng buộc ở gốc gạo bản Nà Sượng đêm qua";
+        assert_eq!(link("1", first), None);
+        let other = "#tromcap đêm qua mất xe đạp ở ngõ 7 phố Giếng Đáy";
+        assert_eq!(link("2", other), None);
+        let news = "con trâu mộng ở bản Nà Sượng tìm được rồi, cảm ơn bà con";
+        assert_eq!(link("3", news).as_deref(), Some("1"));
+        for idle in [
+            "bản Nà Sượng hôm nay mở chợ rồi",
+            "chợ này bán trâu mộng đẹp",
+        ] {
+            assert_eq!(link("4", idle), None, "{idle}");
+        }
+        // What was only overheard is not kept.
+        assert_eq!(link("5", news).as_deref(), Some("1"));
+    }
 }

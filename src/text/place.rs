@@ -110,9 +110,8 @@ pub fn read(page: &Page<'_>, from: usize, to: usize, busy: &[(usize, usize)]) ->
             }
             None => {
                 let after = reader.word(at, P::Authority).unwrap_or(at + 1);
-                // "o to 11 khu 2" is "ở tổ 11" before it is "ô tô".
                 let last = after - 1;
-                at = if last > at && reader.is_numbered(last) {
+                at = if last > at && reader.outgrows(last) {
                     last
                 } else {
                     after
@@ -140,8 +139,12 @@ impl Reader<'_> {
         self.busy.get(at) == Some(&true)
     }
 
-    /// Without marks: "to 11", whatever else "to" may be.
-    fn is_numbered(&self, at: usize) -> bool {
+    /// The last word of what is no place begins one: "giữa đường vào mỏ", and "o to 11 khu 2" is "ở tổ 11"
+    /// before it is "ô tô".
+    fn outgrows(&self, at: usize) -> bool {
+        if self.head(at).is_some_and(|(end, _)| end > at + 1) {
+            return true;
+        }
         self.page.loose
             && self.word(at, P::Numbered) == Some(at + 1)
             && self
@@ -539,7 +542,7 @@ impl Reader<'_> {
                 let last = !self.is_stop(at)
                     && token.length > 1
                     && self.page.is_capital(at - 1)
-                    && self.page.hits_at(at).is_empty()
+                    && !self.is_verb(at)
                     && at + 1 < self.until
                     && self.page.tokens.get(at + 1).is_some_and(Token::breaks);
                 if last {
@@ -561,7 +564,7 @@ impl Reader<'_> {
             if let Some(end) = self.word(at, P::Detail)
                 && (at > start || head != P::Area)
                 && (named || at == start || loose_words > 0)
-                && self.detail_ends(end)
+                && self.detail_ends(at, end)
             {
                 at = end;
                 break;
@@ -641,8 +644,9 @@ impl Reader<'_> {
                 && at < self.until
                 && self.page.is_capital(at)
                 && self.page.tokens.get(at).is_some_and(|token| {
-                    token.before == ' ' && token.case == Case::Title && !self.is_stop(at)
+                    token.before == ' ' && token.case == Case::Title && !self.is_busy(at)
                 })
+                && !self.is_verb(at)
                 && self.page.places_at(at) == 0
                 && self.word(at, P::Authority).is_none()
         };
@@ -664,15 +668,27 @@ impl Reader<'_> {
         token.is_some_and(|token| !token.is_number() && token.length <= 2)
     }
 
-    fn detail_ends(&self, end: usize) -> bool {
+    fn detail_ends(&self, at: usize, end: usize) -> bool {
         let next = self.page.tokens.get(end).filter(|_| end < self.until);
+        // "moi" in "moi nguoi" is not "mới", and what follows "sau" is behind something else.
+        let other = [P::Stop, P::Authority].map(|word| self.word(at, word));
+        if other.into_iter().flatten().any(|other| other > end) {
+            return false;
+        }
+        if self.word(at, P::Prep).is_some_and(|prep| prep == end)
+            && self.word(at, P::Link).is_some()
+        {
+            return next.is_none_or(Token::breaks)
+                || self.word(end, P::HardStop).is_some() && !self.is_busy(end)
+                || self.head(end).is_some();
+        }
         next.is_none_or(|token| {
             token.breaks()
                 || self.is_stop(end)
                 || self.head(end).is_some()
                 || self.word(end, P::Link).is_some()
                 || self.word(end, P::Prep).is_some()
-                || self.page.cased
+                || self.page.cased && !self.page.loose
         })
     }
 
@@ -698,7 +714,7 @@ impl Reader<'_> {
                     hit.what == What::Place(P::Authority)
                         && hit.from < start
                         && hit.to >= start
-                        && !(hit.to == start + 1 && self.is_numbered(start))
+                        && !(hit.to == start + 1 && self.outgrows(start))
                 })
         {
             score -= 6;
