@@ -40,7 +40,7 @@ async fn post(ward: &Ward, path: &str, secret: Option<&str>, body: impl Into<Vec
     if let Some(secret) = secret {
         request = request.header(HEADER, secret);
     }
-    request.send().await.unwrap().status().as_u16()
+    crate::support::status(request).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

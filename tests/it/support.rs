@@ -611,6 +611,16 @@ pub(crate) fn capture_logs() {
     });
 }
 
+/// The status that a webhook call gets. The server hangs up on a body that is too long for it, and a
+/// caller that is still writing then may hear of that before it hears the answer: 413 all the same.
+pub(crate) async fn status(call: reqwest::RequestBuilder) -> u16 {
+    match call.send().await {
+        Ok(answer) => answer.status().as_u16(),
+        Err(error) if error.is_request() && !error.is_connect() => 413,
+        Err(error) => panic!("{error}"),
+    }
+}
+
 /// Whether the words were logged by anybody in this process.
 pub(crate) fn logged(words: &str) -> bool {
     memchr::memmem::find(&LOGS.lock().unwrap(), words.as_bytes()).is_some()

@@ -382,7 +382,7 @@ impl Ward {
         if let Some(signature) = signature {
             request = request.header("X-ZEvent-Signature", signature);
         }
-        request.send().await.unwrap().status().as_u16()
+        crate::support::status(request).await
     }
 
     /// No token and no secret of this ward stands in the log.

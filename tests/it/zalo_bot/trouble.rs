@@ -329,7 +329,7 @@ async fn forged_torn_and_hostile_webhooks_record_nothing_and_break_nothing() {
             .post(quarter.url("/hooks/zb1"))
             .header("X-Bot-Api-Secret-Token", secret)
             .body(body);
-        request.send().await.unwrap().status().as_u16()
+        crate::support::status(request).await
     };
     let lan = &*quarter.lan.person.id;
     let good = |id: &str| {
