@@ -737,7 +737,13 @@ pub fn overhear(
     };
     let end = message.page.tokens.len();
     let scores = category::score(&message.page, 0, end);
-    Some((message.facts(0, end, &scores, &mut Vec::new()), kind))
+    let mut facts = message.facts(0, end, &scores, &mut Vec::new());
+    if scores.best() == 0 {
+        // Counted words guess a kind for whoever reports something; chatter reports nothing.
+        facts.categories.clear();
+        facts.primary = Category::Other;
+    }
+    Some((facts, kind))
 }
 
 fn starts_like_keyword(text: &str) -> bool {
