@@ -508,7 +508,10 @@ fn spoken(page: &Page<'_>, at: usize, to: usize, found: &mut Entities) -> Option
         }
         next = end;
     }
-    let phone = phone(&number, false).filter(|_| next <= to)?;
+    // Who goes on counting tells no number, and neither does who stammers: "ba ba ba …".
+    let goes_on = next < to && digit(next).is_some();
+    let stammers = ('0'..='9').filter(|one| number.contains(*one)).count() < 3;
+    let phone = phone(&number, false).filter(|_| next <= to && !goes_on && !stammers)?;
     add(&mut found.phones, phone);
     found.busy.push((at, next));
     Some(next)
