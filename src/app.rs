@@ -489,7 +489,7 @@ pub fn lexicon(config: &Config) -> anyhow::Result<Lexicon> {
         Some(directory) => Lexicon::load(directory)?,
         None => Lexicon::builtin()?,
     };
-    lexicon.add_places(config.place_names());
+    lexicon.set_places(config.place_names());
     Ok(lexicon)
 }
 

@@ -48,6 +48,7 @@ pub mod kinds;
 pub mod lexicon;
 pub mod link;
 pub mod lunar;
+pub mod often;
 pub mod place;
 pub mod tag;
 pub mod token;

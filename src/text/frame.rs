@@ -11,7 +11,10 @@
 //! The parts stand in order, in one sentence, with at most a few words between two of them.
 //! Time is in proportion to the phrases found: only the last place of each class is kept.
 
+use serde::{Deserialize, Serialize};
+
 use crate::domain::reading::Category;
+use crate::text::lexicon::what::by_id;
 use crate::text::lexicon::{Hit, What};
 use crate::text::token::{Case, Token};
 
@@ -70,18 +73,19 @@ fn is_name(tokens: &[Token], hit: &Hit) -> bool {
     title(hit.from) && inside && (hit.from > 0 && title(hit.from - 1) || title(hit.from + 1))
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Frame {
     /// The classes before the last, from right to left, each with the words that may follow it.
     before: Box<[(u8, usize)]>,
     /// The first of them again: most frames end there.
     nearest: Option<u8>,
+    #[serde(with = "by_id")]
     category: Category,
     weight: u8,
 }
 
 /// All classes and frames.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Frames {
     names: Vec<String>,
     /// Whether a class has words.
@@ -93,7 +97,7 @@ pub struct Frames {
 }
 
 /// A set of classes.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 struct Classes([u64; CLASSES.div_ceil(64)]);
 
 impl Classes {

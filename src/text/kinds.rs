@@ -9,16 +9,17 @@
 //! The points of cues are added to it, so counted words outvote a cue that stands alone among words of
 //! another kind, and never what is told clearly: see [`Kinds::overrule`].
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::collections::BTreeMap;
+use std::hash::Hasher;
 use std::mem;
 
 use crate::domain::reading::Category;
 use crate::text::lexicon::Mix;
+use crate::text::lexicon::table::{Index, Pass, Table, narrow};
 use crate::text::token::{Token, tokens};
 
-/// The counts that come with the program.
-const BUILTIN: &str = include_str!("../../config/lexicon/kinds.tsv");
+/// The counts.
+const COUNTED: &str = include_str!("../../config/lexicon/kinds.tsv");
 
 /// Number of categories.
 const KINDS: usize = Category::ALL.len();
@@ -36,10 +37,15 @@ const SMOOTH: f64 = 12.0;
 /// Counted words.
 #[derive(Debug, Default)]
 pub struct Kinds {
-    /// By word or pair of words: where its weights start in `weights`.
-    places: HashMap<u64, u32, BuildHasherDefault<Mix>>,
-    /// Hundredths of a natural logarithm, one for each category.
-    weights: Vec<[i16; KINDS]>,
+    /// By word or pair of words.
+    index: Index,
+    /// By place in the index: where its weights begin in `weights`; those of the next are the end.
+    starts: Table<4>,
+    /// A category with which it was counted, by its place (1 byte), and the word's weight for it in hundredths
+    /// of a natural logarithm (2 bytes).
+    weights: Table<3>,
+    /// The weight for a category of a word that was never counted with it.
+    never: [i16; KINDS],
     /// The weight of each category before any word.
     before: [i16; KINDS],
 }
@@ -65,6 +71,12 @@ fn hundredths(value: f64) -> i16 {
     hundredths
 }
 
+/// What a word weighs for a category with which it was counted so often, in hundredths.
+fn weigh(count: u32, messages: u32, often: f64) -> i16 {
+    let here = (f64::from(count) + SMOOTH * often) / (f64::from(messages) + SMOOTH);
+    hundredths((here / often).ln())
+}
+
 fn pair(first: u64, second: u64) -> u64 {
     let mut mix = Mix::default();
     mix.write_u64(first);
@@ -81,17 +93,18 @@ pub fn counted(tokens: &[Token], skip: impl Fn(&Token) -> bool) -> impl Iterator
 }
 
 impl Kinds {
-    /// The counts that come with the program.
+    /// Weighs the counts that come with the program.
     ///
     /// # Errors
     /// A line is not `words<tab>category count category count …`.
-    pub fn builtin() -> Result<Self, String> {
-        Self::parse(BUILTIN)
+    pub(crate) fn counted() -> Result<Self, String> {
+        Self::parse(COUNTED)
     }
 
     fn parse(source: &str) -> Result<Self, String> {
         let mut kinds = Self::default();
         let mut messages = [0_u32; KINDS];
+        let mut weighed: BTreeMap<u64, Vec<[u8; 3]>> = BTreeMap::new();
         for (number, line) in source.lines().enumerate() {
             if line.starts_with('#') {
                 continue;
@@ -112,6 +125,10 @@ impl Kinds {
                 for (weight, count) in kinds.before.iter_mut().zip(row) {
                     *weight = hundredths(0.5 * f64::from(count + 1).ln());
                 }
+                // How often it stands elsewhere makes no difference then.
+                for (weight, messages) in kinds.never.iter_mut().zip(messages) {
+                    *weight = weigh(0, messages, 1.0);
+                }
                 continue;
             }
             let key = match tokens(words).as_slice() {
@@ -122,21 +139,47 @@ impl Kinds {
             let all: u32 = row.iter().sum();
             let total: u32 = messages.iter().sum();
             let often = f64::from(all + 1) / f64::from(total + 1);
-            let mut weights = [0; KINDS];
-            for ((weight, count), messages) in weights.iter_mut().zip(row).zip(messages) {
-                let here = (f64::from(count) + SMOOTH * often) / (f64::from(messages) + SMOOTH);
-                *weight = hundredths((here / often).ln());
+            let mut weights = Vec::new();
+            for (kind, (count, messages)) in (0_u8..).zip(row.into_iter().zip(messages)) {
+                if count > 0 {
+                    let [low, high] = weigh(count, messages, often).to_le_bytes();
+                    weights.push([kind, low, high]);
+                }
             }
-            let place = u32::try_from(kinds.weights.len()).unwrap_or(u32::MAX);
-            kinds.places.insert(key, place);
-            kinds.weights.push(weights);
+            weighed.insert(key, weights);
         }
+        let mut weighed: Vec<_> = weighed.into_iter().collect();
+        kinds.index = Index::of(&mut weighed);
+        let (mut starts, mut weights) = (vec![0], Vec::new());
+        for (_, more) in weighed {
+            weights.extend(more);
+            starts.push(narrow(weights.len()));
+        }
+        kinds.starts = starts.into_iter().collect();
+        kinds.weights = weights.into();
         Ok(kinds)
     }
 
-    fn weights(&self, key: u64) -> Option<&[i16; KINDS]> {
-        let place = self.places.get(&key)?;
-        self.weights.get(*place as usize)
+    /// Goes over all of it.
+    pub(crate) fn pass(&mut self, image: &mut impl Pass) -> Option<()> {
+        image.index(&mut self.index)?;
+        image.table(&mut self.starts)?;
+        image.table(&mut self.weights)?;
+        image.value(&mut self.never)?;
+        image.value(&mut self.before)
+    }
+
+    /// What a word or a pair of words weighs for each category.
+    fn weights(&self, key: u64) -> Option<[i16; KINDS]> {
+        let at = self.index.find(key)?;
+        let (from, to) = (self.starts.number(at)?, self.starts.number(at + 1)?);
+        let mut all = self.never;
+        for [kind, low, high] in self.weights.rows(from as usize, to as usize) {
+            if let Some(weight) = all.get_mut(usize::from(*kind)) {
+                *weight = i16::from_le_bytes([*low, *high]);
+            }
+        }
+        Some(all)
     }
 
     /// The category that the words and the cues together speak for instead of `primary`; `told` is what the
@@ -160,7 +203,7 @@ impl Kinds {
         let mut last = None;
         for word in words {
             // A pair is counted only when each of its words is.
-            let known = self.places.contains_key(&word.key);
+            let known = self.index.find(word.key).is_some();
             let before = mem::replace(&mut last, known.then_some(word.key));
             if !known {
                 continue;
@@ -173,7 +216,7 @@ impl Kinds {
                 }
                 seen.push((key, word));
                 for (sum, weight) in sums.iter_mut().zip(self.weights(key).into_iter().flatten()) {
-                    *sum += i32::from(*weight);
+                    *sum += i32::from(weight);
                 }
             }
         }
@@ -191,7 +234,7 @@ impl Kinds {
                 weights.get(category as usize).copied().unwrap_or(0)
             };
             self.weights(key)
-                .map_or(0, |all| weight(all, best) - weight(all, primary))
+                .map_or(0, |all| weight(&all, best) - weight(&all, primary))
         };
         seen.sort_by_key(|(key, _)| -speaks(*key));
         let mut because: Vec<&Token> = Vec::with_capacity(REASONS);

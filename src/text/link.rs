@@ -10,16 +10,17 @@
 //! An untagged message is not for the bot and stays so; but where all messages of a file are read in
 //! turn, one with news of a reported event ("tìm được rồi", "đính chính") says which: see [`Told::overheard`].
 
-use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::collections::VecDeque;
+use std::hash::Hasher;
 
 use chrono::{DateTime, Duration, FixedOffset};
 
 use crate::domain::reading::{Category, Facts, Outcome, Reading, UpdateKind};
 use crate::text::fold::fold;
 use crate::text::lexicon::{Lexicon, Mix};
+use crate::text::often::{COUNTED_THINGS, Often, pair};
 use crate::text::overhear;
-use crate::text::token::{Case, Token, tokens};
+use crate::text::token::{Token, tokens};
 
 /// Two messages with this many points are about one event.
 const ENOUGH: i32 = 10;
@@ -83,91 +84,6 @@ impl<T: AsRef<str>> FromIterator<T> for Bag {
         all.dedup();
         Self(all.into())
     }
-}
-
-/// The messages that people labelled, with the words they have: see [`crate::text::kinds`].
-const COUNTED: &str = include_str!("../../config/lexicon/kinds.tsv");
-
-/// How often words are said at all.
-#[derive(Debug, Default)]
-pub struct Often {
-    /// In how many messages a word or a pair of words stands; none is known to stand in fewer than two.
-    stands_in: HashMap<u64, u32, BuildHasherDefault<Mix>>,
-    messages: u32,
-}
-
-/// A rarer word than this is worth a point for each natural logarithm.
-const RARE: f64 = 3.5;
-/// A pair of words in fewer messages is hardly ever said, in more it is a way of speaking.
-const RARE_PAIR: u32 = 3;
-const COMMON_PAIR: u32 = 8;
-/// Words in more messages make no pair that says anything, nor does a number with any of these.
-const COMMON: u32 = 90;
-const COUNTED_THINGS: u32 = 40;
-
-impl Often {
-    /// The counts that come with the program.
-    pub fn builtin() -> Self {
-        let mut often = Self::default();
-        for line in COUNTED.lines().filter(|line| !line.starts_with('#')) {
-            let (words, counts) = line.split_once('\t').unwrap_or((line, ""));
-            let counts = counts.split(' ').skip(1).step_by(2);
-            let all = counts.filter_map(|count| count.parse::<u32>().ok()).sum();
-            match tokens(words).as_slice() {
-                [] => often.messages = all,
-                [word] => {
-                    often.stands_in.insert(word.key, all);
-                }
-                [first, second, ..] => {
-                    often.stands_in.insert(pair(first, second), all);
-                }
-            }
-        }
-        often
-    }
-
-    fn of(&self, key: u64) -> u32 {
-        self.stands_in.get(&key).copied().unwrap_or(0)
-    }
-
-    /// What it says that two messages have this word, in hundredths of a point.
-    fn word(&self, word: &Token) -> u32 {
-        if word.is_number() || word.length < 2 {
-            return 0;
-        }
-        let share = f64::from(self.messages) / f64::from(self.of(word.key) + 1);
-        let worth = ((share.ln() - RARE) * 100.0).clamp(0.0, 400.0);
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "it was bounded above"
-        )]
-        let worth = worth as u32;
-        worth
-    }
-
-    /// What it says that two messages have these words in a row.
-    fn pair(&self, first: &Token, second: &Token) -> u32 {
-        let often = self.of(pair(first, second));
-        let (one, two) = (self.of(first.key), self.of(second.key));
-        if first.is_number() || second.is_number() {
-            let other = one.max(two);
-            // "22h" is no name, "5C" is a house.
-            let clock = second.glued() && second.case == Case::Lower;
-            return 100 * u32::from(other <= COUNTED_THINGS && !clock && second.before != '.');
-        }
-        if often > COMMON_PAIR || one > COMMON && two > COMMON {
-            return 0;
-        }
-        if often <= RARE_PAIR { 200 } else { 100 }
-    }
-}
-
-fn pair(first: &Token, second: &Token) -> u64 {
-    let mut mix = Mix::default();
-    mix.write_u64(first.key);
-    mix.write_u64(second.key);
-    mix.finish()
 }
 
 /// The rare words and pairs of a message with what each is worth, by their hashes.

@@ -12,38 +12,9 @@
 //! phrases of the text the one with a name and a preposition before it wins.
 
 use crate::text::Page;
+pub use crate::text::lexicon::PlaceWord;
 use crate::text::lexicon::{State, What};
 use crate::text::token::{Case, Token};
-
-macro_rules! words {
-    ($($variant:ident = $name:literal,)+) => {
-        /// A word of the grammar of places; the words are in `config/lexicon/places.toml`.
-        #[expect(missing_docs, reason = "the file explains the words")]
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum PlaceWord { $($variant,)+ }
-
-        // One bit each, see `bit`.
-        const _: () = assert!([$(PlaceWord::$variant),+].len() <= 32);
-
-        impl PlaceWord {
-            /// Its bit in a set of words.
-            pub const fn bit(self) -> u32 {
-                1 << self as u8
-            }
-
-            /// The word class with this name.
-            pub fn parse(name: &str) -> Option<Self> {
-                match name { $($name => Some(Self::$variant),)+ _ => None }
-            }
-        }
-    };
-}
-
-words! {
-    Area = "area", Site = "site", Part = "part", House = "house", Known = "known", Prep = "prep", Link = "link",
-    Stop = "stop", Detail = "detail", Numbered = "numbered", Authority = "authority", Away = "away", Title = "title", Home = "home", HardStop = "hard_stop",
-    Owner = "owner", At = "place_at",
-}
 
 /// A place phrase: tokens `from..to`.
 #[derive(Debug, Clone, Copy)]

@@ -26,6 +26,17 @@ impl Marks {
         }
     }
 
+    /// As the lexicon keeps them: 16 bits of shapes, three of the tone.
+    pub(crate) fn to_bytes(self) -> [u8; 3] {
+        let [a, b, c, _] = self.0.to_le_bytes();
+        [a, b, c]
+    }
+
+    /// As they were kept.
+    pub(crate) fn from_bytes([a, b, c]: [u8; 3]) -> Self {
+        Self(u32::from_le_bytes([a, b, c, 0]))
+    }
+
     /// Without any mark.
     pub fn none(self) -> bool {
         self.0 == 0

@@ -2,16 +2,27 @@
 //!
 //! An inner node is a folded word, so phrases that differ only in marks end at one node, and the marks
 //! decide between them there. While phrases are added it is a tree of growing lists ([`Growth`]); to be
-//! read it is laid out flat ([`Trie`]), because following a phrase is a few look-ups in a few arrays
+//! read it is laid out flat ([`Trie`]), because following a phrase is a few look-ups in a few tables
 //! for every word of every message.
+//!
+//! Nodes are numbered level by level, so the children of one stand side by side, and those of the next
+//! node behind them.
+//!
+//! What a deployment adds to the phrases of the lexicon is a trie of its own, and both are followed at
+//! once ([`Phrases`]): phrases of both that end at one place are judged together.
 
+use std::collections::HashMap;
+
+use crate::text::lexicon::table::{Pass, Table, narrow};
 use crate::text::lexicon::{Hit, What};
 use crate::text::token::{Marks, Token};
 
 /// Words between the parts of a phrase with `..`, at most.
 const GAP: usize = 3;
 /// Words of a phrase, at most.
-pub(super) const LONGEST: usize = 12;
+pub(crate) const LONGEST: usize = 12;
+/// Numbers of words, which begin with 1, are below it: it stands for a `..` where a word could.
+pub(crate) const WORDS: u32 = u16::MAX as u32;
 
 /// A phrase: what its words' marks must be, and what it is.
 #[derive(Debug)]
@@ -25,23 +36,19 @@ struct Phrase {
 #[derive(Debug, Default)]
 struct Growing {
     found: Vec<Phrase>,
-    /// By word, sorted.
+    /// By word, sorted; [`WORDS`] for the node behind a `..`.
     next: Vec<(u32, u32)>,
-    /// The node behind a `..`.
-    gap: u32,
 }
 
 /// The trie while phrases are added.
 #[derive(Debug)]
-pub(super) struct Growth {
-    root: Vec<u32>,
+pub(crate) struct Growth {
     nodes: Vec<Growing>,
 }
 
 impl Default for Growth {
     fn default() -> Self {
         Self {
-            root: Vec::new(),
             nodes: vec![Growing::default()],
         }
     }
@@ -49,11 +56,11 @@ impl Default for Growth {
 
 impl Growth {
     /// Adds a phrase: its words between `..`, each with the marks it is written with.
-    pub(super) fn add(&mut self, parts: &[Vec<(u32, Marks)>], exact: bool, what: What) {
+    pub(crate) fn add(&mut self, parts: &[Vec<(u32, Marks)>], exact: bool, what: What) {
         let mut node = 0;
         for (n, words) in parts.iter().enumerate() {
             if n > 0 {
-                node = self.gap(node);
+                node = self.step(node, WORDS);
             }
             for (word, _) in words {
                 node = self.step(node, *word);
@@ -68,173 +75,181 @@ impl Growth {
         }
     }
 
-    fn new_node(&mut self) -> u32 {
-        self.nodes.push(Growing::default());
-        count(self.nodes.len() - 1)
-    }
-
-    fn gap(&mut self, node: u32) -> u32 {
-        match self.nodes.get(node as usize).map_or(0, |node| node.gap) {
-            0 => {
-                let made = self.new_node();
-                if let Some(node) = self.nodes.get_mut(node as usize) {
-                    node.gap = made;
-                }
-                made
-            }
-            gap => gap,
-        }
-    }
-
     fn step(&mut self, node: u32, word: u32) -> u32 {
-        if node == 0 {
-            let at = word as usize;
-            if self.root.len() <= at {
-                self.root.resize(at + 1, 0);
-            }
-            if self.root[at] == 0 {
-                self.root[at] = self.new_node();
-            }
-            return self.root[at];
-        }
-        let place = match self.nodes.get(node as usize) {
-            Some(node) => node.next.binary_search_by_key(&word, |(word, _)| *word),
-            None => return 0,
+        let made = narrow(self.nodes.len());
+        let Some(next) = self.nodes.get_mut(node as usize).map(|node| &mut node.next) else {
+            return 0;
         };
-        match place {
-            Ok(at) => self.nodes[node as usize].next[at].1,
+        match next.binary_search_by_key(&word, |(word, _)| *word) {
+            Ok(at) => next[at].1,
             Err(at) => {
-                let made = self.new_node();
-                self.nodes[node as usize].next.insert(at, (word, made));
+                next.insert(at, (word, made));
+                self.nodes.push(Growing::default());
                 made
             }
         }
     }
 
     /// Lays the phrases out to be read.
-    pub(super) fn finish(self) -> Trie {
-        let mut trie = Trie {
-            root: self.root.into(),
-            ..Trie::default()
-        };
-        let mut nodes = Vec::with_capacity(self.nodes.len());
-        let (mut edges, mut patterns, mut marks) = (Vec::new(), Vec::new(), Vec::new());
-        for node in self.nodes {
-            let from = (count(edges.len()), count(patterns.len()));
-            let likely = node.next.iter().fold(0, |all, (word, _)| all | bit(*word));
-            edges.extend(node.next);
-            for phrase in node.found {
-                patterns.push(Pattern {
-                    marks: count(marks.len()),
-                    first: phrase.marks.first().copied().unwrap_or_default(),
-                    exact: phrase.exact,
-                    what: phrase.what,
-                });
-                marks.extend(phrase.marks);
+    pub(crate) fn finish(self) -> Trie {
+        let mut whats: Vec<What> = Vec::new();
+        let mut numbers: HashMap<What, u16> = HashMap::new();
+        let (mut labels, mut nodes) = (vec![[0; 2]], Vec::new());
+        let (mut patterns, mut marks) = (Vec::new(), Vec::new());
+        // In the order of their numbers: a node's children are put behind all that are waiting.
+        let mut level = vec![0];
+        let mut at = 0;
+        while let Some(node) = level
+            .get(at)
+            .and_then(|node| self.nodes.get(*node as usize))
+        {
+            at += 1;
+            nodes.push(node_row(level.len(), patterns.len()));
+            for (word, child) in &node.next {
+                let label = u16::try_from(*word).unwrap_or(u16::MAX);
+                labels.push(label.to_le_bytes());
+                level.push(*child);
             }
-            nodes.push(Node {
-                edges: (from.0, count(edges.len())),
-                patterns: (from.1, count(patterns.len())),
-                gap: node.gap,
-                likely,
-            });
+            for phrase in &node.found {
+                let what = *numbers.entry(phrase.what).or_insert_with(|| {
+                    whats.push(phrase.what);
+                    u16::try_from(whats.len() - 1).unwrap_or(EXACT - 1)
+                });
+                let exact = if phrase.exact { EXACT } else { 0 };
+                let ([a, b, c, d], [e, f]) = (
+                    narrow(marks.len()).to_le_bytes(),
+                    (what | exact).to_le_bytes(),
+                );
+                patterns.push([a, b, c, d, e, f]);
+                marks.extend(phrase.marks.iter().map(|marks| marks.to_bytes()));
+            }
         }
-        trie.nodes = nodes.into();
-        trie.edges = edges.into();
-        trie.patterns = patterns.into();
-        trie.marks = marks.into();
-        trie
+        nodes.push(node_row(level.len(), patterns.len()));
+        let first = self.nodes.first().map_or(&[][..], |root| &root.next);
+        let words = first.last().map_or(0, |(word, _)| *word as usize + 1);
+        let mut roots = vec![0; words];
+        for (n, (word, _)) in first.iter().enumerate() {
+            if let Some(root) = roots.get_mut(*word as usize) {
+                *root = narrow(n + 1);
+            }
+        }
+        Trie {
+            roots: roots.into_iter().collect(),
+            labels: labels.into(),
+            nodes: nodes.into(),
+            patterns: patterns.into(),
+            marks: marks.into(),
+            whats,
+        }
     }
 }
 
-/// Fewer than four billion of anything are in a lexicon.
-fn count(number: usize) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
+fn node_row(children: usize, patterns: usize) -> [u8; 8] {
+    (u64::from(narrow(children)) | u64::from(narrow(patterns)) << 32).to_le_bytes()
 }
 
-fn bit(word: u32) -> u64 {
-    1 << (word % 64)
-}
-
-#[derive(Debug)]
-struct Pattern {
-    /// The first of its marks in [`Trie::marks`]; there are as many as words on the way here.
-    marks: u32,
-    /// That one again: most phrases that do not fit fail at their first word.
-    first: Marks,
-    exact: bool,
-    what: What,
-}
-
-#[derive(Debug, Default)]
-struct Node {
-    /// Words that may follow: `from..to` in [`Trie::edges`], by word.
-    edges: (u32, u32),
-    /// The phrases that end here: `from..to` in [`Trie::patterns`].
-    patterns: (u32, u32),
-    /// The node behind a `..`, 0 for none.
-    gap: u32,
-    /// A bit for each word that may follow: most words that do not are turned away by it.
-    likely: u64,
-}
+/// Set beside the number of what a pattern is, when its marks must be typed exactly. Its number is lower:
+/// there are fewer kinds of phrases than categories by weights.
+const EXACT: u16 = 1 << 15;
 
 /// All phrases, laid out to be read.
 #[derive(Debug, Default)]
-pub(super) struct Trie {
+pub(crate) struct Trie {
     /// By word: the node of the phrases that begin with it, 0 for none.
-    root: Box<[u32]>,
-    nodes: Box<[Node]>,
-    edges: Box<[(u32, u32)]>,
-    patterns: Box<[Pattern]>,
-    marks: Box<[Marks]>,
+    roots: Table<4>,
+    /// By node: the word that leads to it, [`WORDS`] when a `..` does.
+    labels: Table<2>,
+    /// By node: where its children begin among the nodes (4 bytes), and its phrases in `patterns` (4 bytes).
+    /// Those of the next node are the end; behind the last node stands one more row.
+    nodes: Table<8>,
+    /// By phrase: where its marks begin in `marks` (4 bytes; there are as many as words on the way here), and
+    /// what it is, in `whats`, with [`EXACT`] (2 bytes).
+    patterns: Table<6>,
+    marks: Table<3>,
+    whats: Vec<What>,
 }
 
 impl Trie {
-    /// Back to where phrases can be added.
-    pub(super) fn grow(self) -> Growth {
-        let mut found: Vec<Vec<Phrase>> = Vec::new();
-        for node in &self.nodes {
-            let patterns = slice(&self.patterns, node.patterns);
-            let next = self.patterns.get(node.patterns.1 as usize);
-            let end = next.map_or(self.marks.len(), |next| next.marks as usize);
-            let first = patterns.first().map_or(end, |first| first.marks as usize);
-            let words = (end - first) / patterns.len().max(1);
-            let phrase = |pattern: &Pattern| {
-                let from = pattern.marks as usize;
-                let marks = self.marks.get(from..from + words).unwrap_or(&[]);
-                Phrase {
-                    marks: marks.into(),
-                    exact: pattern.exact,
-                    what: pattern.what,
-                }
-            };
-            found.push(patterns.iter().map(phrase).collect());
-        }
-        let nodes = self.nodes.iter().zip(found).map(|(node, found)| Growing {
-            found,
-            next: slice(&self.edges, node.edges).to_vec(),
-            gap: node.gap,
-        });
-        let mut growth = Growth {
-            nodes: nodes.collect(),
-            root: self.root.into_vec(),
-        };
-        if growth.nodes.is_empty() {
-            growth = Growth::default();
-        }
-        growth
+    /// Goes over all of it.
+    pub(crate) fn pass(&mut self, image: &mut impl Pass) -> Option<()> {
+        image.table(&mut self.roots)?;
+        image.table(&mut self.labels)?;
+        image.table(&mut self.nodes)?;
+        image.table(&mut self.patterns)?;
+        image.table(&mut self.marks)?;
+        image.value(&mut self.whats)
     }
 
     /// How many phrases there are.
     #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.patterns.len()
     }
 
+    fn node(&self, number: u32) -> Option<Node<'_>> {
+        if number == 0 {
+            return None;
+        }
+        let [this, next] = self.nodes.rows(number as usize, number as usize + 2) else {
+            return None;
+        };
+        let starts = |row: &[u8; 8]| {
+            let both = u64::from_le_bytes(*row);
+            #[expect(clippy::cast_possible_truncation, reason = "each half is one number")]
+            let halves = (both as u32 as usize, (both >> 32) as usize);
+            halves
+        };
+        let ((children, patterns), (no_child, no_pattern)) = (starts(this), starts(next));
+        Some(Node {
+            trie: self,
+            children: (children, no_child),
+            patterns: (patterns, no_pattern),
+        })
+    }
+}
+
+/// A node, with where its children and its phrases begin and end.
+struct Node<'a> {
+    trie: &'a Trie,
+    children: (usize, usize),
+    patterns: (usize, usize),
+}
+
+impl Node<'_> {
+    /// The node behind it for a word, 0 for none.
+    fn child(&self, word: u32) -> u32 {
+        let (from, to) = self.children;
+        let label = |row: &[u8; 2]| u32::from(u16::from_le_bytes(*row));
+        let labels = self.trie.labels.rows(from, to);
+        match labels.binary_search_by_key(&word, label) {
+            Ok(at) => narrow(from + at),
+            Err(_) => 0,
+        }
+    }
+
+    /// The phrases that end here: where their marks begin, and what they are.
+    fn patterns(&self) -> impl Iterator<Item = (usize, u16)> {
+        let (from, to) = self.patterns;
+        let rows = self.trie.patterns.rows(from, to);
+        rows.iter().map(|[a, b, c, d, e, f]| {
+            let marks = u32::from_le_bytes([*a, *b, *c, *d]);
+            (marks as usize, u16::from_le_bytes([*e, *f]))
+        })
+    }
+}
+
+/// The lexicon's phrases, and those that a deployment has added.
+#[derive(Debug, Default)]
+pub(crate) struct Phrases(pub(crate) [Trie; 2]);
+
+/// A node in each of the tries, 0 where one has none.
+type Place = [u32; 2];
+
+impl Phrases {
     /// Finds every phrase in the tokens, by start, shorter before longer.
     ///
     /// `loose`: the message has so few marks that an unmarked word may be any word.
-    pub(super) fn find(&self, tokens: &[Token], loose: bool, hits: &mut Vec<Hit>) {
+    pub(crate) fn find(&self, tokens: &[Token], loose: bool, hits: &mut Vec<Hit>) {
         let mut walk = Walk::new(self, tokens, loose, hits);
         for (from, token) in tokens.iter().enumerate() {
             walk.from(from, token);
@@ -242,24 +257,16 @@ impl Trie {
     }
 
     /// Finds every phrase that starts at the first token.
-    pub(super) fn find_first(&self, tokens: &[Token], loose: bool, hits: &mut Vec<Hit>) {
+    pub(crate) fn find_first(&self, tokens: &[Token], loose: bool, hits: &mut Vec<Hit>) {
         if let Some(first) = tokens.first() {
             Walk::new(self, tokens, loose, hits).from(0, first);
         }
     }
-
-    fn node(&self, number: u32) -> Option<&Node> {
-        self.nodes.get(number as usize)
-    }
-}
-
-fn slice<T>(all: &[T], (from, to): (u32, u32)) -> &[T] {
-    all.get(from as usize..to as usize).unwrap_or(&[])
 }
 
 /// Following phrases from one token.
 struct Walk<'a> {
-    trie: &'a Trie,
+    tries: [&'a Trie; 2],
     tokens: &'a [Token],
     loose: bool,
     from: usize,
@@ -269,9 +276,9 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn new(trie: &'a Trie, tokens: &'a [Token], loose: bool, hits: &'a mut Vec<Hit>) -> Self {
+    fn new(phrases: &'a Phrases, tokens: &'a [Token], loose: bool, hits: &'a mut Vec<Hit>) -> Self {
         Self {
-            trie,
+            tries: phrases.0.each_ref(),
             tokens,
             loose,
             from: 0,
@@ -282,53 +289,54 @@ impl<'a> Walk<'a> {
 
     fn from(&mut self, from: usize, token: &Token) {
         // No phrase begins with word 0, the unknown one.
-        if let Some(node) = self.trie.root.get(token.word as usize)
-            && *node != 0
-        {
+        let root = |trie: &Trie| trie.roots.number(token.word as usize).unwrap_or(0);
+        let place = self.tries.map(root);
+        if place != [0; 2] {
             self.from = from;
             self.marks[0] = token.marks;
-            self.on(*node, 1, from + 1);
+            self.on(place, 1, from + 1);
         }
     }
 
-    /// `depth` words lead to a node, the last of them before token `end`.
-    fn on(&mut self, node: u32, depth: usize, end: usize) {
-        let trie = self.trie;
-        let Some(node) = trie.node(node) else {
+    fn nodes(&self, [own, added]: Place) -> [Option<Node<'a>>; 2] {
+        [self.tries[0].node(own), self.tries[1].node(added)]
+    }
+
+    /// `depth` words lead to a place, the last of them before token `end`.
+    fn on(&mut self, place: Place, depth: usize, end: usize) {
+        let nodes = self.nodes(place);
+        self.accept(&nodes, depth, end);
+        let mut inner = nodes.iter().flatten();
+        if inner.all(|node| node.children.0 == node.children.1) {
             return;
-        };
-        if node.patterns.0 < node.patterns.1 {
-            self.accept(node, depth, end);
         }
-        if node.edges.0 < node.edges.1 {
-            self.follow(node, depth, end);
+        self.follow(&nodes, depth, end);
+        let behind_gap = step(&nodes, WORDS);
+        if behind_gap == [0; 2] {
+            return;
         }
-        if node.gap != 0
-            && let Some(after_gap) = trie.node(node.gap)
-        {
-            for at in end..=end + GAP {
-                if self.tokens.get(at).is_none_or(Token::breaks) {
-                    break;
-                }
-                self.follow(after_gap, depth, at);
+        let nodes = self.nodes(behind_gap);
+        for at in end..=end + GAP {
+            if self.tokens.get(at).is_none_or(Token::breaks) {
+                break;
             }
+            self.follow(&nodes, depth, at);
         }
     }
 
-    fn follow(&mut self, node: &Node, depth: usize, at: usize) {
+    fn follow(&mut self, nodes: &[Option<Node<'_>>; 2], depth: usize, at: usize) {
         let Some(token) = self.tokens.get(at) else {
             return;
         };
-        if node.likely & bit(token.word) == 0 || token.word == 0 || token.breaks() {
+        if token.word == 0 || token.breaks() {
             return;
         }
-        let edges = slice(&self.trie.edges, node.edges);
-        if let Ok(found) = edges.binary_search_by_key(&token.word, |(word, _)| *word)
-            && let Some((_, child)) = edges.get(found)
+        let place = step(nodes, token.word);
+        if place != [0; 2]
             && let Some(marks) = self.marks.get_mut(depth)
         {
             *marks = token.marks;
-            self.on(*child, depth + 1, at + 1);
+            self.on(place, depth + 1, at + 1);
         }
     }
 
@@ -341,46 +349,59 @@ impl<'a> Walk<'a> {
             .any(|word| word.marks.none() && word.length < 4)
     }
 
-    fn accept(&mut self, node: &Node, depth: usize, to: usize) {
+    fn accept(&mut self, nodes: &[Option<Node<'_>>; 2], depth: usize, to: usize) {
         let first = self.hits.len();
         let typed = self.marks.get(..depth).unwrap_or(&[]);
         // Words that stand apart say less for each other.
         let gaps = to - self.from > depth;
         let mut best = Fit::Within;
-        for pattern in slice(&self.trie.patterns, node.patterns) {
-            let same = self.marks[0] == pattern.first;
-            // One word alone must have its marks, unless any word may lack them.
-            if !same && (depth == 1 && !self.loose || !self.marks[0].within(pattern.first)) {
-                continue;
-            }
-            let fit = if same && depth == 1 {
-                Some(Fit::Exact)
-            } else {
-                let from = pattern.marks as usize;
-                let full = self.trie.marks.get(from..from + depth).unwrap_or(&[]);
-                let exact = pattern.exact || gaps && !self.loose;
-                fit(typed, full, exact, self.loose)
-            };
-            let Some(fit) = fit else {
-                continue;
-            };
-            if fit == Fit::Within && !self.loose && depth < 3 && self.short_word(depth) {
-                continue;
-            }
-            // Without marks "bao" may be any word, whoever has a phrase without marks.
-            if fit > best && !self.loose {
-                self.hits.truncate(first);
-                best = fit;
-            }
-            if fit == best || self.loose {
-                self.hits.push(Hit {
-                    from: self.from,
-                    to,
-                    what: pattern.what,
-                });
+        for node in nodes.iter().flatten() {
+            for (marks, what) in node.patterns() {
+                let full = node.trie.marks.rows(marks, marks + depth);
+                let Some(head) = full.first().map(|head| Marks::from_bytes(*head)) else {
+                    continue;
+                };
+                // Most phrases that do not fit fail at their first word.
+                let same = typed.first() == Some(&head);
+                // One word alone must have its marks, unless any word may lack them.
+                if !same && (depth == 1 && !self.loose || !self.marks[0].within(head)) {
+                    continue;
+                }
+                let exact = what & EXACT > 0 || gaps && !self.loose;
+                let fit = if same && depth == 1 {
+                    Some(Fit::Exact)
+                } else {
+                    fit(typed, full, exact, self.loose)
+                };
+                let Some(fit) = fit else {
+                    continue;
+                };
+                if fit == Fit::Within && !self.loose && depth < 3 && self.short_word(depth) {
+                    continue;
+                }
+                // Without marks "bao" may be any word, whoever has a phrase without marks.
+                if fit > best && !self.loose {
+                    self.hits.truncate(first);
+                    best = fit;
+                }
+                if (fit == best || self.loose)
+                    && let Some(what) = node.trie.whats.get(usize::from(what & !EXACT))
+                {
+                    self.hits.push(Hit {
+                        from: self.from,
+                        to,
+                        what: *what,
+                    });
+                }
             }
         }
     }
+}
+
+/// The place behind some nodes for a word.
+fn step(nodes: &[Option<Node<'_>>; 2], word: u32) -> Place {
+    let child = |node: &Option<Node<'_>>| node.as_ref().map_or(0, |node| node.child(word));
+    nodes.each_ref().map(child)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -390,13 +411,14 @@ enum Fit {
 }
 
 /// How well words typed with some marks fit a phrase written with all of its own.
-fn fit(typed: &[Marks], full: &[Marks], exact: bool, loose: bool) -> Option<Fit> {
+fn fit(typed: &[Marks], full: &[[u8; 3]], exact: bool, loose: bool) -> Option<Fit> {
     let mut bare = 0;
     let mut marked = false;
     for (typed, full) in typed.iter().zip(full) {
-        if typed == full {
+        let full = Marks::from_bytes(*full);
+        if *typed == full {
             marked |= !full.none();
-        } else if typed.within(*full) && (loose || typed.none()) {
+        } else if typed.within(full) && (loose || typed.none()) {
             // In a text with marks "đám" is not "đấm" with one left out, but another word.
             bare += 1;
         } else {
@@ -409,4 +431,71 @@ fn fit(typed: &[Marks], full: &[Marks], exact: bool, loose: bool) -> Option<Fit>
     // Among marked words one may lack its marks when another right beside it has them.
     let vague = exact || (!loose && (bare > 1 || !marked));
     (!vague).then_some(Fit::Within)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::text::token::tokens;
+
+    /// Syllables that fold alike in threes.
+    const WORDS: [&str; 9] = [
+        "trom", "trộm", "tròm", "xe", "xé", "xẻ", "bao", "báo", "bảo",
+    ];
+
+    fn text(words: &[usize], between: &str) -> String {
+        let words: Vec<_> = words.iter().map(|word| WORDS[*word]).collect();
+        words.join(between)
+    }
+
+    /// Numbers words that fold alike alike: "trom" is 1, "xe" 2, "bao" 3.
+    fn named(text: &str) -> Vec<Token> {
+        let mut tokens = tokens(text);
+        for token in &mut tokens {
+            let same = |word: &&str| key(word) == token.key;
+            let at = WORDS.iter().position(|word| same(word));
+            token.word = at.map_or(0, |at| narrow(at / 3 + 1));
+        }
+        tokens
+    }
+
+    fn key(word: &str) -> u64 {
+        tokens(word)[0].key
+    }
+
+    proptest! {
+        /// Whatever a deployment adds is found as if it had stood in the lexicon.
+        #[test]
+        fn phrases_in_two_tries_are_found_as_in_one(
+            phrases in prop::collection::vec(
+                (prop::collection::vec(0..9_usize, 1..4), any::<bool>(), any::<bool>()), 1..40),
+            split in 0..40_usize,
+            said in prop::collection::vec(0..9_usize, 0..12),
+            comma in any::<bool>(),
+            loose in any::<bool>(),
+        ) {
+            let mut one = Growth::default();
+            let mut two = [Growth::default(), Growth::default()];
+            for (n, (words, gap, exact)) in phrases.iter().enumerate() {
+                let path = named(&text(words, " ")).iter().map(|token| (token.word, token.marks)).collect::<Vec<_>>();
+                let parts = match path.split_at_checked(1) {
+                    Some((head, tail)) if *gap && !tail.is_empty() => vec![head.to_vec(), tail.to_vec()],
+                    _ => vec![path],
+                };
+                let what = What::Number(narrow(n));
+                one.add(&parts, *exact, what);
+                two[usize::from(n >= split)].add(&parts, *exact, what);
+            }
+            let text = text(&said, if comma { ", " } else { " " });
+            let tokens = named(&text);
+            let find = |tries: [Trie; 2]| {
+                let mut hits = Vec::new();
+                Phrases(tries).find(&tokens, loose, &mut hits);
+                hits.iter().map(|hit| (hit.from, hit.to, hit.what)).collect::<Vec<_>>()
+            };
+            prop_assert_eq!(find([one.finish(), Trie::default()]), find(two.map(Growth::finish)));
+        }
+    }
 }

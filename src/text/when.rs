@@ -20,50 +20,10 @@ use chrono::{
 
 use crate::domain::reading::When;
 use crate::text::Page;
+pub use crate::text::lexicon::TimeWord;
 use crate::text::lexicon::What;
 use crate::text::lunar::to_solar;
 use crate::text::place::PlaceWord as P;
-
-macro_rules! words {
-    ($($variant:ident = $name:literal,)+) => {
-        /// A word of the grammar of times; the words are in `config/lexicon/times.toml`.
-        #[expect(missing_docs, reason = "the file explains the words")]
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum TimeWord { $($variant,)+ }
-
-        // One bit each, see `bit`.
-        const _: () = assert!([$(TimeWord::$variant),+].len() <= 64);
-
-        impl TimeWord {
-            /// Its bit in a set of words.
-            pub const fn bit(self) -> u64 {
-                1 << self as u8
-            }
-
-            /// The word class with this name.
-            pub fn parse(name: &str) -> Option<Self> {
-                match name { $($name => Some(Self::$variant),)+ _ => None }
-            }
-        }
-    };
-}
-
-words! {
-    Today = "today", Yesterday = "yesterday", PastNight = "past_night", TwoDaysAgo = "two_days_ago",
-    ThreeDaysAgo = "three_days_ago", Tomorrow = "tomorrow", AfterTomorrow = "after_tomorrow",
-    Dawn = "dawn", Early = "early", Morning = "morning", Noon = "noon", Afternoon = "afternoon",
-    Evening = "evening", Night = "night", Midnight = "midnight",
-    Last = "last", This = "this", Next = "next", Week = "week", Month = "month", Year = "year", Day = "day",
-    Hour = "hour", Clock = "clock", Minute = "minute", Half = "half", Less = "less", PastYear = "past_year",
-    Weekend = "weekend", StartOfWeek = "start_of_week", JustNow = "just_now", AWhileAgo = "a_while_ago",
-    Now = "now", UntilNow = "until_now", Ago = "ago", AgoBefore = "ago_before", Lasting = "lasting", Past = "past",
-    Sunday = "sunday", Weekday = "weekday", Monday = "weekday_2", Tuesday = "weekday_3", Wednesday = "weekday_4",
-    Thursday = "weekday_5", Friday = "weekday_6", Saturday = "weekday_7", From = "from", To = "to", Filler = "filler",
-    HabitBefore = "habit_before", HabitAfter = "habit_after", Vague = "vague", Lunar = "lunar", Tet = "tet",
-    NewYearEve = "new_year_eve", FullMoon = "full_moon", FirstDays = "first_days", AHalf = "a_half",
-    FirstMonth = "first_month", TwelfthMonth = "twelfth_month", SolarNewYear = "solar_new_year",
-    LastNight = "last_night",
-}
 
 /// A time expression and the tokens it was read from.
 #[derive(Debug, Clone)]

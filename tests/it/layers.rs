@@ -8,6 +8,8 @@ use std::path::PathBuf;
 const MAY_KNOW: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("text", &["domain"]),
+    // The program that lays the lexicon out while this one is built.
+    ("build", &["domain", "text"]),
     ("say", &["domain"]),
     ("channel", &["domain"]),
     ("store", &["domain"]),
