@@ -118,7 +118,11 @@ impl Desk {
         asked: &Asked<'_>,
         rest: &str,
     ) -> Result<Act, StoreError> {
-        let (level, text) = words::level(rest);
+        let wanted = match self.wanted(rest) {
+            Ok(wanted) => wanted,
+            Err(answer) => return Ok(self.reply(asked, answer)),
+        };
+        let (level, text) = (wanted.level, wanted.text.as_str());
         if words::says_nothing(text) {
             return Ok(self.reply(asked, say::desk::alert_without_words()));
         }
@@ -168,14 +172,16 @@ impl Desk {
                 data: format!("a:no:{}", alert.code),
             },
         ]];
+        let shown = say::alert::room_text(&alert, &area_title);
         let preview = Post {
             text: say::desk::preview(&say::desk::Preview {
                 code: &alert.code,
-                shown: &say::alert::room_text(&alert, &area_title),
+                shown: &shown,
                 places: &reach.by_place(&self.areas),
                 unbound: &reach.unbound,
                 removed: &reach.removed,
                 minutes: self.settings.draft_lasts.num_minutes(),
+                notes: &self.notes(&wanted, &reach.hears, &shown),
             }),
             buttons,
             ..Post::default()
