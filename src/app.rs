@@ -530,7 +530,8 @@ pub struct Ours(HashMap<AccountName, Arc<dyn Channel>>);
 
 impl Ours {
     fn of<'a>(channels: impl Iterator<Item = &'a Arc<dyn Channel>>) -> Self {
-        let named = |channel: &Arc<dyn Channel>| (channel.account().name.clone(), Arc::clone(channel));
+        let named =
+            |channel: &Arc<dyn Channel>| (channel.account().name.clone(), Arc::clone(channel));
         Self(channels.map(named).collect())
     }
 }
@@ -723,7 +724,7 @@ impl App {
             desks.insert(
                 account.name.clone(),
                 outbox::report::Desk {
-                    can_edit: wired.channel.capabilities().can_edit,
+                    channel: Arc::clone(&wired.channel),
                     wake: Arc::clone(bell),
                 },
             );
