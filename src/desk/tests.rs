@@ -435,7 +435,7 @@ async fn an_officer_sees_the_exact_words_and_the_rooms_before_anything_is_sent()
     ");
     let alert = ward.alert("333333").await;
     assert_eq!(
-        (alert.state, alert.level, alert.text.as_str()),
+        (alert.state, alert.level, alert.words()),
         (AlertState::Draft, Level::Warning, WORDS)
     );
     let title = "Xã Quảng Ninh";
@@ -694,7 +694,7 @@ async fn a_code_in_use_is_drawn_again() {
     let first = (0..6).fold(0_u64, |number, _| number * 30 + 1);
     ward.dice.0.lock().unwrap().0.push(first);
     ward.command(HA, HA, CommandName::CanhBao, "Hai").await;
-    assert_eq!(ward.alert("444444").await.text, "Hai");
+    assert_eq!(ward.alert("444444").await.words(), "Hai");
 }
 
 #[tokio::test]

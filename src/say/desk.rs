@@ -210,6 +210,12 @@ pub fn was_dropped(code: &CheckCode) -> String {
     format!("Bản nháp mã {code} đã huỷ trước đó, không gửi nữa. Cần thì soạn lại bằng /canhbao.")
 }
 
+/// The author has confirmed; a second officer has to approve.
+#[must_use]
+pub fn awaits_approval(code: &CheckCode) -> String {
+    format!("Cảnh báo mã {code} chưa gửi, đang chờ cán bộ thứ hai duyệt.")
+}
+
 /// The alert is out already.
 #[must_use]
 pub fn already_sent(alert: &Alert, now: Time) -> String {
@@ -219,7 +225,7 @@ pub fn already_sent(alert: &Alert, now: Time) -> String {
         AlertState::Withdrawn => ", sau đó đã thu hồi",
         AlertState::AllClear => ", sau đó đã báo hết nguy hiểm",
         AlertState::Expired => " và đã hết hiệu lực",
-        AlertState::Draft | AlertState::Live | AlertState::Dropped => "",
+        AlertState::Draft | AlertState::Pending | AlertState::Live | AlertState::Dropped => "",
     };
     format!("Cảnh báo mã {code} đã gửi lúc {at}{standing}. Không gửi lần nữa.")
 }
