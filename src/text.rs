@@ -50,6 +50,7 @@ pub mod link;
 pub mod lunar;
 pub mod often;
 pub mod place;
+pub mod reveal;
 pub mod tag;
 pub mod token;
 mod trie;

@@ -108,6 +108,7 @@ fn alarm(id: u64, to: &str) -> Delivery {
     let body = Body::Alert {
         alert: AlertId(1),
         version: 1,
+        follows: None,
     };
     row(id, Lane::Urgent, to, body)
 }
@@ -472,7 +473,7 @@ impl Channel for Ear {
         &self.account
     }
 
-    fn capabilities(&self) -> Capabilities {
+    fn capabilities(&self, _room: &RoomId) -> Capabilities {
         Capabilities {
             can_edit: true,
             can_delete: true,
