@@ -455,7 +455,7 @@ mod tests {
         let mut tokens = tokens(text);
         for token in &mut tokens {
             let same = |word: &&str| key(word) == token.key;
-            let at = WORDS.iter().position(|word| same(word));
+            let at = WORDS.iter().position(same);
             token.word = at.map_or(0, |at| narrow(at / 3 + 1));
         }
         tokens
