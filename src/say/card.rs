@@ -114,7 +114,8 @@ fn joined(words: &str, before: &str) -> String {
 }
 
 /// The title, the words and what to do.
-pub(crate) fn parts(text: &str) -> (String, String, String) {
+#[must_use]
+pub fn parts(text: &str) -> (String, String, String) {
     let (mut words, mut instruction): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
     for line in text.trim().lines().map(str::trim) {
         match line.strip_prefix(TO_DO) {

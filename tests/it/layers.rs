@@ -69,6 +69,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("resvg", &["draw"]),
     ("ttf_parser", &["draw"]),
     ("png", &["draw"]),
+    ("quick_xml", &["web"]),
     ("svg2pdf", &["cli"]),
     ("toml", &["config", "text", "desk"]),
 ];
