@@ -5,6 +5,8 @@
 //! the order in which nothing is lost: first no news is taken, then what was taken is recorded, then what
 //! was claimed is settled, then the store is closed.
 
+mod errands;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -635,8 +637,15 @@ impl App {
             .collect();
         let bells: Vec<Arc<Notify>> = wired.iter().map(|_| Arc::new(Notify::new())).collect();
         let news = Arc::new(Notify::new());
+        let errand = Arc::new(Notify::new());
 
-        let desk_acts = Arc::new(desk(&config, Arc::clone(&store), Arc::clone(&clock))?);
+        let makes_groups = wired
+            .iter()
+            .filter(|wired| wired.channel.groups().is_some())
+            .map(|wired| wired.channel.account().name.clone())
+            .collect();
+        let desk_acts = desk(&config, Arc::clone(&store), Arc::clone(&clock))?;
+        let desk_acts = Arc::new(desk_acts.with_group_accounts(makes_groups));
         let desk = Arc::new(DeskCommands(Arc::clone(&desk_acts)));
         let names = Arc::new(Names::new(config.bot_names.clone()));
         let intake_metrics = Arc::new(crate::intake::Metrics::default());
@@ -650,7 +659,11 @@ impl App {
             rules,
             commands: Arc::clone(&desk) as Arc<dyn Commands>,
             names: Arc::clone(&names),
-            wake: bells.iter().chain([&news, &month]).cloned().collect(),
+            wake: bells
+                .iter()
+                .chain([&news, &month, &errand])
+                .cloned()
+                .collect(),
             metrics: intake_metrics,
             echoes: Arc::clone(&echoes),
             nameless,
@@ -733,6 +746,30 @@ impl App {
             sending_stop.clone(),
             failed.clone(),
         )));
+        let channels: HashMap<AccountName, Arc<dyn Channel>> = wired
+            .iter()
+            .map(|wired| {
+                (
+                    wired.channel.account().name.clone(),
+                    Arc::clone(&wired.channel),
+                )
+            })
+            .collect();
+        let errands = errands::Errands {
+            desk: Arc::clone(&desk_acts),
+            store: Arc::clone(&store),
+            channels: channels.clone(),
+            bell: errand,
+            wake: bells.clone(),
+        };
+        let (stop, failures_of_errands) = (sending_stop.clone(), failed.clone());
+        sending.push(tokio::spawn(async move {
+            if let Err(error) = errands.run(stop).await {
+                let _ = failures_of_errands
+                    .send(anyhow::Error::new(error).context("doing errands"))
+                    .await;
+            }
+        }));
         let digests = Digests {
             desk: Arc::clone(&desk_acts),
             store: Arc::clone(&store),
@@ -781,10 +818,8 @@ impl App {
             failed.clone(),
         )));
 
-        let mut channels: HashMap<AccountName, Arc<dyn Channel>> = HashMap::new();
         let mut sources = Vec::new();
         for (account, wired) in config.accounts.iter().zip(wired) {
-            channels.insert(account.name.clone(), Arc::clone(&wired.channel));
             let (intake, names, failed) = (intake.clone(), Arc::clone(&names), failed.clone());
             let mut stop = sources_stop.clone();
             let account = account.name.clone();
