@@ -684,7 +684,7 @@ impl App {
             desks.insert(
                 account.name.clone(),
                 outbox::report::Desk {
-                    can_edit: wired.channel.capabilities().can_edit,
+                    channel: Arc::clone(&wired.channel),
                     wake: Arc::clone(bell),
                 },
             );

@@ -23,7 +23,7 @@ use crate::domain::ids::MessageId;
 use crate::domain::ids::RoomId;
 use crate::domain::message::Inbound;
 
-/// What a platform can do.
+/// What a platform can do in a room: a Page's wall can be edited, the chats of the same Page cannot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capabilities {
     /// Our own messages can be changed.
@@ -95,8 +95,8 @@ pub struct Profile {
 pub trait Channel: Send + Sync + std::fmt::Debug {
     /// Which account.
     fn account(&self) -> &Account;
-    /// What the platform can do.
-    fn capabilities(&self) -> Capabilities;
+    /// What the platform can do in this room.
+    fn capabilities(&self, room: &RoomId) -> Capabilities;
     /// Tells the platform what it must know before it can bring news (where the webhook is). At start.
     ///
     /// # Errors

@@ -199,7 +199,7 @@ impl Channel for Telegram {
         &self.0.account
     }
 
-    fn capabilities(&self) -> Capabilities {
+    fn capabilities(&self, _room: &RoomId) -> Capabilities {
         Capabilities {
             can_edit: true,
             can_delete: true,

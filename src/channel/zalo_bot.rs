@@ -198,7 +198,7 @@ impl Channel for ZaloBot {
         &self.0.account
     }
 
-    fn capabilities(&self) -> Capabilities {
+    fn capabilities(&self, _room: &RoomId) -> Capabilities {
         Capabilities {
             can_edit: false,
             can_delete: false,

@@ -250,7 +250,7 @@ impl Channel for ZaloOa {
         &self.shared.account
     }
 
-    fn capabilities(&self) -> Capabilities {
+    fn capabilities(&self, _room: &RoomId) -> Capabilities {
         Capabilities {
             can_edit: false,
             can_delete: false,

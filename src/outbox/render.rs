@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::split::split;
-use crate::channel::Capabilities;
+use crate::channel::Channel;
 use crate::domain::alert::AlertState;
 use crate::domain::area::AreaBook;
 use crate::domain::clock::Time;
@@ -19,6 +19,7 @@ use crate::domain::delivery::Delivery;
 use crate::domain::delivery::Post;
 use crate::domain::ids::AlertId;
 use crate::domain::ids::DeliveryId;
+use crate::domain::ids::RoomId;
 use crate::say;
 use crate::store::Store;
 use crate::store::StoreError;
@@ -51,7 +52,7 @@ struct Sheet {
     version: u32,
     state: AlertState,
     expires_at: Time,
-    parts: Vec<String>,
+    text: String,
 }
 
 /// Finds the words.
@@ -59,16 +60,20 @@ struct Sheet {
 pub(super) struct Words {
     store: Arc<dyn Store>,
     areas: Arc<AreaBook>,
-    can: Capabilities,
+    channel: Arc<dyn Channel>,
     alerts: Mutex<HashMap<AlertId, (Arc<Sheet>, Instant)>>,
 }
 
 impl Words {
-    pub(super) fn new(store: Arc<dyn Store>, areas: Arc<AreaBook>, can: Capabilities) -> Self {
+    pub(super) fn new(
+        store: Arc<dyn Store>,
+        areas: Arc<AreaBook>,
+        channel: Arc<dyn Channel>,
+    ) -> Self {
         Self {
             store,
             areas,
-            can,
+            channel,
             alerts: Mutex::default(),
         }
     }
@@ -77,19 +82,25 @@ impl Words {
     pub(super) async fn render(
         &self,
         rows: &[Delivery],
+        room: &RoomId,
         now: Time,
     ) -> Result<(Rendered, Option<Time>), StoreError> {
         let rendered = match rows {
             [] => Rendered::Useless("there is nothing to say".to_owned()),
             [row] => match &row.body {
-                Body::Text(post) => self.posts(post.clone()),
-                Body::Receipt { reply_to, text, .. } => self.posts(Post {
-                    text: text.clone(),
-                    reply_to: reply_to.clone(),
-                    ..Post::default()
-                }),
-                Body::Alert { alert, version } => return self.alert(*alert, *version, now).await,
-                Body::Progress { alert, edits } => self.progress(*alert, *edits).await?,
+                Body::Text(post) => self.posts(room, post.clone()),
+                Body::Receipt { reply_to, text, .. } => self.posts(
+                    room,
+                    Post {
+                        text: text.clone(),
+                        reply_to: reply_to.clone(),
+                        ..Post::default()
+                    },
+                ),
+                Body::Alert { alert, version } => {
+                    return self.alert(*alert, *version, room, now).await;
+                }
+                Body::Progress { alert, edits } => self.progress(*alert, *edits, room).await?,
                 Body::PressAnswer { press, text } => Rendered::Press {
                     press: press.clone(),
                     text: text.clone(),
@@ -103,18 +114,22 @@ impl Words {
                         _ => None,
                     })
                     .collect();
-                self.posts(Post {
-                    text: say::receipt::folded(&cases),
-                    ..Post::default()
-                })
+                self.posts(
+                    room,
+                    Post {
+                        text: say::receipt::folded(&cases),
+                        ..Post::default()
+                    },
+                )
             }
         };
         Ok((rendered, None))
     }
 
     /// As many posts as the platform needs: only the first answers or edits, only the last has buttons.
-    fn posts(&self, mut post: Post) -> Rendered {
-        let mut parts = split(&post.text, self.can.max_text);
+    fn posts(&self, room: &RoomId, mut post: Post) -> Rendered {
+        let can = self.channel.capabilities(room);
+        let mut parts = split(&post.text, can.max_text);
         let buttons = std::mem::take(&mut post.buttons);
         let mut posts: VecDeque<Post> = parts
             .drain(..)
@@ -125,10 +140,10 @@ impl Words {
             .collect();
         if let Some(first) = posts.front_mut() {
             first.reply_to = post.reply_to;
-            first.edits = post.edits.filter(|_| self.can.can_edit);
+            first.edits = post.edits.filter(|_| can.can_edit);
         }
         if let Some(last) = posts.back_mut()
-            && self.can.buttons
+            && can.buttons
         {
             last.buttons = buttons;
         }
@@ -139,6 +154,7 @@ impl Words {
         &self,
         id: AlertId,
         version: u32,
+        room: &RoomId,
         now: Time,
     ) -> Result<(Rendered, Option<Time>), StoreError> {
         let Some(sheet) = self.sheet(id).await? else {
@@ -155,15 +171,12 @@ impl Words {
         };
         let rendered = match useless {
             Some(why) => Rendered::Useless(why.to_owned()),
-            None => Rendered::Posts(
-                sheet
-                    .parts
-                    .iter()
-                    .map(|text| Post {
-                        text: text.clone(),
-                        ..Post::default()
-                    })
-                    .collect(),
+            None => self.posts(
+                room,
+                Post {
+                    text: sheet.text.clone(),
+                    ..Post::default()
+                },
             ),
         };
         Ok((rendered, Some(sheet.expires_at)))
@@ -189,7 +202,7 @@ impl Words {
             version: alert.version,
             state: alert.state,
             expires_at: alert.expires_at,
-            parts: split(&text, self.can.max_text),
+            text,
         });
         let mut alerts = self.alerts.lock().unwrap_or_else(PoisonError::into_inner);
         if alerts.len() >= MOST {
@@ -203,6 +216,7 @@ impl Words {
         &self,
         id: AlertId,
         edits: Option<DeliveryId>,
+        room: &RoomId,
     ) -> Result<Rendered, StoreError> {
         let Some(alert) = self.store.alert(id).await? else {
             return Ok(Rendered::Useless("the alert is gone".to_owned()));
@@ -219,10 +233,13 @@ impl Words {
                 "there is no message to change".to_owned(),
             ));
         }
-        Ok(self.posts(Post {
-            text: say::progress::report(&alert, &tally, &failures),
-            edits: earlier,
-            ..Post::default()
-        }))
+        Ok(self.posts(
+            room,
+            Post {
+                text: say::progress::report(&alert, &tally, &failures),
+                edits: earlier,
+                ..Post::default()
+            },
+        ))
     }
 }

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::info;
 
+use crate::channel::Channel;
 use crate::domain::alert::Alert;
 use crate::domain::alert::AlertState;
 use crate::domain::alert::Tally;
@@ -54,8 +55,8 @@ const IDLE_LOOK: Duration = Duration::from_secs(30);
 pub struct Desk {
     /// Its worker's wake-up.
     pub wake: Arc<Notify>,
-    /// Messages can be changed there.
-    pub can_edit: bool,
+    /// Knows whether messages can be changed there.
+    pub channel: Arc<dyn Channel>,
 }
 
 /// Queues reports for the authors of alerts.
@@ -133,7 +134,7 @@ impl Reporter {
         let can_edit = self
             .desks
             .get(&alert.desk.account)
-            .is_some_and(|desk| desk.can_edit);
+            .is_some_and(|desk| desk.channel.capabilities(&alert.desk).can_edit);
         let tally = self.store.tally(alert.id, alert.version).await?;
         if tally.waiting() == 0 {
             let last = Alert {

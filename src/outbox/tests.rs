@@ -473,7 +473,7 @@ impl Channel for Ear {
         &self.account
     }
 
-    fn capabilities(&self) -> Capabilities {
+    fn capabilities(&self, _room: &RoomId) -> Capabilities {
         Capabilities {
             can_edit: true,
             can_delete: true,

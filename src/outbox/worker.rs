@@ -201,7 +201,7 @@ async fn settle_interrupted(worker: &Worker, account: &AccountName) -> Result<()
             let mut settled = after_crash(&row, &worker.settings.policy, now);
             // It may come back by itself: then it need not be repeated.
             if let Settled::Again { due, .. } = &mut settled
-                && worker.channel.capabilities().echoes
+                && worker.channel.capabilities(&row.room).echoes
             {
                 *due += in_time(worker.settings.evidence);
             }
@@ -331,7 +331,7 @@ impl Run {
             words: Words::new(
                 Arc::clone(&worker.store),
                 Arc::clone(&worker.settings.areas),
-                worker.channel.capabilities(),
+                Arc::clone(&worker.channel),
             ),
             rooms: Rooms::new(Arc::clone(&worker.store)),
             echoes: worker.echoes,
@@ -1011,7 +1011,7 @@ async fn send(shared: Arc<Shared>, mut job: Job, ticket: Ticket, released: Insta
 
 /// Posts, and where no answer comes looks whether the post comes back by itself.
 async fn say(shared: &Shared, to: &Address, post: &Post, twice: Option<&Delivery>) -> SendOutcome {
-    if !shared.channel.capabilities().echoes {
+    if !shared.channel.capabilities(&to.room).echoes {
         return shared.channel.post(to, post).await;
     }
     let (echoes, room) = (&shared.echoes, &to.room);
@@ -1080,7 +1080,11 @@ async fn rendered(shared: &Shared, job: &mut Job) -> Result<Option<(String, Stri
                 .to_owned(),
         ));
     }
-    let rendering = shared.words.render(&job.group.rows, wall);
+    let place = job.group.line.room();
+    let Some(place) = place.or(job.group.rows.first().map(|row| &row.room)) else {
+        return Err(Settled::Failed("there is nothing to say".to_owned()));
+    };
+    let rendering = shared.words.render(&job.group.rows, place, wall);
     let (rendered, expires) = match AssertUnwindSafe(rendering).catch_unwind().await {
         Ok(rendered) => rendered.map_err(&unreadable)?,
         Err(_) => {
