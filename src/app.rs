@@ -6,6 +6,7 @@
 //! was claimed is settled, then the store is closed.
 
 mod errands;
+mod photos;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -119,6 +120,9 @@ const TOKENS_END: u64 = 45;
 
 /// People whose names may wait to be asked for.
 const UNNAMED: usize = 1024;
+
+/// Cases whose photos may wait to be copied; the hourly look finds others.
+const PICTURED: usize = 1024;
 
 /// Everything that is claimed or on the way must be settled within this time of a stop.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
@@ -652,6 +656,7 @@ impl App {
         count_intake(&mut metrics, &intake_metrics);
         let echoes = Arc::new(Echoes::default());
         let (nameless, unnamed) = mpsc::channel(UNNAMED);
+        let (photographed, cases) = mpsc::channel(PICTURED);
         let (intake, intake_task) = Intake::start(crate::intake::Deps {
             store: Arc::clone(&store),
             lexicon,
@@ -667,6 +672,7 @@ impl App {
             metrics: intake_metrics,
             echoes: Arc::clone(&echoes),
             nameless,
+            photographed,
             counted: ledgers
                 .iter()
                 .flatten()
@@ -762,6 +768,26 @@ impl App {
             bell: errand,
             wake: bells.clone(),
         };
+        if let (StoreKind::Sled(directory), true) = (&config.store.kind, config.store.photos) {
+            let photos = photos::Photos {
+                store: Arc::clone(&store),
+                clock: Arc::clone(&clock),
+                http: http.clone(),
+                channels: channels.clone(),
+                directory: directory.join(photos::DIRECTORY),
+                cases,
+                counts: Arc::default(),
+            };
+            count_photos(&mut metrics, &photos.counts);
+            let (stop, failures_of_photos) = (sending_stop.clone(), failed.clone());
+            sending.push(tokio::spawn(async move {
+                if let Err(error) = photos.run(stop).await {
+                    let _ = failures_of_photos
+                        .send(anyhow::Error::new(error).context("copying photos"))
+                        .await;
+                }
+            }));
+        }
         let (stop, failures_of_errands) = (sending_stop.clone(), failed.clone());
         sending.push(tokio::spawn(async move {
             if let Err(error) = errands.run(stop).await {
@@ -1205,6 +1231,31 @@ fn count_digests(metrics: &mut Metrics, counts: &Arc<DigestCounts>) {
             "digests_missed",
             "Digests that were too late to be sent",
             |c| &c.missed,
+        ),
+    ];
+    for (name, help, pick) in counters {
+        let counts = Arc::clone(counts);
+        metrics.counter(name, help, None, move || {
+            pick(&counts).load(Ordering::Relaxed)
+        });
+    }
+}
+
+fn count_photos(metrics: &mut Metrics, counts: &Arc<photos::Counts>) {
+    type Pick = fn(&photos::Counts) -> &AtomicU64;
+    let counters: [(&'static str, &'static str, Pick); 3] = [
+        (
+            "photos_copied",
+            "Residents' photos of which a copy was made",
+            |c| &c.copied,
+        ),
+        ("photos_failed", "Tries to copy a photo that failed", |c| {
+            &c.failed
+        }),
+        (
+            "photos_erased",
+            "Copies that went with the report that was erased",
+            |c| &c.erased,
         ),
     ];
     for (name, help, pick) in counters {
