@@ -54,10 +54,14 @@ use crate::config::TelegramConfig;
 use crate::config::UnknownPolicy;
 use crate::config::ZaloBotConfig;
 use crate::config::ZaloOaConfig;
+use crate::desk::Carrier;
+use crate::desk::Carriers;
 use crate::desk::Desk;
 use crate::desk::Kept;
 use crate::desk::StaffDirectory;
 use crate::desk::SystemRandom;
+use crate::desk::Templates;
+use crate::desk::Wording;
 use crate::domain::area::AreaId;
 use crate::domain::clock::Clock;
 use crate::domain::clock::Time;
@@ -503,7 +507,12 @@ pub fn lexicon(config: &Config) -> anyhow::Result<Lexicon> {
 ///
 /// # Errors
 /// When two people of the staff have one name or one account.
-pub fn desk(config: &Config, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> anyhow::Result<Desk> {
+pub fn desk(
+    config: &Config,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    wording: Wording,
+) -> anyhow::Result<Desk> {
     let lasting = |time: Duration| TimeDelta::from_std(time).unwrap_or(TimeDelta::MAX);
     Ok(Desk::new(
         store,
@@ -517,7 +526,41 @@ pub fn desk(config: &Config, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> an
             ..Default::default()
         },
         Arc::new(SystemRandom),
+        wording,
     ))
+}
+
+/// The accounts of this program, as the desk measures words by them.
+#[derive(Debug, Default)]
+pub struct Ours(HashMap<AccountName, Arc<dyn Channel>>);
+
+impl Ours {
+    fn of<'a>(channels: impl Iterator<Item = &'a Arc<dyn Channel>>) -> Self {
+        let named =
+            |channel: &Arc<dyn Channel>| (channel.account().name.clone(), Arc::clone(channel));
+        Self(channels.map(named).collect())
+    }
+}
+
+impl Carriers for Ours {
+    fn carrier(&self, room: &RoomId) -> Option<Carrier> {
+        let channel = self.0.get(&room.account)?;
+        Some(Carrier {
+            platform: channel.account().platform,
+            max_text: channel.capabilities(room).max_text,
+        })
+    }
+}
+
+/// The alerts that are written already: the ward's own files over the built-in ones.
+///
+/// # Errors
+/// When a file is wrong; the message names file and line.
+pub fn templates(config: &Config) -> anyhow::Result<Templates> {
+    Ok(match &config.alert.templates {
+        Some(directory) => Templates::load(directory)?,
+        None => Templates::builtin()?,
+    })
 }
 
 /// Binds the rooms that the config names and nobody has bound yet; a command in the room is newer than
@@ -648,7 +691,12 @@ impl App {
             .filter(|wired| wired.channel.groups().is_some())
             .map(|wired| wired.channel.account().name.clone())
             .collect();
-        let desk_acts = desk(&config, Arc::clone(&store), Arc::clone(&clock))?;
+        let wording = Wording {
+            templates: Arc::new(templates(&config)?),
+            lexicon: Arc::clone(&lexicon),
+            carriers: Arc::new(Ours::of(wired.iter().map(|wired| &wired.channel))),
+        };
+        let desk_acts = desk(&config, Arc::clone(&store), Arc::clone(&clock), wording)?;
         let desk_acts = Arc::new(desk_acts.with_group_accounts(makes_groups));
         let desk = Arc::new(DeskCommands(Arc::clone(&desk_acts)));
         let names = Arc::new(Names::new(config.bot_names.clone()));

@@ -146,6 +146,8 @@ pub struct AlertConfig {
     pub expires: Duration,
     /// How long a draft can be confirmed.
     pub draft: Duration,
+    /// A directory with the ward's own templates.
+    pub templates: Option<PathBuf>,
 }
 
 /// `[digest]`
@@ -414,6 +416,7 @@ fn parse_in(
             draft: Duration::from_secs(
                 60 * own.number("alert.draft_minutes", &raw.alert.draft_minutes, 1..=1440)?,
             ),
+            templates: raw.alert.templates.map(|path| base.join(path)),
         },
         digest: DigestConfig {
             // Less than a day: else one day's digest would push out the next one's.

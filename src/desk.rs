@@ -24,8 +24,10 @@ mod limit;
 mod rooms;
 mod schedule;
 mod staff;
+mod templates;
 #[cfg(test)]
 mod tests;
+mod wording;
 mod words;
 
 use std::fmt;
@@ -42,7 +44,10 @@ pub use self::schedule::Due;
 pub use self::schedule::Kept;
 pub use self::staff::StaffDirectory;
 pub use self::staff::StaffError;
+pub use self::templates::TemplateError;
+pub use self::templates::Templates;
 use self::words::YesNo;
+use crate::domain::account::Platform;
 use crate::domain::area::AreaBook;
 use crate::domain::audit::AuditEntry;
 use crate::domain::clock::Clock;
@@ -74,6 +79,7 @@ use crate::store::Expect;
 use crate::store::Store;
 use crate::store::StoreError;
 use crate::store::Write;
+use crate::text::lexicon::Lexicon;
 
 /// Questions that one person may ask in a minute.
 const QUESTIONS_PER_MINUTE: u32 = 10;
@@ -100,6 +106,32 @@ impl Default for Settings {
             digest_late: TimeDelta::hours(6),
         }
     }
+}
+
+/// What the desk knows of words before they go to everybody.
+#[derive(Debug, Clone)]
+pub struct Wording {
+    /// Alerts that are written already.
+    pub templates: Arc<Templates>,
+    /// What the reader knows of words: finds what could tell who somebody is.
+    pub lexicon: Arc<Lexicon>,
+    /// How much fits into one message.
+    pub carriers: Arc<dyn Carriers>,
+}
+
+/// What carries words into a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Carrier {
+    /// The platform.
+    pub platform: Platform,
+    /// The longest text of one message, in UTF-16 units.
+    pub max_text: usize,
+}
+
+/// Tells what carries words into a room.
+pub trait Carriers: Send + Sync + fmt::Debug {
+    /// `None`: its account is not among ours any more.
+    fn carrier(&self, room: &RoomId) -> Option<Carrier>;
 }
 
 /// Where check codes come from.
@@ -132,6 +164,7 @@ pub struct Desk {
     staff: Arc<StaffDirectory>,
     settings: Settings,
     random: Arc<dyn Random>,
+    wording: Wording,
     questions: PerMinute,
     refusals: PerMinute,
     /// Accounts whose platform lets them make groups.
@@ -148,6 +181,7 @@ impl Desk {
         staff: Arc<StaffDirectory>,
         settings: Settings,
         random: Arc<dyn Random>,
+        wording: Wording,
     ) -> Self {
         Self {
             store,
@@ -156,6 +190,7 @@ impl Desk {
             staff,
             settings,
             random,
+            wording,
             questions: PerMinute::new(QUESTIONS_PER_MINUTE),
             refusals: PerMinute::new(QUESTIONS_PER_MINUTE),
             group_accounts: Vec::new(),

@@ -109,6 +109,7 @@ fn alarm(id: u64, to: &str) -> Delivery {
     let body = Body::Alert {
         alert: AlertId(1),
         version: 1,
+        follows: None,
     };
     row(id, Lane::Urgent, to, body)
 }

@@ -397,7 +397,7 @@ impl Writer<'_, '_> {
             self.running.count(delivery.lane, 1);
         }
         let counted = |row: &Delivery| match row.body {
-            Body::Alert { alert, version } => Some((alert, version)),
+            Body::Alert { alert, version, .. } => Some((alert, version)),
             _ => None,
         };
         let before = old.as_ref().and_then(counted);
@@ -506,7 +506,7 @@ impl Writer<'_, '_> {
         self.staged.remove(key, was);
         self.running.count(row.lane, -1);
         match row.body {
-            Body::Alert { alert, version } => self.alert_ended(alert, version, &row),
+            Body::Alert { alert, version, .. } => self.alert_ended(alert, version, &row),
             Body::Progress { alert, .. } => self.progress_ended(alert, &row),
             Body::Receipt { incident, .. } => match &row.state {
                 DeliveryState::Sent {
@@ -580,7 +580,11 @@ impl Writer<'_, '_> {
     }
 }
 
-/// Whether the alert is a draft or live.
+/// Whether somebody has still to do with the alert: it has not ended, or its end is still being reported.
 pub(crate) fn is_open(alert: &Alert) -> bool {
-    matches!(alert.state, AlertState::Draft | AlertState::Live)
+    match alert.state {
+        AlertState::Draft | AlertState::Pending | AlertState::Live => true,
+        AlertState::AllClear | AlertState::Withdrawn => alert.progress.is_some(),
+        AlertState::Dropped | AlertState::Expired => false,
+    }
 }

@@ -427,7 +427,7 @@ impl Check<'_> {
     fn queued(&mut self, key: &[u8], value: &[u8]) -> Result<(), String> {
         let row = Delivery::open(value)?;
         self.report.queued += 1;
-        if let Body::Alert { alert, version } = row.body {
+        if let Body::Alert { alert, version, .. } = row.body {
             self.counted.entry((alert, version)).or_default().planned += 1;
         }
         match row.state {
@@ -441,7 +441,7 @@ impl Check<'_> {
     fn ended(&mut self, key: &[u8], value: &[u8]) -> Result<(), String> {
         let row = Delivery::open(value)?;
         self.report.ended += 1;
-        let Body::Alert { alert, version } = row.body else {
+        let Body::Alert { alert, version, .. } = row.body else {
             return Err("it carries no alert".to_owned());
         };
         let counted = self.counted.entry((alert, version)).or_default();

@@ -4,7 +4,6 @@ use serde_json::value::RawValue;
 use sha2::Digest as _;
 use sha2::Sha256;
 use unicode_normalization::UnicodeNormalization as _;
-use url::Url;
 
 use crate::channel::json::Object;
 use crate::domain::clock::Time;
