@@ -6,6 +6,7 @@ pub mod category;
 pub mod desk;
 pub mod digest;
 pub mod draft;
+pub mod groups;
 pub mod loudspeaker;
 pub mod notice;
 pub mod phrase;
