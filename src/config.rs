@@ -75,6 +75,8 @@ pub struct StoreConfig {
     pub min_free_bytes: u64,
     /// The journal is kept back to the last backup of the store's own.
     pub keep_journal: bool,
+    /// Photos that a platform shows only for a time are copied.
+    pub photos: bool,
     /// How often the store makes a backup of its own; `None`: never.
     pub backup_every: Option<Duration>,
 }
@@ -346,6 +348,7 @@ fn parse_in(
                 0..=1 << 20,
             )? << 20,
             keep_journal: raw.store.keep_journal.unwrap_or(true),
+            photos: raw.store.photos.unwrap_or(true),
             backup_every: Some(own.number(
                 "store.backup_hours",
                 &raw.store.backup_hours,

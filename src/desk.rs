@@ -17,6 +17,8 @@
 mod alerts;
 mod cases;
 mod digests;
+mod errands;
+pub mod groups;
 mod invites;
 mod limit;
 mod rooms;
@@ -55,6 +57,7 @@ use crate::domain::delivery::Delivery;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::delivery::Lane;
 use crate::domain::delivery::Post;
+use crate::domain::ids::AccountName;
 use crate::domain::ids::DeliveryId;
 use crate::domain::ids::MessageId;
 use crate::domain::ids::MessageKey;
@@ -164,6 +167,8 @@ pub struct Desk {
     wording: Wording,
     questions: PerMinute,
     refusals: PerMinute,
+    /// Accounts whose platform lets them make groups.
+    group_accounts: Vec<AccountName>,
 }
 
 impl Desk {
@@ -188,6 +193,7 @@ impl Desk {
             wording,
             questions: PerMinute::new(QUESTIONS_PER_MINUTE),
             refusals: PerMinute::new(QUESTIONS_PER_MINUTE),
+            group_accounts: Vec::new(),
         }
     }
 
@@ -242,7 +248,7 @@ impl Desk {
             CommandName::Gop => self.merge(officer, &asked, rest).await?,
             CommandName::TongHop => self.digest(officer, &asked, rest).await?,
             CommandName::GanThon => self.bind(officer, &asked, rest).await?,
-            CommandName::Nhom => self.list_rooms(officer, &asked).await?,
+            CommandName::Nhom => self.groups_by_chat(officer, &asked, rest).await?,
             CommandName::Moi => self.invite_by_chat(officer, &asked, rest).await?,
             CommandName::DinhChinh | CommandName::ThuHoi | CommandName::HetCanhBao => {
                 self.reply(&asked, say::desk::alerts_stand())
@@ -422,6 +428,8 @@ struct Asked<'a> {
     kind: RoomKind,
     title: &'a str,
     thread: Option<String>,
+    /// The message that asked, or that carried the pressed button.
+    message: MessageId,
     /// The message to answer, in groups; in private an answer needs no quotation.
     reply_to: Option<MessageId>,
     /// The asker's own chat with the bot, which may not exist yet. Also stands for the person.
@@ -436,6 +444,7 @@ impl<'a> Asked<'a> {
             kind: message.room_kind,
             title: &message.room_title,
             thread: message.thread.clone(),
+            message: message.id.clone(),
             reply_to: (message.room_kind == RoomKind::Group).then(|| message.id.clone()),
             person: person(&message.room, &message.sender),
             press: None,
@@ -448,6 +457,7 @@ impl<'a> Asked<'a> {
             kind: press.room_kind,
             title: "",
             thread: press.thread.clone(),
+            message: MessageId(press.id.as_str().into()),
             reply_to: None,
             person: person(&press.room, &press.sender),
             press: Some(press),

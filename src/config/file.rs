@@ -115,7 +115,7 @@ macro_rules! section {
     };
 }
 
-section!(RawStore { kind: Spanned<String>, path: Spanned<String>, cache_mib: Spanned<i64>, min_free_mib: Spanned<i64>, keep_journal: bool, backup_hours: Spanned<i64>, });
+section!(RawStore { kind: Spanned<String>, path: Spanned<String>, cache_mib: Spanned<i64>, min_free_mib: Spanned<i64>, keep_journal: bool, photos: bool, backup_hours: Spanned<i64>, });
 section!(RawWeb { listen: Spanned<String>, public_url: Spanned<String>, });
 section!(RawLog { format: Spanned<String>, level: Spanned<String>, });
 section!(RawBot { names: Vec<String>, });

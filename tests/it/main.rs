@@ -11,6 +11,7 @@ mod support;
 
 mod desk;
 mod export;
+mod forms;
 mod hooks;
 mod hostile;
 mod intake;
