@@ -18,7 +18,6 @@ mod domain {
 mod text {
     pub mod fold;
     pub mod frame;
-    pub mod kinds;
     pub mod often;
     pub mod token;
     pub mod trie;

@@ -28,8 +28,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::domain::reading::Category;
 use crate::text::fold::fold;
-use crate::text::frame::Frames;
-use crate::text::kinds::Kinds;
+use crate::text::frame::{Frames, Seen};
 use crate::text::often::Often;
 use crate::text::tag::Guess;
 use crate::text::token::{Marks, Token, tokens};
@@ -67,7 +66,6 @@ pub struct Lexicon {
     few: Few,
     laughs: AhoCorasick,
     frames: Frames,
-    kinds: Kinds,
     often: Often,
 }
 
@@ -106,7 +104,6 @@ impl Lexicon {
             few: laid.few,
             laughs,
             frames: laid.frames,
-            kinds: laid.kinds,
             often: laid.often,
         })
     }
@@ -148,11 +145,6 @@ impl Lexicon {
     /// How often words are said at all.
     pub fn often(&self) -> &Often {
         &self.often
-    }
-
-    /// Which words are said of which kinds of incident.
-    pub fn kinds(&self) -> &Kinds {
-        &self.kinds
     }
 
     /// The usual short name of a bank.
@@ -298,7 +290,7 @@ impl Lexicon {
         self.name_words(&mut tokens);
         let mut hits = Vec::new();
         self.find(&tokens, text.is_ascii(), &mut hits);
-        self.find_frames(&tokens, false, &mut hits);
+        self.find_frames(&tokens, false, &mut hits, &mut Vec::new());
         let masked = |hit: &Hit| {
             hits.iter().any(|other| {
                 other.what == What::Mask && other.from <= hit.from && other.to >= hit.to
@@ -370,8 +362,14 @@ impl Lexicon {
     /// Adds the frames that the phrases found so far tell.
     ///
     /// `cased`: capitals mean something.
-    pub fn find_frames(&self, tokens: &[Token], cased: bool, hits: &mut Vec<Hit>) {
-        self.frames.find(tokens, cased, hits);
+    pub fn find_frames(
+        &self,
+        tokens: &[Token],
+        cased: bool,
+        hits: &mut Vec<Hit>,
+        classes: &mut Vec<Seen>,
+    ) {
+        self.frames.find(tokens, cased, hits, classes);
     }
 }
 

@@ -7,7 +7,7 @@ use crate::text::lexicon::Mix;
 use crate::text::lexicon::table::{Index, Pass, Table};
 use crate::text::token::{Case, Token, tokens};
 
-/// The messages that people labelled, with the words they have: see [`crate::text::kinds`].
+/// The messages that people labelled, with the words they have: counted by `tests/kinds.rs`.
 const COUNTED: &str = include_str!("../../config/lexicon/kinds.tsv");
 
 /// How often words are said at all.

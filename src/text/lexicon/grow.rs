@@ -11,7 +11,6 @@ use unicode_normalization::UnicodeNormalization;
 use crate::domain::reading::Category;
 use crate::text::fold::fold;
 use crate::text::frame::Frames;
-use crate::text::kinds::Kinds;
 use crate::text::lexicon::source::{BUILTIN, Entry, LexiconError, expand, parse_file};
 use crate::text::lexicon::table::{Index, Pass, Table, narrow};
 use crate::text::lexicon::{Mix, Names, PlaceWord, Set, State, TimeWord, What};
@@ -27,7 +26,6 @@ pub(crate) struct Laid {
     pub(crate) tags: Tags,
     pub(crate) few: Few,
     pub(crate) frames: Frames,
-    pub(crate) kinds: Kinds,
     pub(crate) often: Often,
 }
 
@@ -42,7 +40,6 @@ impl Laid {
         image.table(&mut self.tags.tags)?;
         image.value(&mut self.few)?;
         image.value(&mut self.frames)?;
-        self.kinds.pass(image)?;
         self.often.pass(image)
     }
 }
@@ -246,7 +243,6 @@ pub(crate) fn lay_out(ward: Vec<Entry>) -> Result<Laid, LexiconError> {
         tags: Tags::of(growing.tags),
         few: growing.few,
         frames: growing.frames,
-        kinds: Kinds::counted().map_err(|message| wrong("kinds.tsv", message))?,
         often: Often::counted(),
     })
 }
