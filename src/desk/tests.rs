@@ -187,6 +187,7 @@ impl Ward {
             album: None,
             perhaps_reply: false,
             forwarded: false,
+            aside: None,
         }
     }
 
