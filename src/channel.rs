@@ -9,6 +9,7 @@ pub mod facebook;
 mod fields;
 pub mod groups;
 mod json;
+mod media;
 mod repair;
 pub mod telegram;
 pub mod zalo_bot;
@@ -17,6 +18,7 @@ pub mod zalo_oa;
 use async_trait::async_trait;
 use bytes::Bytes;
 use thiserror::Error;
+use url::Url;
 
 use crate::domain::account::Account;
 use crate::domain::delivery::Post;
@@ -147,6 +149,11 @@ pub trait Channel: Send + Sync + std::fmt::Debug {
     }
     /// Why nothing of the account goes until a person acts, while that is so; in English.
     fn alarm(&self) -> Option<String> {
+        None
+    }
+    /// Where a photo that somebody sent can be read, and from where it will be gone one day. `None`: it
+    /// lies with the platform for good, or nowhere we may ask.
+    fn photo_address(&self, _reference: &str) -> Option<Url> {
         None
     }
     /// Groups that can be made and looked into, where the platform has such.

@@ -76,6 +76,8 @@ pub struct StoreConfig {
     pub min_free_bytes: u64,
     /// The journal is kept back to the last backup of the store's own.
     pub keep_journal: bool,
+    /// Photos that a platform shows only for a time are copied.
+    pub photos: bool,
     /// How often the store makes a backup of its own; `None`: never.
     pub backup_every: Option<Duration>,
 }
@@ -145,6 +147,8 @@ pub struct AlertConfig {
     pub expires: Duration,
     /// How long a draft can be confirmed.
     pub draft: Duration,
+    /// A directory with the ward's own templates.
+    pub templates: Option<PathBuf>,
 }
 
 /// `[digest]`
@@ -345,6 +349,7 @@ fn parse_in(
                 0..=1 << 20,
             )? << 20,
             keep_journal: raw.store.keep_journal.unwrap_or(true),
+            photos: raw.store.photos.unwrap_or(true),
             backup_every: Some(own.number(
                 "store.backup_hours",
                 &raw.store.backup_hours,
@@ -412,6 +417,7 @@ fn parse_in(
             draft: Duration::from_secs(
                 60 * own.number("alert.draft_minutes", &raw.alert.draft_minutes, 1..=1440)?,
             ),
+            templates: raw.alert.templates.map(|path| base.join(path)),
         },
         digest: DigestConfig {
             // Less than a day: else one day's digest would push out the next one's.

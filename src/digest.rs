@@ -10,7 +10,6 @@ use std::collections::HashMap;
 use chrono::NaiveDate;
 use chrono::TimeDelta;
 
-use crate::domain::alert::AlertState;
 use crate::domain::area::AreaBook;
 use crate::domain::area::AreaId;
 use crate::domain::clock::Time;
@@ -129,10 +128,12 @@ pub async fn of(
         .open_alerts()
         .await?
         .into_iter()
-        .filter(|alert| alert.state == AlertState::Live && now < alert.expires_at)
-        .filter(|alert| alert.area.contains(area) || area.contains(&alert.area))
+        .filter(|alert| alert.is_in_force(now) && !alert.drill)
+        .filter(|alert| {
+            alert.target.covers(area) || alert.target.areas.iter().any(|own| area.contains(own))
+        })
         .map(|alert| DigestAlert {
-            headline: crate::say::phrase::first_line(&alert.text, HEADLINE),
+            headline: crate::say::phrase::first_line(alert.words(), HEADLINE),
             code: alert.code,
             expires_at: alert.expires_at,
         })

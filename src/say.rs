@@ -4,6 +4,8 @@ pub mod alert;
 pub mod category;
 pub mod desk;
 pub mod digest;
+pub mod draft;
+pub mod groups;
 pub mod notice;
 pub mod phrase;
 pub mod poster;

@@ -35,6 +35,7 @@ use tracing::warn;
 use crate::channel::Channel;
 use crate::channel::HookError;
 use crate::desk::Desk;
+use crate::desk::groups::GroupDesk;
 use crate::domain::clock::Clock;
 use crate::domain::ids::AccountName;
 use crate::domain::secret::Secret;
@@ -215,13 +216,14 @@ async fn manage_groups(
     else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    let desk = groups::Desk {
+    let desk = GroupDesk {
         account: &channel.account().name,
         groups,
         store: web.store.as_ref(),
         clock: web.clock.as_ref(),
+        by: groups::BY,
     };
-    match desk.answer(&what, &body).await {
+    match groups::answer(&desk, &what, &body).await {
         Ok(answer) => axum::Json(answer).into_response(),
         Err(why) => (StatusCode::UNPROCESSABLE_ENTITY, why).into_response(),
     }

@@ -38,6 +38,7 @@ use super::HookError;
 use super::PollError;
 use super::Profile;
 use super::fields::Object;
+use super::media;
 use crate::domain::account::Account;
 use crate::domain::account::Platform;
 use crate::domain::delivery::Post;
@@ -379,6 +380,10 @@ impl Channel for Facebook {
             let parts: Vec<String> = parts.into_iter().flatten().collect();
             (!parts.is_empty()).then(|| parts.join(" "))
         })
+    }
+
+    fn photo_address(&self, reference: &str) -> Option<Url> {
+        media::address(reference, media::META, self.api.base())
     }
 
     fn alarm(&self) -> Option<String> {

@@ -19,6 +19,8 @@ use super::words;
 use super::words::YesNo;
 use crate::domain::alert::Alert;
 use crate::domain::alert::AlertState;
+use crate::domain::alert::Step;
+use crate::domain::alert::Versions;
 use crate::domain::area::AreaBook;
 use crate::domain::area::AreaId;
 use crate::domain::delivery::Body;
@@ -118,7 +120,11 @@ impl Desk {
         asked: &Asked<'_>,
         rest: &str,
     ) -> Result<Act, StoreError> {
-        let (level, text) = words::level(rest);
+        let wanted = match self.wanted(rest) {
+            Ok(wanted) => wanted,
+            Err(answer) => return Ok(self.reply(asked, answer)),
+        };
+        let (level, text) = (wanted.level, wanted.text.as_str());
         if words::says_nothing(text) {
             return Ok(self.reply(asked, say::desk::alert_without_words()));
         }
@@ -139,24 +145,16 @@ impl Desk {
         };
 
         let mut doing = self.begin();
-        let alert = Alert {
-            id: self.store.alert_id(),
-            revision: 1,
-            version: 1,
-            code: self.fresh_code().await?,
-            state: AlertState::Draft,
+        let mut alert = Alert::draft(
+            self.store.alert_id(),
+            self.fresh_code().await?,
             level,
-            area: officer.area.clone(),
-            text: text.to_owned(),
-            author: officer.name.clone(),
-            desk: private.clone().unwrap_or_else(|| asked.room.clone()),
-            desk_thread: private.is_none().then(|| asked.thread.clone()).flatten(),
-            drafted_at: doing.now,
-            published_at: None,
-            expires_at: doing.now + self.settings.alert_lasts,
-            progress: None,
-            reported: false,
-        };
+            officer.area.clone(),
+            Versions::first(text, &officer.name, doing.now),
+            private.clone().unwrap_or_else(|| asked.room.clone()),
+            doing.now + self.settings.alert_lasts,
+        );
+        alert.desk_thread = private.is_none().then(|| asked.thread.clone()).flatten();
         let count = reach.hears.len();
         let buttons = vec![vec![
             Button {
@@ -168,14 +166,16 @@ impl Desk {
                 data: format!("a:no:{}", alert.code),
             },
         ]];
+        let shown = say::alert::room_text(&alert, &area_title);
         let preview = Post {
             text: say::desk::preview(&say::desk::Preview {
                 code: &alert.code,
-                shown: &say::alert::room_text(&alert, &area_title),
+                shown: &shown,
                 places: &reach.by_place(&self.areas),
                 unbound: &reach.unbound,
                 removed: &reach.removed,
                 minutes: self.settings.draft_lasts.num_minutes(),
+                notes: &self.notes(&wanted, &reach.hears, &shown),
             }),
             buttons,
             ..Post::default()
@@ -240,7 +240,7 @@ impl Desk {
             .open_alerts()
             .await?
             .into_iter()
-            .filter(|alert| alert.author == officer.name && alert.desk == asked.room)
+            .filter(|alert| alert.author() == officer.name && alert.desk == asked.room)
             .collect();
         let mut drafts: Vec<&Alert> = mine
             .iter()
@@ -263,7 +263,7 @@ impl Desk {
             (several, Which::OneOfMany) => {
                 let list: Vec<String> = several
                     .iter()
-                    .map(|alert| say::alert::in_a_list(&alert.code, &alert.text))
+                    .map(|alert| say::alert::in_a_list(&alert.code, alert.words()))
                     .collect();
                 return Ok(Some(self.reply(asked, say::desk::which_draft(&list))));
             }
@@ -311,7 +311,8 @@ impl Desk {
             let Some(id) = ids.next() else { break };
             let body = Body::Alert {
                 alert: alert.id,
-                version: alert.version,
+                version: alert.version(),
+                follows: None,
             };
             doing.send_as(id, room.id, None, Lane::Urgent, body);
         }
@@ -328,9 +329,11 @@ impl Desk {
                 body,
             )
         });
-        alert.revision += 1;
-        alert.state = AlertState::Live;
+        if alert.step(Step::Publish).is_err() {
+            return Ok(self.reply(asked, say::desk::already_sent(&alert, doing.now)));
+        }
         alert.published_at = Some(doing.now);
+        alert.versions.latest_mut().at = doing.now;
         alert.expires_at = doing.now + self.settings.alert_lasts;
         if asked.press.is_some() || asked.room != alert.desk {
             doing.answer(asked, say::desk::sending(&alert.code, count));
@@ -346,7 +349,7 @@ impl Desk {
             format!(
                 "{} version {} to {count} rooms",
                 alert.level.as_str(),
-                alert.version
+                alert.version()
             ),
         );
         doing.act.writes.push(Write::Alert(Box::new(alert)));
@@ -369,8 +372,9 @@ impl Desk {
             .act
             .expects
             .push(Expect::Alert(alert.id, alert.revision));
-        alert.revision += 1;
-        alert.state = AlertState::Dropped;
+        if alert.step(Step::Drop).is_err() {
+            return Ok(self.reply(asked, say::desk::already_sent(&alert, doing.now)));
+        }
         doing.answer(asked, say::desk::dropped(&alert.code));
         doing.without_buttons(asked, || say::desk::dropped(&alert.code));
         doing.audit(&officer.name, "alert.drop", alert.id, "");
@@ -396,13 +400,14 @@ impl Desk {
             return Ok(Err(self.reply(asked, say::desk::no_such_draft())));
         };
         let answer = match alert.state {
-            AlertState::Draft if alert.author != officer.name => {
-                say::desk::only_the_author(&alert.author)
+            AlertState::Draft if alert.author() != officer.name => {
+                say::desk::only_the_author(alert.author())
             }
             AlertState::Draft if now - alert.drafted_at >= self.settings.draft_lasts => {
                 say::desk::draft_too_old(self.settings.draft_lasts.num_minutes())
             }
             AlertState::Draft => return Ok(Ok(alert)),
+            AlertState::Pending => say::desk::awaits_approval(&alert.code),
             AlertState::Dropped => say::desk::was_dropped(&alert.code),
             AlertState::Live
             | AlertState::AllClear
@@ -436,24 +441,23 @@ impl Desk {
     pub(super) async fn tidy_alerts(&self) -> Result<Option<Act>, StoreError> {
         let mut doing = self.begin();
         for mut alert in self.store.open_alerts().await? {
-            let (state, act) = match alert.state {
+            let (step, act) = match alert.state {
                 AlertState::Draft if doing.now - alert.drafted_at >= self.settings.draft_lasts => {
-                    (AlertState::Dropped, "alert.lapse")
+                    (Step::Drop, "alert.lapse")
                 }
                 AlertState::Live
                     if doing.now >= alert.expires_at
                         && (alert.reported || doing.now - alert.expires_at >= REPORT_GRACE) =>
                 {
-                    (AlertState::Expired, "alert.expire")
+                    (Step::Expire, "alert.expire")
                 }
                 _ => continue,
             };
-            doing
-                .act
-                .expects
-                .push(Expect::Alert(alert.id, alert.revision));
-            alert.revision += 1;
-            alert.state = state;
+            let revision = alert.revision;
+            if alert.step(step).is_err() {
+                continue;
+            }
+            doing.act.expects.push(Expect::Alert(alert.id, revision));
             doing.audit("keng", act, alert.id, "");
             doing.act.writes.push(Write::Alert(Box::new(alert)));
         }

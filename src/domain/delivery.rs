@@ -80,6 +80,8 @@ pub enum Body {
         alert: AlertId,
         /// Which version.
         version: u32,
+        /// The room's row of an earlier version, which this one corrects or ends.
+        follows: Option<Follows>,
     },
     /// The officer's report of how an alert goes, rendered from the tally at the moment of sending.
     Progress {
@@ -95,6 +97,16 @@ pub enum Body {
         /// A short word shown to the presser.
         text: String,
     },
+}
+
+/// The row by which a room was told an earlier version of an alert. Whether it has seen that version is
+/// known when that row has ended; what it did not see may hang on a row before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Follows {
+    /// Of which version.
+    pub version: u32,
+    /// Which row.
+    pub row: DeliveryId,
 }
 
 /// Where a row stands.

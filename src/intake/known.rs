@@ -81,7 +81,9 @@ impl Known {
             | Write::Audit(_)
             | Write::Invite(_)
             | Write::Usage { .. }
-            | Write::Appointment(_) => {}
+            | Write::Appointment(_)
+            | Write::Errand(_)
+            | Write::ErrandEnded(_) => {}
         }
     }
 

@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 use crate::channel::Address;
 use crate::channel::Channel;
 use crate::domain::clock::Clock;
+use crate::domain::clock::Time;
 use crate::domain::delivery::Body;
 use crate::domain::delivery::Delivery;
 use crate::domain::delivery::Lane;
@@ -46,20 +47,26 @@ pub(super) struct Late<'a> {
 }
 
 impl Late<'_> {
-    /// Whether the person can surely not be written to now. Who never wrote to us may have before our
-    /// time: the platform knows.
-    pub(super) async fn is_closed(&self, room: &RoomId) -> Result<bool, StoreError> {
-        let until = window::until(self.store, room).await?;
-        Ok(until.is_some_and(|until| self.clock.now() >= until))
+    /// Until when the person may be written to, as far as we know. Who never wrote to us may have before
+    /// our time: the platform knows.
+    pub(super) async fn until(&self, room: &RoomId) -> Result<Option<Time>, StoreError> {
+        window::until(self.store, room).await
     }
 
-    /// Sends these rows, of which `post` is the beginning, another way, or keeps them.
+    /// Whether the person can surely not be written to now.
+    pub(super) fn is_over(&self, until: Option<Time>) -> bool {
+        until.is_some_and(|until| self.clock.now() >= until)
+    }
+
+    /// Sends these rows, of which `post` is the beginning, another way, or keeps them. `until` is what was
+    /// known before they were found to be late.
     pub(super) async fn send(
         &self,
         to: &Address,
         post: &Post,
         rows: &[Delivery],
         is_whole: bool,
+        until: Option<Time>,
     ) -> Result<SendOutcome, StoreError> {
         let is_answer = rows.iter().all(|row| {
             row.lane == Lane::Reply && matches!(row.body, Body::Text(_) | Body::Receipt { .. })
@@ -78,10 +85,15 @@ impl Late<'_> {
         if words.is_empty() {
             return Ok(SendOutcome::Closed(TOO_LATE.to_owned()));
         }
-        self.keep(&to.room, words).await
+        self.keep(&to.room, words, until).await
     }
 
-    async fn keep(&self, room: &RoomId, words: Vec<Held>) -> Result<SendOutcome, StoreError> {
+    async fn keep(
+        &self,
+        room: &RoomId,
+        words: Vec<Held>,
+        until: Option<Time>,
+    ) -> Result<SendOutcome, StoreError> {
         let _keeping = self.keeping.lock().await;
         let mut all = Vec::new();
         for held in window::held(self.store, room).await? {
@@ -104,7 +116,7 @@ impl Late<'_> {
         };
         self.store.commit(vec![act]).await?;
         // Whoever wrote between our look and our writing did not release these: then we take them back.
-        if !self.is_closed(room).await? {
+        if self.until(room).await? > until {
             let act = Act {
                 expects: rows.iter().cloned().map(Expect::Unseen).collect(),
                 writes: rows.into_iter().map(|key| Write::Seen(key, None)).collect(),

@@ -242,6 +242,7 @@ mod tests {
             Body::Alert {
                 alert: AlertId(1),
                 version: 1,
+                follows: None,
             },
         )
     }

@@ -97,7 +97,7 @@ impl Words {
                         ..Post::default()
                     },
                 ),
-                Body::Alert { alert, version } => {
+                Body::Alert { alert, version, .. } => {
                     return self.alert(*alert, *version, room, now).await;
                 }
                 Body::Progress { alert, edits } => self.progress(*alert, *edits, room).await?,
@@ -161,7 +161,9 @@ impl Words {
             return Ok((Rendered::Useless("the alert is gone".to_owned()), None));
         };
         let useless = match sheet.state {
-            AlertState::Draft | AlertState::Dropped => Some("the alert was never published"),
+            AlertState::Draft | AlertState::Pending | AlertState::Dropped => {
+                Some("the alert was never published")
+            }
             AlertState::Expired => Some("the alert has expired"),
             AlertState::Live if now >= sheet.expires_at => Some("the alert has expired"),
             // The end of an alert is told as a version of it.
@@ -199,7 +201,7 @@ impl Words {
         };
         let text = say::alert::room_text(&alert, &self.areas.title(&alert.area));
         let sheet = Arc::new(Sheet {
-            version: alert.version,
+            version: alert.version(),
             state: alert.state,
             expires_at: alert.expires_at,
             text,
@@ -221,8 +223,8 @@ impl Words {
         let Some(alert) = self.store.alert(id).await? else {
             return Ok(Rendered::Useless("the alert is gone".to_owned()));
         };
-        let tally = self.store.tally(id, alert.version).await?;
-        let failures = self.store.failures(id, alert.version).await?;
+        let tally = self.store.tally(id, alert.version()).await?;
+        let failures = self.store.failures(id, alert.version()).await?;
         let earlier = match edits {
             Some(row) => self.store.sent_message(row).await?,
             None => None,

@@ -135,7 +135,7 @@ impl Reporter {
             .desks
             .get(&alert.desk.account)
             .is_some_and(|desk| desk.channel.capabilities(&alert.desk).can_edit);
-        let tally = self.store.tally(alert.id, alert.version).await?;
+        let tally = self.store.tally(alert.id, alert.version()).await?;
         if tally.waiting() == 0 {
             let last = Alert {
                 reported: true,

@@ -239,6 +239,7 @@ mod tests {
             Body::Alert {
                 alert: AlertId(1),
                 version: 1,
+                follows: None,
             },
         )
     }

@@ -1032,13 +1032,18 @@ async fn say_in_time(
     let closes = shared.channel.capabilities(&to.room).closes && job.posted == 0;
     let is_whole = job.parts.as_ref().is_some_and(|parts| parts.len() == 1);
     let in_time = async {
-        if !closes || !late.is_closed(&to.room).await? {
+        let until = if closes {
+            late.until(&to.room).await?
+        } else {
+            None
+        };
+        if !closes || !late.is_over(until) {
             match say(shared, to, post, twice).await {
                 SendOutcome::Closed(_) if closes => {}
                 outcome => return Ok(outcome),
             }
         }
-        late.send(to, post, &job.group.rows, is_whole).await
+        late.send(to, post, &job.group.rows, is_whole, until).await
     };
     in_time.await.unwrap_or_else(|error: StoreError| {
         SendOutcome::NotNow(format!("whether it may be sent cannot be read: {error}"))

@@ -21,11 +21,11 @@ pub fn room_text(alert: &Alert, area_title: &str) -> String {
         Level::Urgent => "🔴 KHẨN",
     };
     let issuer = issuer(alert, area_title);
-    let at = moment(alert.published_at.unwrap_or(alert.drafted_at));
+    let at = moment(alert.versions.latest().at);
     let code = &alert.code;
     format!(
         "{heading}\n\n{}\n\n{issuer}, {at}.\nMã kiểm tra: {code}. Muốn biết tin này có thật không, nhắn cho bot: /kiemtra {code}",
-        alert.text
+        alert.words()
     )
 }
 
@@ -47,7 +47,7 @@ pub fn checked(alert: &Alert, area_title: &str, now: Time) -> String {
     let code = &alert.code;
     let at = moment(alert.published_at.unwrap_or(alert.drafted_at));
     let standing = match alert.state {
-        AlertState::Draft | AlertState::Dropped => return unknown_code(),
+        AlertState::Draft | AlertState::Pending | AlertState::Dropped => return unknown_code(),
         AlertState::Live if now < alert.expires_at => {
             format!(
                 "Cảnh báo đang có hiệu lực đến {}.",
@@ -60,7 +60,7 @@ pub fn checked(alert: &Alert, area_title: &str, now: Time) -> String {
         AlertState::AllClear => "Sự việc đã qua, cảnh báo không còn hiệu lực.".to_owned(),
         AlertState::Withdrawn => "Cảnh báo này đã được thu hồi, xin đừng chuyển tiếp.".to_owned(),
     };
-    let headline = first_line(&alert.text, 120);
+    let headline = first_line(alert.words(), 120);
     format!(
         "✅ Mã {code} là thật: {issuer} phát lúc {at}. {standing}\nNội dung thật bắt đầu bằng: “{headline}”\nTin mang mã này mà nói khác đi là giả."
     )
@@ -96,6 +96,8 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
+    use crate::domain::alert::Step;
+    use crate::domain::alert::Versions;
     use crate::domain::area::AreaId;
     use crate::domain::clock::from_unix_ms;
     use crate::domain::ids::AccountName;
@@ -105,24 +107,19 @@ mod tests {
     fn alert(level: Level, area: &str, text: &str) -> Alert {
         // 24 November 2026, 15:05 in Viet Nam.
         let now = from_unix_ms(1_795_507_500_000);
-        Alert {
-            id: AlertId(1),
-            revision: 2,
-            version: 1,
-            code: CheckCode::parse("7F3A9K").expect("a code"),
-            state: AlertState::Live,
+        let mut alert = Alert::draft(
+            AlertId(1),
+            CheckCode::parse("7F3A9K").expect("a code"),
             level,
-            area: AreaId::parse(area).expect("an area"),
-            text: text.to_owned(),
-            author: "Đ/c Hà".to_owned(),
-            desk: RoomId::new(AccountName::parse("tg1").expect("a name"), "1001"),
-            desk_thread: None,
-            drafted_at: now,
-            published_at: Some(now + TimeDelta::minutes(2)),
-            expires_at: now + TimeDelta::hours(24),
-            progress: None,
-            reported: false,
-        }
+            AreaId::parse(area).expect("an area"),
+            Versions::first(text, "Đ/c Hà", now),
+            RoomId::new(AccountName::parse("tg1").expect("a name"), "1001"),
+            now + TimeDelta::hours(24),
+        );
+        alert.step(Step::Publish).expect("a draft can go out");
+        alert.published_at = Some(now + TimeDelta::minutes(2));
+        alert.versions.latest_mut().at = now + TimeDelta::minutes(2);
+        alert
     }
 
     #[test]
@@ -191,7 +188,7 @@ mod tests {
         Nội dung thật bắt đầu bằng: “Giả danh công an.”
         Tin mang mã này mà nói khác đi là giả.
         ");
-        for state in [AlertState::Draft, AlertState::Dropped] {
+        for state in [AlertState::Draft, AlertState::Pending, AlertState::Dropped] {
             assert_eq!(told(state), unknown_code());
         }
     }

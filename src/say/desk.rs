@@ -51,7 +51,7 @@ pub fn alerts_stand() -> String {
 /// `/canhbao` without a text.
 #[must_use]
 pub fn alert_without_words() -> String {
-    "Xin viết nội dung ngay sau lệnh, ví dụ:\n/canhbao Có người giả danh công an gọi điện đòi chuyển tiền. Bà con không làm theo, gọi 113.\nThêm “khẩn:” hoặc “tin:” ở đầu nội dung để đổi mức.".to_owned()
+    "Xin viết nội dung ngay sau lệnh, ví dụ:\n/canhbao Có người giả danh công an gọi điện đòi chuyển tiền. Bà con không làm theo, gọi 113.\nThêm “khẩn:” hoặc “tin:” ở đầu nội dung để đổi mức. Mẫu viết sẵn: /canhbao mẫu".to_owned()
 }
 
 /// A text that is longer than an alert may be.
@@ -106,6 +106,8 @@ pub struct Preview<'a> {
     pub removed: &'a [String],
     /// For how long the draft can be confirmed.
     pub minutes: i64,
+    /// What else its author should know, as [`super::draft`] says it.
+    pub notes: &'a [String],
 }
 
 /// The draft as its author sees it: the exact words, who gets them, who does not, and how to go on.
@@ -147,6 +149,10 @@ pub fn preview(preview: &Preview<'_>) -> String {
         "\nMã {code}. Gửi: trả lời OK hoặc nhắn /duyet {code} trong {} phút. Không gửi: trả lời HUỶ.",
         preview.minutes
     ));
+    for note in preview.notes {
+        text.push_str("\n\n");
+        text.push_str(note);
+    }
     text
 }
 
@@ -204,6 +210,12 @@ pub fn was_dropped(code: &CheckCode) -> String {
     format!("Bản nháp mã {code} đã huỷ trước đó, không gửi nữa. Cần thì soạn lại bằng /canhbao.")
 }
 
+/// The author has confirmed; a second officer has to approve.
+#[must_use]
+pub fn awaits_approval(code: &CheckCode) -> String {
+    format!("Cảnh báo mã {code} chưa gửi, đang chờ cán bộ thứ hai duyệt.")
+}
+
 /// The alert is out already.
 #[must_use]
 pub fn already_sent(alert: &Alert, now: Time) -> String {
@@ -213,7 +225,7 @@ pub fn already_sent(alert: &Alert, now: Time) -> String {
         AlertState::Withdrawn => ", sau đó đã thu hồi",
         AlertState::AllClear => ", sau đó đã báo hết nguy hiểm",
         AlertState::Expired => " và đã hết hiệu lực",
-        AlertState::Draft | AlertState::Live | AlertState::Dropped => "",
+        AlertState::Draft | AlertState::Pending | AlertState::Live | AlertState::Dropped => "",
     };
     format!("Cảnh báo mã {code} đã gửi lúc {at}{standing}. Không gửi lần nữa.")
 }

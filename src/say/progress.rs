@@ -102,8 +102,9 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
-    use crate::domain::alert::AlertState;
     use crate::domain::alert::Level;
+    use crate::domain::alert::Step;
+    use crate::domain::alert::Versions;
     use crate::domain::area::AreaId;
     use crate::domain::clock::from_unix_ms;
     use crate::domain::ids::AccountName;
@@ -112,24 +113,17 @@ mod tests {
     use crate::domain::ids::RoomId;
 
     fn alert() -> Alert {
-        Alert {
-            id: AlertId(1),
-            revision: 1,
-            version: 1,
-            code: CheckCode::parse("7F3A9K").unwrap(),
-            state: AlertState::Live,
-            level: Level::Warning,
-            area: AreaId::parse("06862").unwrap(),
-            text: "Cẩn thận".into(),
-            author: "Đ/c Hà".into(),
-            desk: RoomId::new(AccountName::parse("tg1").unwrap(), "1"),
-            desk_thread: None,
-            drafted_at: from_unix_ms(0),
-            published_at: None,
-            expires_at: from_unix_ms(0),
-            progress: None,
-            reported: false,
-        }
+        let mut alert = Alert::draft(
+            AlertId(1),
+            CheckCode::parse("7F3A9K").unwrap(),
+            Level::Warning,
+            AreaId::parse("06862").unwrap(),
+            Versions::first("Cẩn thận", "Đ/c Hà", from_unix_ms(0)),
+            RoomId::new(AccountName::parse("tg1").unwrap(), "1"),
+            from_unix_ms(0),
+        );
+        alert.step(Step::Publish).unwrap();
+        alert
     }
 
     #[test]

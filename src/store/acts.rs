@@ -35,6 +35,7 @@ use crate::domain::delivery::Delivery;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::delivery::Lane;
 use crate::domain::delivery::Settled;
+use crate::domain::errand::Errand;
 use crate::domain::ids::AlertId;
 use crate::domain::ids::DeliveryId;
 use crate::domain::ids::IncidentId;
@@ -197,6 +198,12 @@ impl Writer<'_, '_> {
                         return Ok(Done::Stale);
                     }
                 }
+                Expect::Errand(asked, begun) => {
+                    let found: Option<Errand> = read(self.staged, &key::errand(asked))?;
+                    if found.is_none_or(|errand| errand.begun != *begun) {
+                        return Ok(Done::Stale);
+                    }
+                }
                 Expect::Alert(id, revision) => {
                     let found: Option<Alert> = read(self.staged, &key::alert(*id))?;
                     if found.map_or(0, |alert| alert.revision) != *revision {
@@ -237,6 +244,8 @@ impl Writer<'_, '_> {
                     self.staged.put(key, NumberRow(sum).seal(), was);
                 }
                 Write::Appointment(appointment) => self.appointment(&appointment)?,
+                Write::Errand(errand) => self.row(key::errand(&errand.asked), errand.as_ref())?,
+                Write::ErrandEnded(asked) => self.remove(key::errand(&asked))?,
             }
         }
         Ok(Done::Written)
@@ -388,7 +397,7 @@ impl Writer<'_, '_> {
             self.running.count(delivery.lane, 1);
         }
         let counted = |row: &Delivery| match row.body {
-            Body::Alert { alert, version } => Some((alert, version)),
+            Body::Alert { alert, version, .. } => Some((alert, version)),
             _ => None,
         };
         let before = old.as_ref().and_then(counted);
@@ -497,7 +506,7 @@ impl Writer<'_, '_> {
         self.staged.remove(key, was);
         self.running.count(row.lane, -1);
         match row.body {
-            Body::Alert { alert, version } => self.alert_ended(alert, version, &row),
+            Body::Alert { alert, version, .. } => self.alert_ended(alert, version, &row),
             Body::Progress { alert, .. } => self.progress_ended(alert, &row),
             Body::Receipt { incident, .. } => match &row.state {
                 DeliveryState::Sent {
@@ -571,7 +580,11 @@ impl Writer<'_, '_> {
     }
 }
 
-/// Whether the alert is a draft or live.
+/// Whether somebody has still to do with the alert: it has not ended, or its end is still being reported.
 pub(crate) fn is_open(alert: &Alert) -> bool {
-    matches!(alert.state, AlertState::Draft | AlertState::Live)
+    match alert.state {
+        AlertState::Draft | AlertState::Pending | AlertState::Live => true,
+        AlertState::AllClear | AlertState::Withdrawn => alert.progress.is_some(),
+        AlertState::Dropped | AlertState::Expired => false,
+    }
 }

@@ -41,6 +41,7 @@ use crate::domain::appointment::Appointment;
 use crate::domain::delivery::Body;
 use crate::domain::delivery::Delivery;
 use crate::domain::delivery::DeliveryState;
+use crate::domain::errand::Errand;
 use crate::domain::ids::AlertId;
 use crate::domain::ids::DeliveryId;
 use crate::domain::ids::IncidentId;
@@ -342,6 +343,7 @@ impl Check<'_> {
                 self.due.extend(key::due_mark(&appointment));
                 own_key(key, &key::appointment(&appointment.room))
             }
+            key::ERRAND => own_key(key, &key::errand(&Errand::open(value)?.asked)),
             key::DUE => {
                 self.marked_due.insert(key.to_vec());
                 empty(value)
@@ -425,7 +427,7 @@ impl Check<'_> {
     fn queued(&mut self, key: &[u8], value: &[u8]) -> Result<(), String> {
         let row = Delivery::open(value)?;
         self.report.queued += 1;
-        if let Body::Alert { alert, version } = row.body {
+        if let Body::Alert { alert, version, .. } = row.body {
             self.counted.entry((alert, version)).or_default().planned += 1;
         }
         match row.state {
@@ -439,7 +441,7 @@ impl Check<'_> {
     fn ended(&mut self, key: &[u8], value: &[u8]) -> Result<(), String> {
         let row = Delivery::open(value)?;
         self.report.ended += 1;
-        let Body::Alert { alert, version } = row.body else {
+        let Body::Alert { alert, version, .. } = row.body else {
             return Err("it carries no alert".to_owned());
         };
         let counted = self.counted.entry((alert, version)).or_default();

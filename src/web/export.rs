@@ -10,15 +10,18 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::domain::alert::Alert;
+use crate::domain::area::AreaId;
 use crate::domain::clock::Time;
 use crate::domain::delivery::Body;
 use crate::domain::delivery::Delivery;
 use crate::domain::delivery::DeliveryState;
+use crate::domain::ids::AccountName;
 use crate::domain::ids::DeliveryId;
 use crate::domain::incident::EventKind;
 use crate::domain::incident::Incident;
 use crate::domain::incident::Sensitivity;
 use crate::domain::incident::Status;
+use crate::domain::message::Attachment;
 use crate::domain::reading::Facts;
 use crate::domain::reading::When;
 use crate::store::AuditLine;
@@ -180,6 +183,8 @@ fn incident(incident: &Incident) -> Value {
             "sent_at": time(report.sent_at),
             "text": report.text,
             "attachments": report.attachments.len(),
+            "photos": report.attachments.iter().filter_map(Attachment::address)
+                .map(|address| incident.photo_stem(address)).collect::<Vec<_>>(),
         })).collect::<Vec<_>>(),
         "more_reports": incident.more_reports,
         "officer": incident.officer,
@@ -212,12 +217,29 @@ fn alert(alert: &Alert) -> Value {
     json!({
         "id": alert.id.0,
         "code": alert.code.as_str(),
-        "version": alert.version,
+        "version": alert.version(),
         "state": alert.state.as_str(),
         "level": alert.level.as_str(),
         "area": alert.area.as_str(),
-        "author": alert.author,
-        "text": alert.text,
+        "targets": {
+            "areas": alert.target.areas.iter().map(AreaId::as_str).collect::<Vec<_>>(),
+            "accounts": alert.target.accounts.iter().map(AccountName::as_str).collect::<Vec<_>>(),
+            "rooms": alert.target.rooms.iter().map(|room| json!({
+                "account": room.account.as_str(),
+                "room": &*room.native,
+            })).collect::<Vec<_>>(),
+        },
+        "drill": alert.drill,
+        "author": alert.author(),
+        "text": alert.words(),
+        "versions": alert.versions.iter().map(|version| json!({
+            "version": version.number,
+            "kind": version.kind.as_str(),
+            "text": version.words,
+            "author": version.author,
+            "approver": version.approver,
+            "at": time(version.at),
+        })).collect::<Vec<_>>(),
         "drafted_at": time(alert.drafted_at),
         "published_at": alert.published_at.map(time),
         "expires_at": time(alert.expires_at),
@@ -226,7 +248,7 @@ fn alert(alert: &Alert) -> Value {
 
 fn delivery(row: &Delivery) -> Value {
     let (alert, version) = match row.body {
-        Body::Alert { alert, version } => (Some(alert.0), Some(version)),
+        Body::Alert { alert, version, .. } => (Some(alert.0), Some(version)),
         _ => (None, None),
     };
     let (at, reason, message) = match &row.state {

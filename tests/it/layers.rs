@@ -63,7 +63,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("qrcode", &["cli"]),
     ("resvg", &["cli"]),
     ("svg2pdf", &["cli"]),
-    ("toml", &["config", "text"]),
+    ("toml", &["config", "text", "desk"]),
 ];
 
 /// The image is built where nobody here can watch: what it copies must be there, its Rust must be ours,

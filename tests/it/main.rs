@@ -11,6 +11,7 @@ mod support;
 
 mod desk;
 mod export;
+mod facebook;
 mod hooks;
 mod hostile;
 mod intake;

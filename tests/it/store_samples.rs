@@ -3,6 +3,7 @@
 use keng::domain::alert::Alert;
 use keng::domain::alert::AlertState;
 use keng::domain::alert::Level;
+use keng::domain::alert::Versions;
 use keng::domain::appointment::Appointment;
 use keng::domain::appointment::Hour;
 use keng::domain::area::AreaId;
@@ -128,28 +129,24 @@ pub(crate) fn alert_row(id: u64, alert: u64) -> Delivery {
     let body = Body::Alert {
         alert: AlertId(alert),
         version: 1,
+        follows: None,
     };
     delivery(id, Lane::Urgent, body)
 }
 
 pub(crate) fn alert(id: u64, revision: u32, state: AlertState) -> Alert {
     Alert {
-        id: AlertId(id),
         revision,
-        version: 1,
-        code: CheckCode::from_random([u8::try_from(id).unwrap(); 8]),
         state,
-        level: Level::Warning,
-        area: area("06862"),
-        text: "Cảnh giác lừa đảo".to_owned(),
-        author: "Đ/c Hà".to_owned(),
-        desk: room("1001"),
-        desk_thread: None,
-        drafted_at: at(0),
-        published_at: None,
-        expires_at: at(86_400),
-        progress: None,
-        reported: false,
+        ..Alert::draft(
+            AlertId(id),
+            CheckCode::from_random([u8::try_from(id).unwrap(); 8]),
+            Level::Warning,
+            area("06862"),
+            Versions::first("Cảnh giác lừa đảo", "Đ/c Hà", at(0)),
+            room("1001"),
+            at(86_400),
+        )
     }
 }
 

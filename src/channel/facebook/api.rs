@@ -113,6 +113,11 @@ impl Api {
         })
     }
 
+    /// The base of the API.
+    pub(super) fn base(&self) -> &Url {
+        &self.base
+    }
+
     /// How long calls of this kind still have to wait.
     pub(super) fn rest(&self, budget: Budget) -> Option<Duration> {
         let rests = self.rests.lock().unwrap_or_else(PoisonError::into_inner);

@@ -74,7 +74,7 @@ mod tests {
             (format!("sha256={other}"), escaped, false),
             (sum.to_owned(), escaped, false),
             (format!("sha1={sum}"), escaped, false),
-            (format!("sha256={}", &sum[..62]), escaped, false),
+            (format!("sha256={}", sum.split_at(62).0), escaped, false),
             ("sha256=".to_owned(), escaped, false),
             (String::new(), escaped, false),
         ];
