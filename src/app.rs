@@ -968,6 +968,11 @@ impl App {
             metrics: Arc::new(metrics),
             admin,
             clock: Arc::clone(&clock),
+            forms: web::alerts::Forms::new(
+                Arc::clone(&store),
+                Arc::clone(&areas),
+                config.web.public_url.as_ref(),
+            ),
         });
         let web = tokio::spawn(async move {
             let stopped = async move {

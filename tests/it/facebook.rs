@@ -302,10 +302,7 @@ impl Ward {
     }
 
     async fn metric(&self, name: &str) -> u64 {
-        let answer = reqwest::Client::new()
-            .get(self.url("/metrics"))
-            .send()
-            .await;
+        let answer = client().get(self.url("/metrics")).send().await;
         let text = answer.unwrap().text().await.unwrap();
         let line = text.lines().find(|line| line.starts_with(name));
         let value = line.and_then(|line| line.rsplit(' ').next());
@@ -313,9 +310,7 @@ impl Ward {
     }
 
     async fn post(&self, signature: Option<&str>, body: &[u8]) -> u16 {
-        let mut request = reqwest::Client::new()
-            .post(self.url("/hooks/fb1"))
-            .body(body.to_vec());
+        let mut request = client().post(self.url("/hooks/fb1")).body(body.to_vec());
         if let Some(signature) = signature {
             request = request.header("X-Hub-Signature-256", signature);
         }
@@ -354,4 +349,8 @@ fn chat(who: &Person) -> Place {
 
 fn home(who: &Person) -> RoomId {
     RoomId::new(fb1(), &*who.id)
+}
+
+fn client() -> reqwest::Client {
+    keng::app::http_client().unwrap()
 }

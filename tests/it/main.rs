@@ -12,6 +12,7 @@ mod support;
 mod desk;
 mod export;
 mod facebook;
+mod forms;
 mod hooks;
 mod hostile;
 mod intake;
