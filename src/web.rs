@@ -4,6 +4,8 @@
 //! tell it again. Exports, backups and invitations are for the same machine's command line: they need the token that
 //! the running program leaves in its store directory, readable by its own user only.
 
+pub mod alerts;
+pub mod cap;
 pub mod export;
 pub mod groups;
 pub mod invites;
@@ -17,6 +19,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::DefaultBodyLimit;
 use axum::extract::Path;
+use axum::extract::Query;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::StatusCode;
@@ -70,6 +73,8 @@ pub struct Web {
     pub admin: Secret,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// Alerts for everybody.
+    pub forms: alerts::Forms,
 }
 
 /// The routes. Serve them with any listener.
@@ -77,7 +82,9 @@ pub fn router(web: Web) -> Router {
     Router::new()
         .route("/health", get(health))
         .route("/metrics", get(scrape))
-        .route("/hooks/{account}", post(hook))
+        .route("/hooks/{account}", get(greet_hook).post(hook))
+        .route("/api/alerts", get(alert_feed))
+        .route("/api/alerts/{name}", get(alert_form))
         .route("/api/export/{what}", get(export_rows))
         .route("/api/backup", get(backup))
         .route("/api/invites/{what}", post(invite))
@@ -107,6 +114,72 @@ async fn scrape(State(web): State<Arc<Web>>) -> Response {
             "application/openmetrics-text; version=1.0.0; charset=utf-8",
         )],
         text,
+    )
+        .into_response()
+}
+
+/// A platform makes sure that a webhook is ours, before it calls there.
+async fn greet_hook(
+    State(web): State<Arc<Web>>,
+    Path(account): Path<String>,
+    Query(query): Query<Vec<(String, String)>>,
+) -> Response {
+    let channel = AccountName::parse(&account)
+        .ok()
+        .and_then(|name| web.channels.get(&name));
+    match channel.map(|channel| channel.greet_hook(&query)) {
+        Some(Ok(answer)) => answer.into_response(),
+        Some(Err(HookError::Forged)) => {
+            warn!(%account, "somebody asked after the webhook with a wrong or missing token");
+            StatusCode::FORBIDDEN.into_response()
+        }
+        Some(Err(HookError::Unreadable(_) | HookError::NotExpected)) | None => {
+            StatusCode::NOT_FOUND.into_response()
+        }
+    }
+}
+
+/// A form may be kept by whoever asked for it for this long: a correction must be seen soon.
+const KEEP: &str = "public, max-age=15";
+
+async fn alert_feed(State(web): State<Arc<Web>>) -> Response {
+    match web.forms.feed(web.clock.now()).await {
+        Ok(feed) => (
+            [
+                (header::CONTENT_TYPE, "application/atom+xml; charset=utf-8"),
+                (header::CACHE_CONTROL, KEEP),
+            ],
+            feed.as_ref().clone(),
+        )
+            .into_response(),
+        Err(error) => form_failed(&error),
+    }
+}
+
+async fn alert_form(State(web): State<Arc<Web>>, Path(name): Path<String>) -> Response {
+    match web.forms.form(&name).await {
+        Ok(Some(form)) => (
+            [
+                (header::CONTENT_TYPE, form.kind),
+                (header::CACHE_CONTROL, KEEP),
+                (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            ],
+            form.bytes,
+        )
+            .into_response(),
+        Ok(None) => (StatusCode::NOT_FOUND, "there is no such alert\n").into_response(),
+        Err(error) => form_failed(&error),
+    }
+}
+
+fn form_failed(error: &alerts::FormError) -> Response {
+    warn!(
+        error = error as &dyn std::error::Error,
+        "an alert could not be shown on the web"
+    );
+    (
+        StatusCode::SERVICE_UNAVAILABLE,
+        "the alert cannot be shown now; see the log\n",
     )
         .into_response()
 }

@@ -30,7 +30,8 @@ pub fn room_text(alert: &Alert, area_title: &str) -> String {
 }
 
 /// The unit that stands behind an alert.
-fn issuer(alert: &Alert, area_title: &str) -> String {
+#[must_use]
+pub fn issuer(alert: &Alert, area_title: &str) -> String {
     let place = inside(area_title);
     if alert.area.village().is_some() {
         format!("Cán bộ công an phụ trách {place}")

@@ -11,6 +11,8 @@ mod support;
 
 mod desk;
 mod export;
+mod facebook;
+mod forms;
 mod hooks;
 mod hostile;
 mod intake;
