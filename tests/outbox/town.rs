@@ -251,6 +251,7 @@ impl Channel for Platform {
             buttons: false,
             echoes: false,
             max_text: 4096,
+            closes: false,
         }
     }
 
