@@ -5,6 +5,9 @@
 //! the order in which nothing is lost: first no news is taken, then what was taken is recorded, then what
 //! was claimed is settled, then the store is closed.
 
+mod errands;
+mod photos;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -51,11 +54,15 @@ use crate::config::TelegramConfig;
 use crate::config::UnknownPolicy;
 use crate::config::ZaloBotConfig;
 use crate::config::ZaloOaConfig;
+use crate::desk::Carrier;
+use crate::desk::Carriers;
 use crate::desk::Desk;
 use crate::desk::Kept;
 use crate::desk::RoomRules;
 use crate::desk::StaffDirectory;
 use crate::desk::SystemRandom;
+use crate::desk::Templates;
+use crate::desk::Wording;
 use crate::domain::area::AreaId;
 use crate::domain::clock::Clock;
 use crate::domain::clock::Time;
@@ -118,6 +125,9 @@ const TOKENS_END: u64 = 45;
 
 /// People whose names may wait to be asked for.
 const UNNAMED: usize = 1024;
+
+/// Cases whose photos may wait to be copied; the hourly look finds others.
+const PICTURED: usize = 1024;
 
 /// Everything that is claimed or on the way must be settled within this time of a stop.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
@@ -519,7 +529,12 @@ fn room_rules(config: &Config) -> RoomRules {
 ///
 /// # Errors
 /// When two people of the staff have one name or one account.
-pub fn desk(config: &Config, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> anyhow::Result<Desk> {
+pub fn desk(
+    config: &Config,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    wording: Wording,
+) -> anyhow::Result<Desk> {
     let lasting = |time: Duration| TimeDelta::from_std(time).unwrap_or(TimeDelta::MAX);
     Ok(Desk::new(
         store,
@@ -536,8 +551,42 @@ pub fn desk(config: &Config, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> an
             ..Default::default()
         },
         Arc::new(SystemRandom),
+        wording,
     )
     .with_rooms(room_rules(config)))
+}
+
+/// The accounts of this program, as the desk measures words by them.
+#[derive(Debug, Default)]
+pub struct Ours(HashMap<AccountName, Arc<dyn Channel>>);
+
+impl Ours {
+    fn of<'a>(channels: impl Iterator<Item = &'a Arc<dyn Channel>>) -> Self {
+        let named =
+            |channel: &Arc<dyn Channel>| (channel.account().name.clone(), Arc::clone(channel));
+        Self(channels.map(named).collect())
+    }
+}
+
+impl Carriers for Ours {
+    fn carrier(&self, room: &RoomId) -> Option<Carrier> {
+        let channel = self.0.get(&room.account)?;
+        Some(Carrier {
+            platform: channel.account().platform,
+            max_text: channel.capabilities(room).max_text,
+        })
+    }
+}
+
+/// The alerts that are written already: the ward's own files over the built-in ones.
+///
+/// # Errors
+/// When a file is wrong; the message names file and line.
+pub fn templates(config: &Config) -> anyhow::Result<Templates> {
+    Ok(match &config.alert.templates {
+        Some(directory) => Templates::load(directory)?,
+        None => Templates::builtin()?,
+    })
 }
 
 /// Binds the rooms that the config names and nobody has bound yet; a command in the room is newer than
@@ -666,8 +715,20 @@ impl App {
             .collect();
         let bells: Vec<Arc<Notify>> = wired.iter().map(|_| Arc::new(Notify::new())).collect();
         let news = Arc::new(Notify::new());
+        let errand = Arc::new(Notify::new());
 
-        let desk_acts = Arc::new(desk(&config, Arc::clone(&store), Arc::clone(&clock))?);
+        let makes_groups = wired
+            .iter()
+            .filter(|wired| wired.channel.groups().is_some())
+            .map(|wired| wired.channel.account().name.clone())
+            .collect();
+        let wording = Wording {
+            templates: Arc::new(templates(&config)?),
+            lexicon: Arc::clone(&lexicon),
+            carriers: Arc::new(Ours::of(wired.iter().map(|wired| &wired.channel))),
+        };
+        let desk_acts = desk(&config, Arc::clone(&store), Arc::clone(&clock), wording)?;
+        let desk_acts = Arc::new(desk_acts.with_group_accounts(makes_groups));
         // Who comes late hears what is in force.
         let in_force = desk_acts.rooms_bound(&bound).await?;
         store
@@ -680,6 +741,7 @@ impl App {
         count_intake(&mut metrics, &intake_metrics);
         let echoes = Arc::new(Echoes::default());
         let (nameless, unnamed) = mpsc::channel(UNNAMED);
+        let (photographed, cases) = mpsc::channel(PICTURED);
         let (intake, intake_task) = Intake::start(crate::intake::Deps {
             store: Arc::clone(&store),
             lexicon,
@@ -687,10 +749,15 @@ impl App {
             rules,
             commands: Arc::clone(&desk) as Arc<dyn Commands>,
             names: Arc::clone(&names),
-            wake: bells.iter().chain([&news, &month]).cloned().collect(),
+            wake: bells
+                .iter()
+                .chain([&news, &month, &errand])
+                .cloned()
+                .collect(),
             metrics: intake_metrics,
             echoes: Arc::clone(&echoes),
             nameless,
+            photographed,
             counted: ledgers
                 .iter()
                 .flatten()
@@ -770,6 +837,50 @@ impl App {
             sending_stop.clone(),
             failed.clone(),
         )));
+        let channels: HashMap<AccountName, Arc<dyn Channel>> = wired
+            .iter()
+            .map(|wired| {
+                (
+                    wired.channel.account().name.clone(),
+                    Arc::clone(&wired.channel),
+                )
+            })
+            .collect();
+        let errands = errands::Errands {
+            desk: Arc::clone(&desk_acts),
+            store: Arc::clone(&store),
+            channels: channels.clone(),
+            bell: errand,
+            wake: bells.clone(),
+        };
+        if let (StoreKind::Sled(directory), true) = (&config.store.kind, config.store.photos) {
+            let photos = photos::Photos {
+                store: Arc::clone(&store),
+                clock: Arc::clone(&clock),
+                http: http.clone(),
+                channels: channels.clone(),
+                directory: directory.join(photos::DIRECTORY),
+                cases,
+                counts: Arc::default(),
+            };
+            count_photos(&mut metrics, &photos.counts);
+            let (stop, failures_of_photos) = (sending_stop.clone(), failed.clone());
+            sending.push(tokio::spawn(async move {
+                if let Err(error) = photos.run(stop).await {
+                    let _ = failures_of_photos
+                        .send(anyhow::Error::new(error).context("copying photos"))
+                        .await;
+                }
+            }));
+        }
+        let (stop, failures_of_errands) = (sending_stop.clone(), failed.clone());
+        sending.push(tokio::spawn(async move {
+            if let Err(error) = errands.run(stop).await {
+                let _ = failures_of_errands
+                    .send(anyhow::Error::new(error).context("doing errands"))
+                    .await;
+            }
+        }));
         let digests = Digests {
             desk: Arc::clone(&desk_acts),
             store: Arc::clone(&store),
@@ -820,10 +931,8 @@ impl App {
             failed.clone(),
         )));
 
-        let mut channels: HashMap<AccountName, Arc<dyn Channel>> = HashMap::new();
         let mut sources = Vec::new();
         for (account, wired) in config.accounts.iter().zip(wired) {
-            channels.insert(account.name.clone(), Arc::clone(&wired.channel));
             let (intake, names, failed) = (intake.clone(), Arc::clone(&names), failed.clone());
             let mut stop = sources_stop.clone();
             let account = account.name.clone();
@@ -854,6 +963,11 @@ impl App {
             metrics: Arc::new(metrics),
             admin,
             clock: Arc::clone(&clock),
+            forms: web::alerts::Forms::new(
+                Arc::clone(&store),
+                Arc::clone(&areas),
+                config.web.public_url.as_ref(),
+            ),
         });
         let web = tokio::spawn(async move {
             let stopped = async move {
@@ -1216,6 +1330,31 @@ fn count_digests(metrics: &mut Metrics, counts: &Arc<DigestCounts>) {
             "digests_missed",
             "Digests that were too late to be sent",
             |c| &c.missed,
+        ),
+    ];
+    for (name, help, pick) in counters {
+        let counts = Arc::clone(counts);
+        metrics.counter(name, help, None, move || {
+            pick(&counts).load(Ordering::Relaxed)
+        });
+    }
+}
+
+fn count_photos(metrics: &mut Metrics, counts: &Arc<photos::Counts>) {
+    type Pick = fn(&photos::Counts) -> &AtomicU64;
+    let counters: [(&'static str, &'static str, Pick); 3] = [
+        (
+            "photos_copied",
+            "Residents' photos of which a copy was made",
+            |c| &c.copied,
+        ),
+        ("photos_failed", "Tries to copy a photo that failed", |c| {
+            &c.failed
+        }),
+        (
+            "photos_erased",
+            "Copies that went with the report that was erased",
+            |c| &c.erased,
         ),
     ];
     for (name, help, pick) in counters {

@@ -7,6 +7,7 @@ mod call;
 pub mod echoes;
 pub mod groups;
 mod json;
+mod media;
 mod repair;
 pub mod telegram;
 pub mod zalo_bot;
@@ -15,6 +16,7 @@ pub mod zalo_oa;
 use async_trait::async_trait;
 use bytes::Bytes;
 use thiserror::Error;
+use url::Url;
 
 use crate::domain::account::Account;
 use crate::domain::delivery::Post;
@@ -124,6 +126,11 @@ pub trait Channel: Send + Sync + std::fmt::Debug {
     ) -> Result<Vec<Inbound>, HookError>;
     /// The name of a person who wrote in a room, where messages do not carry it.
     async fn name_of(&self, _room: &RoomId, _person: &str) -> Option<String> {
+        None
+    }
+    /// Where a photo that somebody sent can be read, and from where it will be gone one day. `None`: it
+    /// lies with the platform for good, or nowhere we may ask.
+    fn photo_address(&self, _reference: &str) -> Option<Url> {
         None
     }
     /// Groups that can be made and looked into, where the platform has such.

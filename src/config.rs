@@ -76,6 +76,8 @@ pub struct StoreConfig {
     pub min_free_bytes: u64,
     /// The journal is kept back to the last backup of the store's own.
     pub keep_journal: bool,
+    /// Photos that a platform shows only for a time are copied.
+    pub photos: bool,
     /// How often the store makes a backup of its own; `None`: never.
     pub backup_every: Option<Duration>,
 }
@@ -153,6 +155,8 @@ pub struct AlertConfig {
     pub reminder: Duration,
     /// When rooms are left alone by information.
     pub quiet: Option<Quiet>,
+    /// A directory with the ward's own templates.
+    pub templates: Option<PathBuf>,
 }
 
 /// What `[[room]]` says of a room besides its area.
@@ -365,6 +369,7 @@ fn parse_in(
                 0..=1 << 20,
             )? << 20,
             keep_journal: raw.store.keep_journal.unwrap_or(true),
+            photos: raw.store.photos.unwrap_or(true),
             backup_every: Some(own.number(
                 "store.backup_hours",
                 &raw.store.backup_hours,
@@ -449,6 +454,7 @@ fn parse_in(
             ),
             quiet: people::quiet(&own, "alert.quiet_hours", raw.alert.quiet_hours.as_ref())?
                 .flatten(),
+            templates: raw.alert.templates.map(|path| base.join(path)),
         },
         digest: DigestConfig {
             // Less than a day: else one day's digest would push out the next one's.

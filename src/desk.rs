@@ -21,6 +21,8 @@ mod approval;
 mod cases;
 mod changes;
 mod digests;
+mod errands;
+pub mod groups;
 mod heading;
 mod invites;
 mod limit;
@@ -28,8 +30,10 @@ mod reach;
 mod rooms;
 mod schedule;
 mod staff;
+mod templates;
 #[cfg(test)]
 mod tests;
+mod wording;
 mod words;
 
 use std::fmt;
@@ -47,7 +51,10 @@ pub use self::schedule::Due;
 pub use self::schedule::Kept;
 pub use self::staff::StaffDirectory;
 pub use self::staff::StaffError;
+pub use self::templates::TemplateError;
+pub use self::templates::Templates;
 use self::words::YesNo;
+use crate::domain::account::Platform;
 use crate::domain::alert::VersionKind;
 use crate::domain::area::AreaBook;
 use crate::domain::audit::AuditEntry;
@@ -58,6 +65,7 @@ use crate::domain::delivery::Delivery;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::delivery::Lane;
 use crate::domain::delivery::Post;
+use crate::domain::ids::AccountName;
 use crate::domain::ids::DeliveryId;
 use crate::domain::ids::MessageId;
 use crate::domain::ids::MessageKey;
@@ -79,6 +87,7 @@ use crate::store::Expect;
 use crate::store::Store;
 use crate::store::StoreError;
 use crate::store::Write;
+use crate::text::lexicon::Lexicon;
 
 /// Questions that one person may ask in a minute.
 const QUESTIONS_PER_MINUTE: u32 = 10;
@@ -116,6 +125,32 @@ impl Default for Settings {
     }
 }
 
+/// What the desk knows of words before they go to everybody.
+#[derive(Debug, Clone)]
+pub struct Wording {
+    /// Alerts that are written already.
+    pub templates: Arc<Templates>,
+    /// What the reader knows of words: finds what could tell who somebody is.
+    pub lexicon: Arc<Lexicon>,
+    /// How much fits into one message.
+    pub carriers: Arc<dyn Carriers>,
+}
+
+/// What carries words into a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Carrier {
+    /// The platform.
+    pub platform: Platform,
+    /// The longest text of one message, in UTF-16 units.
+    pub max_text: usize,
+}
+
+/// Tells what carries words into a room.
+pub trait Carriers: Send + Sync + fmt::Debug {
+    /// `None`: its account is not among ours any more.
+    fn carrier(&self, room: &RoomId) -> Option<Carrier>;
+}
+
 /// Where check codes come from.
 pub trait Random: Send + Sync + fmt::Debug {
     /// Eight bytes that nobody can foresee.
@@ -147,8 +182,11 @@ pub struct Desk {
     settings: Settings,
     room_rules: RoomRules,
     random: Arc<dyn Random>,
+    wording: Wording,
     questions: PerMinute,
     refusals: PerMinute,
+    /// Accounts whose platform lets them make groups.
+    group_accounts: Vec<AccountName>,
 }
 
 impl Desk {
@@ -161,6 +199,7 @@ impl Desk {
         staff: Arc<StaffDirectory>,
         settings: Settings,
         random: Arc<dyn Random>,
+        wording: Wording,
     ) -> Self {
         Self {
             store,
@@ -170,8 +209,10 @@ impl Desk {
             settings,
             room_rules: RoomRules::default(),
             random,
+            wording,
             questions: PerMinute::new(QUESTIONS_PER_MINUTE),
             refusals: PerMinute::new(QUESTIONS_PER_MINUTE),
+            group_accounts: Vec::new(),
         }
     }
 
@@ -234,7 +275,7 @@ impl Desk {
             CommandName::Gop => self.merge(officer, &asked, rest).await?,
             CommandName::TongHop => self.digest(officer, &asked, rest).await?,
             CommandName::GanThon => self.bind(officer, &asked, rest).await?,
-            CommandName::Nhom => self.list_rooms(officer, &asked).await?,
+            CommandName::Nhom => self.groups_by_chat(officer, &asked, rest).await?,
             CommandName::Moi => self.invite_by_chat(officer, &asked, rest).await?,
             CommandName::DinhChinh => {
                 self.change(officer, &asked, rest, VersionKind::Correction)
@@ -423,6 +464,8 @@ struct Asked<'a> {
     kind: RoomKind,
     title: &'a str,
     thread: Option<String>,
+    /// The message that asked, or that carried the pressed button.
+    message: MessageId,
     /// The message to answer, in groups; in private an answer needs no quotation.
     reply_to: Option<MessageId>,
     /// The asker's own chat with the bot, which may not exist yet. Also stands for the person.
@@ -439,6 +482,7 @@ impl<'a> Asked<'a> {
             kind: message.room_kind,
             title: &message.room_title,
             thread: message.thread.clone(),
+            message: message.id.clone(),
             reply_to: (message.room_kind == RoomKind::Group).then(|| message.id.clone()),
             person: person(&message.room, &message.sender),
             press: None,
@@ -452,6 +496,7 @@ impl<'a> Asked<'a> {
             kind: press.room_kind,
             title: "",
             thread: press.thread.clone(),
+            message: MessageId(press.id.as_str().into()),
             reply_to: None,
             person: person(&press.room, &press.sender),
             press: Some(press),

@@ -12,6 +12,7 @@ pub mod audit;
 pub mod clock;
 pub mod delivery;
 pub mod digest;
+pub mod errand;
 pub mod ids;
 pub mod incident;
 pub mod invite;

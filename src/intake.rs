@@ -241,6 +241,8 @@ pub struct Deps {
     pub echoes: Arc<Echoes>,
     /// Where people are told of whose name did not come with their message.
     pub nameless: mpsc::Sender<Nameless>,
+    /// Where cases are told of that may have got a photo, or lost one.
+    pub photographed: mpsc::Sender<IncidentId>,
     /// Accounts whose platform counts what people write.
     pub counted: HashSet<AccountName>,
 }
@@ -307,6 +309,17 @@ impl Intake {
             .map_err(|_| stopped())?
             .map_err(StoreError::Stopped)
     }
+}
+
+/// The case of an act whose photos may have changed: it has some, or somebody's words were erased.
+fn pictured(act: &Act) -> Option<IncidentId> {
+    act.writes.iter().find_map(|write| match write {
+        Write::Incident(case) => {
+            let erased = case.reports.iter().any(|report| report.text.is_empty());
+            (erased || case.photos().next().is_some()).then_some(case.id)
+        }
+        _ => None,
+    })
 }
 
 struct Task {
@@ -378,15 +391,24 @@ impl Task {
             if planned.is_empty() {
                 return Ok(());
             }
+            let pictured: Vec<Option<IncidentId>> = planned
+                .iter()
+                .map(|(_, plan)| pictured(&plan.act))
+                .collect();
             let acts = planned
                 .iter_mut()
                 .map(|(_, plan)| std::mem::take(&mut plan.act))
                 .collect();
             let ended = self.deps.store.commit(acts).await?;
             todo = Vec::new();
-            for ((inbound, plan), done) in planned.into_iter().zip(ended) {
+            for (((inbound, plan), pictured), done) in planned.into_iter().zip(pictured).zip(ended)
+            {
                 match done {
                     Done::Written => {
+                        if let Some(case) = pictured {
+                            // When nobody has the time, the next look finds it.
+                            let _ = self.deps.photographed.try_send(case);
+                        }
                         self.deps.metrics.count(plan.kind);
                         self.nameless(inbound, plan.person);
                         if self.people.len() < KNOWN_PEOPLE {

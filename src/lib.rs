@@ -8,6 +8,7 @@
 //!
 //! - [`domain`]: plain data, the words of the ward. Knows no one.
 //! - [`text`]: what a message says; pure. [`say`]: every sentence we say, in Vietnamese.
+//! - [`draw`]: pictures that we make ourselves.
 //! - [`channel`]: the platforms; they parse and post, and decide nothing.
 //! - [`store`]: what must not be lost, behind one trait of whole acts.
 //! - [`intake`]: a resident's message becomes a record. [`desk`]: what officers, heads and
@@ -23,6 +24,7 @@ pub mod config;
 pub mod desk;
 pub mod digest;
 pub mod domain;
+pub mod draw;
 pub mod intake;
 pub mod outbox;
 pub mod say;

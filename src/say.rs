@@ -2,10 +2,14 @@
 
 pub mod alert;
 pub mod approval;
+pub mod card;
 pub mod category;
 pub mod change;
 pub mod desk;
 pub mod digest;
+pub mod draft;
+pub mod groups;
+pub mod loudspeaker;
 pub mod notice;
 pub mod phrase;
 pub mod poster;

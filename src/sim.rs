@@ -13,6 +13,7 @@
 mod args;
 mod door;
 pub mod folk;
+mod picture;
 pub mod telegram;
 pub mod zalo_bot;
 pub mod zalo_oa;

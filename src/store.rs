@@ -29,6 +29,7 @@ use crate::domain::delivery::Delivery;
 use crate::domain::delivery::Follows;
 use crate::domain::delivery::Lane;
 use crate::domain::delivery::Settled;
+use crate::domain::errand::Errand;
 use crate::domain::ids::AccountName;
 use crate::domain::ids::AlertId;
 use crate::domain::ids::CheckCode;
@@ -60,6 +61,8 @@ pub enum Expect {
     Invite(InviteHash, u32),
     /// The appointment of this chat is still at this revision (0: there never was one).
     Appointment(RoomId, u32),
+    /// The errand that this message asked for is still there, and begun or not.
+    Errand(MessageKey, bool),
 }
 
 /// One thing to write. A write replaces the whole row it names; the indexes follow by themselves.
@@ -98,6 +101,10 @@ pub enum Write {
     },
     /// An appointment for a daily digest, new, changed or ended.
     Appointment(Box<Appointment>),
+    /// An errand, new or begun.
+    Errand(Box<Errand>),
+    /// The errand of this message is done or given up.
+    ErrandEnded(MessageKey),
 }
 
 /// Writes that belong together, with what they rest on.
@@ -234,6 +241,8 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
         now: Time,
         limit: usize,
     ) -> Result<(Vec<Appointment>, Option<Time>), StoreError>;
+    /// Every errand that is not ended, in no order; there are few.
+    async fn errands(&self) -> Result<Vec<Errand>, StoreError>;
     /// One alert.
     async fn alert(&self, id: AlertId) -> Result<Option<Alert>, StoreError>;
     /// The alert with this check code.

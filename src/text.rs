@@ -49,6 +49,7 @@ pub mod lexicon;
 pub mod link;
 pub mod lunar;
 pub mod place;
+pub mod reveal;
 pub mod tag;
 pub mod token;
 mod trie;

@@ -4,6 +4,8 @@
 //! tell it again. Exports, backups and invitations are for the same machine's command line: they need the token that
 //! the running program leaves in its store directory, readable by its own user only.
 
+pub mod alerts;
+pub mod cap;
 pub mod export;
 pub mod groups;
 pub mod invites;
@@ -34,6 +36,7 @@ use tracing::warn;
 use crate::channel::Channel;
 use crate::channel::HookError;
 use crate::desk::Desk;
+use crate::desk::groups::GroupDesk;
 use crate::domain::clock::Clock;
 use crate::domain::ids::AccountName;
 use crate::domain::secret::Secret;
@@ -69,6 +72,8 @@ pub struct Web {
     pub admin: Secret,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// Alerts for everybody.
+    pub forms: alerts::Forms,
 }
 
 /// The routes. Serve them with any listener.
@@ -77,6 +82,8 @@ pub fn router(web: Web) -> Router {
         .route("/health", get(health))
         .route("/metrics", get(scrape))
         .route("/hooks/{account}", post(hook))
+        .route("/api/alerts", get(alert_feed))
+        .route("/api/alerts/{name}", get(alert_form))
         .route("/api/export/{what}", get(export_rows))
         .route("/api/backup", get(backup))
         .route("/api/invites/{what}", post(invite))
@@ -106,6 +113,51 @@ async fn scrape(State(web): State<Arc<Web>>) -> Response {
             "application/openmetrics-text; version=1.0.0; charset=utf-8",
         )],
         text,
+    )
+        .into_response()
+}
+
+/// A form may be kept by whoever asked for it for this long: a correction must be seen soon.
+const KEEP: &str = "public, max-age=15";
+
+async fn alert_feed(State(web): State<Arc<Web>>) -> Response {
+    match web.forms.feed(web.clock.now()).await {
+        Ok(feed) => (
+            [
+                (header::CONTENT_TYPE, "application/atom+xml; charset=utf-8"),
+                (header::CACHE_CONTROL, KEEP),
+            ],
+            feed.as_ref().clone(),
+        )
+            .into_response(),
+        Err(error) => form_failed(&error),
+    }
+}
+
+async fn alert_form(State(web): State<Arc<Web>>, Path(name): Path<String>) -> Response {
+    match web.forms.form(&name).await {
+        Ok(Some(form)) => (
+            [
+                (header::CONTENT_TYPE, form.kind),
+                (header::CACHE_CONTROL, KEEP),
+                (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            ],
+            form.bytes,
+        )
+            .into_response(),
+        Ok(None) => (StatusCode::NOT_FOUND, "there is no such alert\n").into_response(),
+        Err(error) => form_failed(&error),
+    }
+}
+
+fn form_failed(error: &alerts::FormError) -> Response {
+    warn!(
+        error = error as &dyn std::error::Error,
+        "an alert could not be shown on the web"
+    );
+    (
+        StatusCode::SERVICE_UNAVAILABLE,
+        "the alert cannot be shown now; see the log\n",
     )
         .into_response()
 }
@@ -193,13 +245,14 @@ async fn manage_groups(
     else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    let desk = groups::Desk {
+    let desk = GroupDesk {
         account: &channel.account().name,
         groups,
         store: web.store.as_ref(),
         clock: web.clock.as_ref(),
+        by: groups::BY,
     };
-    match desk.answer(&what, &body).await {
+    match groups::answer(&desk, &what, &body).await {
         Ok(answer) => axum::Json(answer).into_response(),
         Err(why) => (StatusCode::UNPROCESSABLE_ENTITY, why).into_response(),
     }

@@ -45,6 +45,11 @@ impl Silence {
 }
 
 impl Api {
+    /// The platform's server.
+    pub(in crate::channel) fn base(&self) -> &Url {
+        &self.base
+    }
+
     pub(in crate::channel) fn new(http: reqwest::Client, base: Url, token: Secret) -> Self {
         Self { http, base, token }
     }

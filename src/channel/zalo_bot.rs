@@ -13,8 +13,7 @@
 //! an idle poll, the wrapping of a webhook, names of fields, units of dates) is accepted in every variant.
 //!
 //! Media come as addresses on Zalo's own hosts (`*.zdn.vn`, `*.zadn.vn`) that anybody can open and that
-//! soon stop working. They are kept as references and never fetched here; whoever fetches them must hold
-//! the address against [`is_zalos_host`] first.
+//! soon stop working; [`Channel::photo_address`] says of which a copy may be made.
 
 mod parse;
 mod poll;
@@ -32,7 +31,6 @@ use serde_json::json;
 use subtle::ConstantTimeEq as _;
 use url::Url;
 
-pub use self::parse::is_zalos_host;
 pub use self::poll::Poll;
 use super::Address;
 use super::Capabilities;
@@ -43,6 +41,7 @@ use super::Profile;
 use super::call::Answered;
 use super::call::Api;
 use super::json::Object;
+use super::media;
 use super::repair;
 use crate::domain::account::Account;
 use crate::domain::account::Platform;
@@ -316,6 +315,10 @@ impl Channel for ZaloBot {
 
     async fn answer_press(&self, _press: &str, _text: &str) -> SendOutcome {
         post::cannot("show buttons")
+    }
+
+    fn photo_address(&self, reference: &str) -> Option<Url> {
+        media::address(reference, media::ZALO, self.0.api.base())
     }
 
     fn parse_hook(

@@ -51,6 +51,7 @@ use super::PollError;
 use super::Profile;
 use super::groups::GroupError;
 use super::groups::Groups;
+use super::media;
 use crate::domain::account::Account;
 use crate::domain::account::Platform;
 use crate::domain::clock::Clock;
@@ -323,6 +324,10 @@ impl Channel for ZaloOa {
             why: "there are no buttons on Zalo".to_owned(),
             room_gone: false,
         }
+    }
+
+    fn photo_address(&self, reference: &str) -> Option<Url> {
+        media::address(reference, media::ZALO, self.shared.api.base())
     }
 
     fn parse_hook(

@@ -25,6 +25,7 @@ use crate::config::Config;
 use crate::config::Door;
 use crate::config::FirstTokensConfig;
 use crate::config::ZaloOaConfig;
+use crate::desk::groups::GroupDesk;
 use crate::domain::area::AreaId;
 use crate::domain::clock::Clock;
 use crate::domain::clock::SystemClock;
@@ -117,13 +118,15 @@ async fn asked(
                 let clock: Arc<dyn Clock> = Arc::new(SystemClock);
                 let http = app::http_client()?;
                 let oa = app::official_account(account, door, &store, &clock, &http);
-                let desk = web::groups::Desk {
+                let desk = GroupDesk {
                     account,
                     groups: oa.groups().context("this account has no groups to make")?,
                     store: store.as_ref(),
                     clock: clock.as_ref(),
+                    by: web::groups::BY,
                 };
-                desk.answer(what, body).await.map_err(anyhow::Error::msg)
+                let answer = web::groups::answer(&desk, what, body).await;
+                answer.map_err(anyhow::Error::msg)
             };
             let answer = answered.await;
             store.close().await?;

@@ -11,6 +11,7 @@ use serde_json::json;
 use super::keep;
 use crate::app;
 use crate::config::Config;
+use crate::desk::Wording;
 use crate::domain::area::AreaId;
 use crate::domain::clock::SystemClock;
 use crate::web::invites;
@@ -52,7 +53,13 @@ pub(super) fn run(config: &std::path::Path, ask: &Ask<'_>) -> anyhow::Result<Exi
     let answer = super::serve::runtime()?.block_on(async {
         match keep::open_or_create(&config).await? {
             keep::Access::Store(store) => {
-                let desk = app::desk(&config, Arc::clone(&store), Arc::new(SystemClock))?;
+                // Nothing is drafted here, so no message has to be measured by our accounts.
+                let wording = Wording {
+                    templates: Arc::new(app::templates(&config)?),
+                    lexicon: Arc::new(app::lexicon(&config)?),
+                    carriers: Arc::new(app::Ours::default()),
+                };
+                let desk = app::desk(&config, Arc::clone(&store), Arc::new(SystemClock), wording)?;
                 let answer = invites::answer(&desk, store.as_ref(), path, &body).await;
                 store.close().await?;
                 answer.map_err(anyhow::Error::msg)

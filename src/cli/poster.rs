@@ -5,28 +5,20 @@
 
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::Context as _;
 use anyhow::bail;
 use qrcode::Color;
 use qrcode::EcLevel;
 use qrcode::QrCode;
-use resvg::tiny_skia::Pixmap;
-use resvg::tiny_skia::Transform;
-use resvg::usvg;
 use url::Url;
 
 use super::groups;
 use crate::config::AccountConfig;
 use crate::domain::account::Platform;
+use crate::draw;
+use crate::draw::escaped;
 use crate::say;
-
-/// Be Vietnam Pro, under the SIL Open Font Licence (`config/fonts/OFL.txt`).
-const FONTS: [&[u8]; 2] = [
-    include_bytes!("../../config/fonts/BeVietnamPro-Regular.ttf"),
-    include_bytes!("../../config/fonts/BeVietnamPro-Bold.ttf"),
-];
 
 /// A4 in points.
 const PAGE: (f32, f32) = (595.28, 841.89);
@@ -227,48 +219,19 @@ fn wrapped(text: &str, letters: usize) -> Vec<String> {
     lines
 }
 
-/// Text as XML holds it; signs that XML cannot hold are left out.
-fn escaped(text: &str) -> String {
-    text.chars()
-        .filter(|letter| !letter.is_control())
-        .map(|letter| match letter {
-            '&' => "&amp;".to_owned(),
-            '<' => "&lt;".to_owned(),
-            '>' => "&gt;".to_owned(),
-            other => other.to_string(),
-        })
-        .collect()
-}
-
-fn tree(page: &str) -> anyhow::Result<usvg::Tree> {
-    let mut options = usvg::Options {
-        font_family: "Be Vietnam Pro".to_owned(),
-        ..usvg::Options::default()
-    };
-    let fonts = options.fontdb_mut();
-    for font in FONTS {
-        fonts.load_font_source(usvg::fontdb::Source::Binary(Arc::new(font)));
-    }
-    usvg::Tree::from_str(page, &options).context("drawing the poster")
-}
-
 fn as_pdf(page: &str) -> anyhow::Result<Vec<u8>> {
     // One unit of the drawing is one point.
     let size = svg2pdf::PageOptions { dpi: 72.0 };
-    svg2pdf::to_pdf(&tree(page)?, svg2pdf::ConversionOptions::default(), size)
-        .map_err(|error| anyhow::anyhow!("writing the poster as PDF: {error:?}"))
+    svg2pdf::to_pdf(
+        &draw::tree(page)?,
+        svg2pdf::ConversionOptions::default(),
+        size,
+    )
+    .map_err(|error| anyhow::anyhow!("writing the poster as PDF: {error:?}"))
 }
 
 fn as_png(page: &str) -> anyhow::Result<Vec<u8>> {
-    let scale = DPI / 72.0;
-    let side = |points: f32| (points * scale).round() as u32;
-    let mut pixels = Pixmap::new(side(PAGE.0), side(PAGE.1)).context("no room for the picture")?;
-    resvg::render(
-        &tree(page)?,
-        Transform::from_scale(scale, scale),
-        &mut pixels.as_mut(),
-    );
-    pixels.encode_png().context("writing the poster as PNG")
+    Ok(draw::png(page, DPI / 72.0)?)
 }
 
 #[cfg(test)]

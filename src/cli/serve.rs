@@ -122,6 +122,10 @@ pub(super) fn check_config(path: &Path) -> anyhow::Result<ExitCode> {
             }
         }
     }
+    outln!(
+        "alert templates: {}",
+        crate::app::templates(&config)?.all().len()
+    );
     for person in &config.staff {
         outln!(
             "{}: {} in {} ({}), on {}",

@@ -115,14 +115,14 @@ macro_rules! section {
     };
 }
 
-section!(RawStore { kind: Spanned<String>, path: Spanned<String>, cache_mib: Spanned<i64>, min_free_mib: Spanned<i64>, keep_journal: bool, backup_hours: Spanned<i64>, });
+section!(RawStore { kind: Spanned<String>, path: Spanned<String>, cache_mib: Spanned<i64>, min_free_mib: Spanned<i64>, keep_journal: bool, photos: bool, backup_hours: Spanned<i64>, });
 section!(RawWeb { listen: Spanned<String>, public_url: Spanned<String>, });
 section!(RawLog { format: Spanned<String>, level: Spanned<String>, });
 section!(RawBot { names: Vec<String>, });
 section!(RawLexicon { path: String });
 section!(RawIntake { question_minutes: Spanned<i64>, join_hours: Spanned<i64>, default_area: Spanned<String>, private_kinds: Vec<Option<Spanned<String>>>, });
 section!(RawOutbox { unknown: Spanned<String>, in_flight: Spanned<i64>, });
-section!(RawAlert { expires_hours: Spanned<i64>, draft_minutes: Spanned<i64>, second_officer: bool, approval_minutes: Spanned<i64>, reminder_minutes: Spanned<i64>, quiet_hours: Spanned<String>, });
+section!(RawAlert { expires_hours: Spanned<i64>, draft_minutes: Spanned<i64>, second_officer: bool, approval_minutes: Spanned<i64>, reminder_minutes: Spanned<i64>, quiet_hours: Spanned<String>, templates: String, });
 section!(RawDigest { late_hours: Spanned<i64>, });
 section!(RawLimits { per_second: Spanned<i64>, room_per_minute: Spanned<i64>, });
 

@@ -109,8 +109,12 @@ impl Desk {
             }
             Some((_, Some(end))) => Some(end),
         };
-        let (level, text) = words::level(rest);
-        let level = heading.level.unwrap_or(level);
+        let wanted = match self.wanted(rest) {
+            Ok(wanted) => wanted,
+            Err(answer) => return Ok(self.reply(asked, answer)),
+        };
+        let level = heading.level.unwrap_or(wanted.level);
+        let text = wanted.text.as_str();
         if words::says_nothing(text) {
             return Ok(self.reply(asked, say::desk::alert_without_words()));
         }
@@ -192,6 +196,7 @@ impl Desk {
                 }),
                 repeats: repeats.as_ref().map(|earlier| (earlier, now)),
                 minutes: self.settings.draft_lasts.num_minutes(),
+                notes: &self.notes(&wanted, &reach.hears, &shown),
             }),
             buttons,
             ..Post::default()

@@ -67,6 +67,26 @@ const KHU: &str = "-2";
 const UNBOUND: &str = "-3";
 const GONE: &str = "-4";
 
+/// Telegram, everywhere.
+#[derive(Debug)]
+struct Roomy;
+
+impl Carriers for Roomy {
+    fn carrier(&self, _room: &RoomId) -> Option<Carrier> {
+        Some(Carrier {
+            platform: Platform::Telegram,
+            max_text: 4096,
+        })
+    }
+}
+
+/// One for all tests: it takes a while to build.
+fn lexicon() -> Arc<Lexicon> {
+    static LEXICON: std::sync::LazyLock<Arc<Lexicon>> =
+        std::sync::LazyLock::new(|| Arc::new(Lexicon::builtin().unwrap()));
+    Arc::clone(&LEXICON)
+}
+
 fn area(raw: &str) -> AreaId {
     AreaId::parse(raw).unwrap()
 }
@@ -108,6 +128,11 @@ impl Ward {
             Arc::new(StaffDirectory::new(people).unwrap()),
             Settings::default(),
             dice.clone(),
+            Wording {
+                templates: Arc::new(Templates::builtin().unwrap()),
+                lexicon: lexicon(),
+                carriers: Arc::new(Roomy),
+            },
         );
         let ward = Self {
             desk,
@@ -641,7 +666,7 @@ async fn bad_texts_and_empty_wards_get_a_clear_answer() {
     assert_snapshot!(ward.answer(HA, HA, CommandName::CanhBao, " \u{200B}\n").await, @r"
     Xin viết nội dung ngay sau lệnh, ví dụ:
     /canhbao Có người giả danh công an gọi điện đòi chuyển tiền. Bà con không làm theo, gọi 113.
-    Thêm “khẩn:” hoặc “tin:” ở đầu nội dung để đổi mức.
+    Thêm “khẩn:” hoặc “tin:” ở đầu nội dung để đổi mức. Mẫu viết sẵn: /canhbao mẫu
     ");
     assert_eq!(
         ward.answer(HA, HA, CommandName::CanhBao, "khẩn:").await,
@@ -1172,4 +1197,77 @@ async fn an_appointment_follows_a_group_that_moves_and_ends_where_the_bot_is_put
     assert_eq!(due(HA).await, None);
     let next = due("-1001").await.unwrap();
     assert_eq!(next.to_rfc3339(), "2026-11-26T06:00:00+07:00");
+}
+
+#[tokio::test]
+async fn a_template_is_a_whole_alert_in_one_message() {
+    let mut ward = Ward::new().await;
+    ward.knows_privately(HA).await;
+    let list = ward.answer(HA, HA, CommandName::CanhBao, "mẫu").await;
+    assert!(
+        list.starts_with("Các mẫu cảnh báo:\n1. công an giả\n2. ngân hàng giả\n"),
+        "{list}"
+    );
+    let preview = ward.answer(HA, HA, CommandName::CanhBao, "mẫu 1").await;
+    assert!(preview.contains("⚠️ CẢNH BÁO\n\nCảnh giác người giả danh công an\n\nCó người gọi điện đến bà con, tự xưng"), "{preview}");
+    assert!(preview.ends_with("\n\nMuốn điền lại: /canhbao mẫu 1: đến bà con; chuyển tiền để “xác minh” và giữ kín với gia đình"), "{preview}");
+    assert_eq!(ward.alert("333333").await.level, Level::Warning);
+    let preview = ward
+        .answer(
+            HA,
+            HA,
+            CommandName::CanhBao,
+            "mẫu cháy: chợ Trúc; Đường 18 đang ùn",
+        )
+        .await;
+    assert!(
+        preview.contains("🔴 KHẨN\n\nĐang có cháy\n\nCháy tại chợ Trúc. Đường 18 đang ùn\n\n👉"),
+        "{preview}"
+    );
+    assert!(!preview.contains("Muốn điền lại"), "{preview}");
+    let preview = ward
+        .answer(HA, HA, CommandName::CanhBao, "tin: mẫu 1")
+        .await;
+    assert!(preview.contains("📢 THÔNG BÁO\n\nCảnh giác"), "{preview}");
+    let answer = ward.answer(HA, HA, CommandName::CanhBao, "mẫu 777").await;
+    assert!(
+        answer.starts_with("Không có mẫu này. Các mẫu cảnh báo:"),
+        "{answer}"
+    );
+    let answer = ward
+        .answer(HA, HA, CommandName::CanhBao, "mẫu 1: a; b; c")
+        .await;
+    assert!(
+        answer.starts_with("Mẫu này có 2 chỗ điền, đ/c ghi 3."),
+        "{answer}"
+    );
+}
+
+#[tokio::test]
+async fn an_officer_is_asked_before_somebody_is_named_to_everybody() {
+    let mut ward = Ward::new().await;
+    ward.knows_privately(HA).await;
+    let words = "Nguyễn Văn An, số 0912 345 678, xe 14B1-234.56 đang trốn. Xem tai-day.example";
+    let preview = ward.answer(HA, HA, CommandName::CanhBao, words).await;
+    let (_, cautions) = preview.split_once("\n\n⚠️ Có thể").unwrap();
+    assert_snapshot!(cautions, @r"
+     lộ danh tính: số điện thoại +84912345678; biển số 14B1-23456; tên người Nguyễn Văn An.
+    Có đường dẫn: tai-day.example. Bà con khó phân biệt thật giả, tốt nhất là bỏ.
+    Sửa thì soạn lại bằng /canhbao, vẫn gửi thì trả lời OK.
+    ");
+    let preview = ward
+        .answer(
+            HA,
+            HA,
+            CommandName::CanhBao,
+            "Có người giả danh công an, gọi 113",
+        )
+        .await;
+    assert!(!preview.contains("Sửa thì"), "{preview}");
+    let long = "Nước lên nhanh. ".repeat(400);
+    let preview = ward.answer(HA, HA, CommandName::CanhBao, &long).await;
+    assert!(
+        preview.ends_with("⚠️ Nội dung dài, phải chia ra: Telegram 2 tin."),
+        "{preview}"
+    );
 }

@@ -1,7 +1,11 @@
 //! One event, with one or more reports, a status and a timeline.
 
+use sha2::Digest as _;
+use sha2::Sha256;
+
 use super::area::AreaId;
 use super::clock::Time;
+use super::ids::AccountName;
 use super::ids::IncidentId;
 use super::ids::MessageId;
 use super::ids::RoomId;
@@ -130,6 +134,27 @@ impl Incident {
         self.reports
             .first()
             .expect("an incident has at least one report")
+    }
+
+    /// Every photo of its reports that a platform shows by an address: the account, and the address.
+    pub fn photos(&self) -> impl Iterator<Item = (&AccountName, &str)> {
+        self.reports.iter().flat_map(|report| {
+            let photos = report.attachments.iter().filter_map(Attachment::address);
+            photos.map(|address| (&report.room.account, address))
+        })
+    }
+
+    /// What the file of our own copy of a photo is called, without its ending: the case's code and a
+    /// hash of the platform's reference.
+    #[must_use]
+    pub fn photo_stem(&self, reference: &str) -> String {
+        let hash: [u8; 32] = Sha256::digest(reference.as_bytes()).into();
+        let hash: String = hash
+            .iter()
+            .take(8)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        format!("{}-{hash}", self.id)
     }
 
     /// Notes something in the timeline; beyond [`MAX_ENTRIES`] the oldest but the first gives way.

@@ -148,6 +148,19 @@ pub enum Attachment {
     },
 }
 
+impl Attachment {
+    /// The address at which the platform shows a photo; none where it has another kind of id.
+    #[must_use]
+    pub fn address(&self) -> Option<&str> {
+        match self {
+            Self::Photo(reference) => (reference.starts_with("https://")
+                || reference.starts_with("http://"))
+            .then_some(reference.as_str()),
+            Self::File { .. } | Self::Location { .. } => None,
+        }
+    }
+}
+
 /// A message of which only the envelope is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unread {

@@ -74,7 +74,9 @@ impl Known {
             | Write::Invite(_)
             | Write::Note(..)
             | Write::Usage { .. }
-            | Write::Appointment(_) => {}
+            | Write::Appointment(_)
+            | Write::Errand(_)
+            | Write::ErrandEnded(_) => {}
         }
     }
 

@@ -50,6 +50,7 @@ use crate::domain::delivery::Lane;
 use crate::domain::delivery::Post;
 use crate::domain::delivery::SendOutcome;
 use crate::domain::delivery::Settled;
+use crate::domain::errand::Errand;
 use crate::domain::ids::AccountName;
 use crate::domain::ids::AlertId;
 use crate::domain::ids::CheckCode;
@@ -580,6 +581,9 @@ impl Store for Counted {
     }
     async fn note(&self, account: &AccountName, page: &str) -> Result<Option<Secret>, StoreError> {
         self.inner.note(account, page).await
+    }
+    async fn errands(&self) -> Result<Vec<Errand>, StoreError> {
+        self.inner.errands().await
     }
     async fn appointment(&self, room: &RoomId) -> Result<Option<Appointment>, StoreError> {
         self.inner.appointment(room).await

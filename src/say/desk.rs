@@ -44,7 +44,7 @@ pub fn not_your_button() -> String {
 /// `/canhbao` without a text.
 #[must_use]
 pub fn alert_without_words() -> String {
-    "Xin viết nội dung ngay sau lệnh, ví dụ:\n/canhbao Có người giả danh công an gọi điện đòi chuyển tiền. Bà con không làm theo, gọi 113.\nThêm “khẩn:” hoặc “tin:” ở đầu nội dung để đổi mức.".to_owned()
+    "Xin viết nội dung ngay sau lệnh, ví dụ:\n/canhbao Có người giả danh công an gọi điện đòi chuyển tiền. Bà con không làm theo, gọi 113.\nThêm “khẩn:” hoặc “tin:” ở đầu nội dung để đổi mức. Mẫu viết sẵn: /canhbao mẫu".to_owned()
 }
 
 /// A text without a single word.
@@ -170,6 +170,8 @@ pub struct Preview<'a> {
     pub repeats: Option<(&'a Alert, Time)>,
     /// For how long the draft can be confirmed.
     pub minutes: i64,
+    /// What else its author should know, as [`super::draft`] says it.
+    pub notes: &'a [String],
 }
 
 /// The draft as its author sees it: the exact words, who gets them, who does not, and how to go on.
@@ -213,17 +215,19 @@ pub fn preview(preview: &Preview<'_>) -> String {
     if let Some(names) = &preview.approvers {
         text.push_str(&format!("\n{}\n", super::approval::will_need(names)));
     }
-    if preview.repeats.is_some() {
-        text.push_str(&format!(
-            "\nMã {code}. Gửi lại: bấm nút hoặc nhắn /duyet {code} trong {} phút. Không gửi: trả lời HUỶ.",
-            preview.minutes
-        ));
-        return text;
-    }
+    let how = if preview.repeats.is_some() {
+        "Gửi lại: bấm nút"
+    } else {
+        "Gửi: trả lời OK"
+    };
     text.push_str(&format!(
-        "\nMã {code}. Gửi: trả lời OK hoặc nhắn /duyet {code} trong {} phút. Không gửi: trả lời HUỶ.",
+        "\nMã {code}. {how} hoặc nhắn /duyet {code} trong {} phút. Không gửi: trả lời HUỶ.",
         preview.minutes
     ));
+    for note in preview.notes {
+        text.push_str("\n\n");
+        text.push_str(note);
+    }
     text
 }
 

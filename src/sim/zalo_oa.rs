@@ -188,6 +188,7 @@ impl ZaloOa {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let inner = Inner::new(&options);
+        inner.change(|world| world.url = format!("http://{address}"));
         let served = Arc::clone(&inner);
         tokio::spawn(async move {
             // An error ends the listener; whoever waits for the town then runs out of patience.

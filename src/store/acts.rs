@@ -36,6 +36,7 @@ use crate::domain::delivery::Delivery;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::delivery::Lane;
 use crate::domain::delivery::Settled;
+use crate::domain::errand::Errand;
 use crate::domain::ids::AlertId;
 use crate::domain::ids::DeliveryId;
 use crate::domain::ids::IncidentId;
@@ -201,6 +202,12 @@ impl Writer<'_, '_> {
                         return Ok(Done::Stale);
                     }
                 }
+                Expect::Errand(asked, begun) => {
+                    let found: Option<Errand> = read(self.staged, &key::errand(asked))?;
+                    if found.is_none_or(|errand| errand.begun != *begun) {
+                        return Ok(Done::Stale);
+                    }
+                }
                 Expect::Alert(id, revision) => {
                     let found: Option<Alert> = read(self.staged, &key::alert(*id))?;
                     if found.map_or(0, |alert| alert.revision) != *revision {
@@ -241,6 +248,8 @@ impl Writer<'_, '_> {
                     self.staged.put(key, NumberRow(sum).seal(), was);
                 }
                 Write::Appointment(appointment) => self.appointment(&appointment)?,
+                Write::Errand(errand) => self.row(key::errand(&errand.asked), errand.as_ref())?,
+                Write::ErrandEnded(asked) => self.remove(key::errand(&asked))?,
             }
         }
         Ok(Done::Written)

@@ -36,6 +36,7 @@ use crate::domain::delivery::Delivery;
 use crate::domain::delivery::Follows;
 use crate::domain::delivery::Lane;
 use crate::domain::delivery::Settled;
+use crate::domain::errand::Errand;
 use crate::domain::ids::AccountName;
 use crate::domain::ids::AlertId;
 use crate::domain::ids::CheckCode;
@@ -219,6 +220,10 @@ impl<E: Engine> Store for E {
         limit: usize,
     ) -> Result<(Vec<Appointment>, Option<Time>), StoreError> {
         reads::appointments_due(&self.view()?, &now, limit)
+    }
+
+    async fn errands(&self) -> Result<Vec<Errand>, StoreError> {
+        reads::errands(&self.view()?)
     }
 
     async fn alert(&self, id: AlertId) -> Result<Option<Alert>, StoreError> {

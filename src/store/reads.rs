@@ -29,6 +29,7 @@ use crate::domain::delivery::Delivery;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::delivery::Follows;
 use crate::domain::delivery::Lane;
+use crate::domain::errand::Errand;
 use crate::domain::ids::AccountName;
 use crate::domain::ids::AlertId;
 use crate::domain::ids::CheckCode;
@@ -199,6 +200,10 @@ pub(crate) fn rooms(view: &dyn Kv) -> Result<Vec<Room>, StoreError> {
 
 pub(crate) fn invites(view: &dyn Kv) -> Result<Vec<Invite>, StoreError> {
     list(view, &[key::INVITE])
+}
+
+pub(crate) fn errands(view: &dyn Kv) -> Result<Vec<Errand>, StoreError> {
+    list(view, &[key::ERRAND])
 }
 
 pub(crate) fn appointments_due(

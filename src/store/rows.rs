@@ -19,6 +19,7 @@
 //! | `n` | hash of the code | the invitation |
 //! | `k` | short account, short page | a page of the account's notebook |
 //! | `h` | short account, short room | the appointment for a daily digest |
+//! | `j` | short account, short room, short message | the errand it asked for |
 //! | `d` | when it is due in ms, short account, short room | nothing |
 //! | `l` | alert | the alert |
 //! | `c` | check code | the alert's id |
@@ -66,6 +67,8 @@ use crate::domain::delivery::DeliveryState;
 use crate::domain::delivery::Follows;
 use crate::domain::delivery::Lane;
 use crate::domain::delivery::Post;
+use crate::domain::errand::Errand;
+use crate::domain::errand::Work;
 use crate::domain::ids::AccountName;
 use crate::domain::ids::AlertId;
 use crate::domain::ids::CheckCode;
@@ -115,6 +118,7 @@ pub(crate) mod key {
     pub(crate) const NOTE: u8 = b'k';
     pub(crate) const APPOINTMENT: u8 = b'h';
     pub(crate) const DUE: u8 = b'd';
+    pub(crate) const ERRAND: u8 = b'j';
     pub(crate) const ALERT: u8 = b'l';
     pub(crate) const CODE: u8 = b'c';
     pub(crate) const OPEN_ALERT: u8 = b'o';
@@ -241,7 +245,14 @@ pub(crate) mod key {
         made
     }
 
-    /// All appointments of one moment; with the key of one behind it, that one's mark.
+    pub(crate) fn errand(asked: &MessageKey) -> Vec<u8> {
+        let mut made = vec![ERRAND];
+        short(&mut made, asked.room.account.as_str());
+        short(&mut made, &asked.room.native);
+        short(&mut made, &asked.message.0);
+        made
+    }
+
     /// The mark of an appointment that is not ended: the moment, and the rest of its key.
     pub(crate) fn due_mark(appointment: &Appointment) -> Option<Vec<u8>> {
         let mut made = vec![DUE];
@@ -438,6 +449,7 @@ first_version! {
     Room => Room1,
     Invite => Invite1,
     Appointment => Appointment1,
+    Errand => Errand1,
 }
 
 impl Row for Alert {
@@ -1227,6 +1239,104 @@ impl Appointment1<'_> {
             asked_at: time(self.asked_at)?,
             due: self.due.map(time).transpose()?,
             done: self.done.map(day).transpose()?,
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Errand1<'a> {
+    #[serde(borrow)]
+    room: RoomId1<'a>,
+    message: &'a str,
+    thread: Option<&'a str>,
+    private: bool,
+    by: &'a str,
+    account: &'a str,
+    work: Work1<'a>,
+    begun: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+enum Work1<'a> {
+    Create {
+        name: &'a str,
+        area: &'a str,
+        people: Vec<&'a str>,
+    },
+    Links(Vec<&'a str>),
+    Members(Vec<&'a str>),
+    Invite {
+        groups: Vec<&'a str>,
+        people: Vec<&'a str>,
+    },
+}
+
+impl<'a> From<&'a Errand> for Errand1<'a> {
+    fn from(errand: &'a Errand) -> Self {
+        fn all(texts: &[String]) -> Vec<&str> {
+            texts.iter().map(String::as_str).collect()
+        }
+        Self {
+            room: (&errand.asked.room).into(),
+            message: &errand.asked.message.0,
+            thread: errand.thread.as_deref(),
+            private: errand.kind == RoomKind::Private,
+            by: &errand.by,
+            account: errand.account.as_str(),
+            work: match &errand.work {
+                Work::Create { name, area, people } => Work1::Create {
+                    name,
+                    area: area.as_str(),
+                    people: all(people),
+                },
+                Work::Links(groups) => Work1::Links(all(groups)),
+                Work::Members(groups) => Work1::Members(all(groups)),
+                Work::Invite { groups, people } => Work1::Invite {
+                    groups: all(groups),
+                    people: all(people),
+                },
+            },
+            begun: errand.begun,
+        }
+    }
+}
+
+impl Errand1<'_> {
+    fn into_domain(self) -> Result<Errand, String> {
+        fn all(texts: Vec<&str>) -> Vec<String> {
+            texts.into_iter().map(owned).collect()
+        }
+        Ok(Errand {
+            asked: MessageKey {
+                room: self.room.into_domain()?,
+                message: MessageId(self.message.into()),
+            },
+            thread: self.thread.map(owned),
+            kind: if self.private {
+                RoomKind::Private
+            } else {
+                RoomKind::Group
+            },
+            by: owned(self.by),
+            account: account(self.account)?,
+            work: match self.work {
+                Work1::Create {
+                    name,
+                    area: id,
+                    people,
+                } => Work::Create {
+                    name: owned(name),
+                    area: area(id)?,
+                    people: all(people),
+                },
+                Work1::Links(groups) => Work::Links(all(groups)),
+                Work1::Members(groups) => Work::Members(all(groups)),
+                Work1::Invite { groups, people } => Work::Invite {
+                    groups: all(groups),
+                    people: all(people),
+                },
+            },
+            begun: self.begun,
         })
     }
 }
@@ -2171,6 +2281,44 @@ mod tests {
                 done: done.and_then(NaiveDate::from_num_days_from_ce_opt),
             };
             kept(&format!("appointment-{name}"), &appointment);
+        }
+        let texts = |all: &[&str]| {
+            all.iter()
+                .map(|text| (*text).to_owned())
+                .collect::<Vec<_>>()
+        };
+        for (name, work) in [
+            (
+                "create",
+                Work::Create {
+                    name: "Bình yên Tổ 5".to_owned(),
+                    area: AreaId::parse("06862/to-5").unwrap(),
+                    people: texts(&["2001", "2002"]),
+                },
+            ),
+            ("links", Work::Links(texts(&["g1"]))),
+            ("members", Work::Members(texts(&["g1", "g2"]))),
+            (
+                "invite",
+                Work::Invite {
+                    groups: texts(&["g1"]),
+                    people: texts(&["2001"]),
+                },
+            ),
+        ] {
+            let errand = Errand {
+                asked: MessageKey {
+                    room: room("1001"),
+                    message: MessageId::from(77),
+                },
+                thread: None,
+                kind: RoomKind::Private,
+                by: "Anh Quang".to_owned(),
+                account: AccountName::parse("oa1").unwrap(),
+                work,
+                begun: name == "create",
+            };
+            kept(&format!("errand-{name}"), &errand);
         }
         kept("room-active", &saved_room(RoomState::Active));
         kept("room-removed", &saved_room(RoomState::Removed));

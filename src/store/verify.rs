@@ -41,6 +41,7 @@ use crate::domain::appointment::Appointment;
 use crate::domain::delivery::Body;
 use crate::domain::delivery::Delivery;
 use crate::domain::delivery::DeliveryState;
+use crate::domain::errand::Errand;
 use crate::domain::ids::AlertId;
 use crate::domain::ids::DeliveryId;
 use crate::domain::ids::IncidentId;
@@ -342,6 +343,7 @@ impl Check<'_> {
                 self.due.extend(key::due_mark(&appointment));
                 own_key(key, &key::appointment(&appointment.room))
             }
+            key::ERRAND => own_key(key, &key::errand(&Errand::open(value)?.asked)),
             key::DUE => {
                 self.marked_due.insert(key.to_vec());
                 empty(value)

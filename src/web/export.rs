@@ -21,6 +21,7 @@ use crate::domain::incident::EventKind;
 use crate::domain::incident::Incident;
 use crate::domain::incident::Sensitivity;
 use crate::domain::incident::Status;
+use crate::domain::message::Attachment;
 use crate::domain::reading::Facts;
 use crate::domain::reading::When;
 use crate::store::AuditLine;
@@ -182,6 +183,8 @@ fn incident(incident: &Incident) -> Value {
             "sent_at": time(report.sent_at),
             "text": report.text,
             "attachments": report.attachments.len(),
+            "photos": report.attachments.iter().filter_map(Attachment::address)
+                .map(|address| incident.photo_stem(address)).collect::<Vec<_>>(),
         })).collect::<Vec<_>>(),
         "more_reports": incident.more_reports,
         "officer": incident.officer,

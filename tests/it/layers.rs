@@ -9,6 +9,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("text", &["domain"]),
     ("say", &["domain"]),
+    ("draw", &["domain", "say"]),
     ("channel", &["domain"]),
     ("store", &["domain"]),
     ("intake", &["domain", "text", "say", "store", "channel"]),
@@ -17,11 +18,15 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         &["domain", "text", "say", "store", "channel", "digest"],
     ),
     ("digest", &["domain", "text", "say", "store", "channel"]),
-    ("outbox", &["domain", "text", "say", "store", "channel"]),
+    (
+        "outbox",
+        &["domain", "text", "say", "draw", "store", "channel"],
+    ),
     (
         "web",
         &[
-            "domain", "text", "say", "store", "channel", "intake", "desk", "digest", "outbox",
+            "domain", "text", "say", "draw", "store", "channel", "intake", "desk", "digest",
+            "outbox",
         ],
     ),
     ("config", &["domain"]),
@@ -29,15 +34,15 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     (
         "app",
         &[
-            "domain", "text", "say", "store", "channel", "intake", "desk", "digest", "outbox",
-            "web", "config",
+            "domain", "text", "say", "draw", "store", "channel", "intake", "desk", "digest",
+            "outbox", "web", "config",
         ],
     ),
     (
         "cli",
         &[
-            "domain", "text", "say", "store", "channel", "intake", "desk", "digest", "outbox",
-            "web", "config", "app", "sim",
+            "domain", "text", "say", "draw", "store", "channel", "intake", "desk", "digest",
+            "outbox", "web", "config", "app", "sim",
         ],
     ),
 ];
@@ -61,9 +66,12 @@ const CRATES: &[(&str, &[&str])] = &[
     ("reqwest", &["channel", "app", "cli"]),
     ("clap", &["cli"]),
     ("qrcode", &["cli"]),
-    ("resvg", &["cli"]),
+    ("resvg", &["draw"]),
+    ("ttf_parser", &["draw"]),
+    ("png", &["draw"]),
+    ("quick_xml", &["web"]),
     ("svg2pdf", &["cli"]),
-    ("toml", &["config", "text"]),
+    ("toml", &["config", "text", "desk"]),
 ];
 
 /// The image is built where nobody here can watch: what it copies must be there, its Rust must be ours,

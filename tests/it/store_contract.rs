@@ -6,6 +6,8 @@ use keng::domain::delivery::Body;
 use keng::domain::delivery::DeliveryState;
 use keng::domain::delivery::Lane;
 use keng::domain::delivery::Settled;
+use keng::domain::errand::Errand;
+use keng::domain::errand::Work;
 use keng::domain::ids::AccountName;
 use keng::domain::ids::AlertId;
 use keng::domain::ids::DeliveryId;
@@ -81,6 +83,7 @@ contract! {
     a_page_of_a_notebook_is_its_accounts_own,
     appointments_are_found_when_they_are_due,
     a_day_is_marked_done_together_with_its_digest_and_once,
+    an_errand_is_begun_once_and_gone_when_it_is_ended,
     alerts_are_found_by_code_and_while_open,
     rows_wait_are_claimed_once_and_leave,
     a_row_sent_again_keeps_its_place_or_moves,
@@ -455,6 +458,40 @@ async fn a_day_is_marked_done_together_with_its_digest_and_once(store: &impl Sto
     assert_eq!(store.backlog().await.unwrap().bulk, 1);
     let (due, next) = store.appointments_due(at(10), 9).await.unwrap();
     assert_eq!((due, next), (vec![], Some(at(20))));
+}
+
+async fn an_errand_is_begun_once_and_gone_when_it_is_ended(store: &impl Store) {
+    let asked = message("1", 7);
+    let errand = |begun| {
+        Write::Errand(Box::new(Errand {
+            asked: asked.clone(),
+            thread: None,
+            kind: RoomKind::Private,
+            by: "Anh Quang".to_owned(),
+            account: account("oa1"),
+            work: Work::Links(vec!["g1".to_owned()]),
+            begun,
+        }))
+    };
+    let expecting = |begun, write| Act {
+        expects: vec![Expect::Errand(asked.clone(), begun)],
+        writes: vec![write],
+    };
+    let end = || expecting(true, Write::ErrandEnded(asked.clone()));
+    assert_eq!(
+        one(store, expecting(false, errand(true))).await,
+        Done::Stale
+    );
+    one(store, act(vec![errand(false)])).await;
+    assert_eq!(one(store, end()).await, Done::Stale);
+    // Two programs begin it.
+    let begin = || expecting(false, errand(true));
+    let done = store.commit(vec![begin(), begin()]).await.unwrap();
+    assert_eq!(done, [Done::Written, Done::Stale]);
+    let all = store.errands().await.unwrap();
+    assert!(all.len() == 1 && all[0].begun, "{all:?}");
+    assert_eq!(one(store, end()).await, Done::Written);
+    assert_eq!(store.errands().await.unwrap(), []);
 }
 
 async fn alerts_are_found_by_code_and_while_open(store: &impl Store) {

@@ -4,7 +4,6 @@ use serde_json::value::RawValue;
 use sha2::Digest as _;
 use sha2::Sha256;
 use unicode_normalization::UnicodeNormalization as _;
-use url::Url;
 
 use crate::channel::json::Object;
 use crate::domain::clock::Time;
@@ -21,31 +20,6 @@ use crate::domain::room::RoomKind;
 
 /// Dates below this are seconds: as milliseconds they would lie in 1973.
 const SECONDS_BELOW: i64 = 100_000_000_000;
-
-/// Hosts on which Zalo keeps what people send.
-const HOSTS: &[&str] = &[
-    "zdn.vn",
-    "zadn.vn",
-    "zaloapp.com",
-    "zaloplatforms.com",
-    "zapps.me",
-];
-
-/// Whether an address lies with Zalo: nothing else that a message names may ever be fetched.
-#[must_use]
-pub fn is_zalos_host(address: &str) -> bool {
-    let Ok(url) = Url::parse(address) else {
-        return false;
-    };
-    url.scheme() == "https"
-        && url.port().is_none()
-        && url.host_str().is_some_and(|host| {
-            HOSTS.iter().any(|zalo| {
-                host.strip_suffix(zalo)
-                    .is_some_and(|sub| sub.is_empty() || sub.ends_with('.'))
-            })
-        })
-}
 
 /// Every update in a body: flat, wrapped in `result`, or several in a list. `None`: it is no JSON that
 /// could be one.

@@ -86,6 +86,11 @@ pub(super) struct Api {
 }
 
 impl Api {
+    /// The platform's server.
+    pub(super) fn base(&self) -> &Url {
+        &self.base
+    }
+
     pub(super) fn new(http: reqwest::Client, base: Url, tokens: Arc<Tokens>) -> Self {
         Self {
             http,

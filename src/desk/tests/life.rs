@@ -23,6 +23,7 @@ impl Ward {
             Arc::new(StaffDirectory::new(people).unwrap()),
             settings,
             self.dice.clone(),
+            self.desk.wording.clone(),
         )
         .with_rooms(rules);
     }

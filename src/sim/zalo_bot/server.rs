@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 
+use super::super::picture;
 use super::webhook::{self, Webhook};
 use super::world::{Fault, Idle, World};
 use super::{Call, Options, control};
@@ -313,6 +314,9 @@ async fn handle(
     if let Some(act) = path.strip_prefix("/sim/") {
         let (status, answer) = control::handle(&inner, act, head.uri.query(), &body);
         return page(status, answer.to_string().into_bytes(), "application/json");
+    }
+    if path.ends_with(".jpg") {
+        return page(200, picture::photo(), "image/png");
     }
     let not_found = || failed(&Failure(404, "Not Found".to_owned()), 404);
     let called = path

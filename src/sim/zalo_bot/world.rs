@@ -328,6 +328,8 @@ pub(super) struct Waiting {
 /// Everything there is.
 #[derive(Debug)]
 pub(super) struct World {
+    /// Where we serve; photos lie there, too.
+    pub(super) url: String,
     pub(super) switches: Switches,
     pub(super) rules: Vec<Rule>,
     pub(super) sent: Vec<Sent>,
@@ -358,6 +360,7 @@ pub(super) struct World {
 impl World {
     pub(super) fn new(options: &Options) -> Self {
         Self {
+            url: String::new(),
             switches: options.switches.clone(),
             rules: Vec::new(),
             sent: Vec::new(),
@@ -601,7 +604,7 @@ impl World {
         };
         message.insert(
             field.into(),
-            format!("https://photo-9.zdn.vn/{id}.jpg").into(),
+            format!("{}/photo-9.zdn.vn/{id}.jpg", self.url).into(),
         );
         let caption = if mention {
             self.picked(caption)

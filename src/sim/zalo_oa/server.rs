@@ -15,6 +15,7 @@ use tokio::sync::{Notify, watch};
 
 use super::super::args::Args;
 use super::super::door::{Door, Scissors};
+use super::super::picture;
 use super::world::{Fault, World};
 use super::{Call, Options, control, method, webhook};
 
@@ -93,6 +94,12 @@ async fn answer(
     if let Some(what) = path.strip_prefix("/sim/") {
         let (status, answer) = control::answer(&inner, what, head.uri.query(), &body);
         return page(status, answer.to_string().into_bytes(), "application/json");
+    }
+    if path.ends_with(".jpg") {
+        return match inner.change(|world| world.meet(&path)) {
+            Some(_) => page(502, Vec::new(), "text/html"),
+            None => page(200, picture::photo(), "image/png"),
+        };
     }
     let field = |name: &str| {
         let value = head.headers.get(name).and_then(|value| value.to_str().ok());

@@ -286,6 +286,8 @@ pub(super) struct World {
     pub(super) app_id: String,
     pub(super) oa_id: String,
     pub(super) oa_name: String,
+    /// Where we serve; photos lie there, too.
+    pub(super) url: String,
     pub(super) app_secret: String,
     pub(super) oa_secret: String,
     pub(super) switches: Switches,
@@ -322,6 +324,7 @@ impl World {
             app_id: options.app_id.clone(),
             oa_id: options.oa_id.clone(),
             oa_name: options.oa_name.clone(),
+            url: String::new(),
             app_secret: options.app_secret.clone(),
             oa_secret: options.oa_secret.clone(),
             switches: options.switches.clone(),
@@ -668,11 +671,8 @@ impl World {
         let private = person == chat;
         let (id, now) = (self.hex(20), self.now_ms());
         let url = if picture {
-            format!(
-                "https://f56-zpg-r.zdn.vn/{}/{}.jpg",
-                self.roll() >> 8,
-                self.hex(20)
-            )
+            let (number, name) = (self.roll() >> 8, self.hex(20));
+            format!("{}/f56-zpg-r.zdn.vn/{number}/{name}.jpg", self.url)
         } else {
             String::new()
         };

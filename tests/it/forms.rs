@@ -1,0 +1,268 @@
+//! The forms of an alert for everybody: the feed, CAP, the card, the loudspeaker's words.
+//!
+//! What is fetched here is also left in a directory, for judges that nobody here wrote: see
+//! `tests/peers/cap`.
+
+use std::path::PathBuf;
+
+use chrono::TimeDelta;
+use keng::domain::alert::Alert;
+use keng::domain::alert::AlertState;
+use keng::domain::alert::Level;
+use keng::domain::alert::Step;
+use keng::domain::alert::Version;
+use keng::domain::alert::VersionKind;
+use keng::domain::alert::Versions;
+use keng::domain::area::AreaId;
+use keng::domain::clock::Clock as _;
+use keng::domain::ids::CheckCode;
+use keng::store::Act;
+use keng::store::Write;
+
+use crate::support::Plan;
+use crate::support::Ward;
+use crate::support::room;
+
+/// What is served at a path: status, type, bytes.
+async fn get(ward: &Ward, path: &str) -> (u16, String, Vec<u8>) {
+    let answer = reqwest::get(ward.url(path)).await.unwrap();
+    let kind = answer.headers().get("content-type");
+    let kind = kind.map_or(String::new(), |kind| kind.to_str().unwrap().to_owned());
+    let status = answer.status().as_u16();
+    (status, kind, answer.bytes().await.unwrap().to_vec())
+}
+
+async fn text(ward: &Ward, path: &str) -> String {
+    let (status, _, bytes) = get(ward, path).await;
+    assert_eq!(status, 200, "{path}");
+    String::from_utf8(bytes).unwrap()
+}
+
+fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
+    let (_, rest) = text
+        .split_once(before)
+        .unwrap_or_else(|| panic!("{before} in {text}"));
+    rest.split_once(after).unwrap().0
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_alert_is_nowhere_on_the_web_before_it_is_sent_and_everywhere_after() {
+    let ward = Ward::with(Plan {
+        webhook: true,
+        ..Plan::default()
+    })
+    .await;
+    let preview = ward
+        .drafts("Cảnh giác\n\nCó người giả danh công an & đòi <tiền>.\n\n👉 Gọi 113.")
+        .await;
+    let code = between(&preview.text, "/duyet ", " ").to_owned();
+    let path = |ending: &str| format!("/api/alerts/{code}-1.{ending}");
+    for ending in ["xml", "png", "txt"] {
+        assert_eq!(get(&ward, &path(ending)).await.0, 404, "a draft is shown");
+    }
+    assert!(!text(&ward, "/api/alerts").await.contains(&code));
+    ward.officer.tells("OK");
+    for chat in [ward.five, ward.ha] {
+        ward.hears(chat).await;
+    }
+    let (status, kind, cap) = get(&ward, &path("xml")).await;
+    assert_eq!(
+        (status, kind.as_str()),
+        (200, "application/cap+xml; charset=utf-8")
+    );
+    let cap = String::from_utf8(cap).unwrap();
+    for part in [
+        "<msgType>Alert</msgType>",
+        "<status>Actual</status>",
+        "<sender>127.0.0.1</sender>",
+        "giả danh công an &amp; đòi &lt;tiền&gt;.",
+        "<instruction>Gọi 113.\nKiểm tra tin này: nhắn cho bot /kiemtra",
+        "<valueName>VN-GSO-COMMUNE-2025</valueName>\n        <value>06862</value>",
+    ] {
+        assert!(cap.contains(part), "{part} in {cap}");
+    }
+    let (status, kind, card) = get(&ward, &path("png")).await;
+    assert_eq!((status, kind.as_str()), (200, "image/png"));
+    assert!(card.starts_with(b"\x89PNG"));
+    let spoken = text(&ward, &path("txt")).await;
+    assert!(spoken.contains("Gọi một một ba."), "{spoken}");
+    ward.until("the feed is made again", async || {
+        let feed = text(&ward, "/api/alerts").await;
+        let link = format!("{}\"", ward.url(&path("xml")));
+        feed.contains(&link)
+    })
+    .await;
+    for missing in [
+        format!("/api/alerts/{code}-2.xml"),
+        format!("/api/alerts/{code}-01.xml"),
+        format!("/api/alerts/{}-1.xml", code.to_lowercase() + "x"),
+        format!("/api/alerts/{code}-1.exe"),
+        "/api/alerts/..%2f..%2fetc".to_owned(),
+    ] {
+        assert_eq!(get(&ward, &missing).await.0, 404, "{missing}");
+    }
+    ward.settles().await;
+    ward.hears_all(ward.officer.home);
+    ward.ends().await;
+}
+
+/// An alert as the store holds it, with the versions of a whole life.
+fn alert(
+    ward: &Ward,
+    number: u64,
+    code: &str,
+    level: Level,
+    area: &str,
+    lives: &[(VersionKind, &str)],
+) -> Alert {
+    let store = ward.store();
+    let mut at = ward.clock.now() - TimeDelta::hours(2);
+    let (_, words) = lives[0];
+    let mut alert = Alert::draft(
+        store.alert_id(),
+        CheckCode::parse(code).unwrap(),
+        level,
+        AreaId::parse(area).unwrap(),
+        Versions::first(words, "Đ/c Hà", at),
+        room(ward.officer.home),
+        ward.clock.now() + TimeDelta::hours(24),
+    );
+    alert.step(Step::Publish).unwrap();
+    alert.published_at = Some(at);
+    for (kind, words) in &lives[1..] {
+        at += TimeDelta::minutes(20);
+        alert.step(kind.step()).unwrap();
+        alert.versions.push(Version {
+            number: 0,
+            kind: *kind,
+            words: (*words).to_owned(),
+            author: "Đ/c Nam".to_owned(),
+            approver: None,
+            at,
+        });
+    }
+    alert.reported = true;
+    alert.drill = number == 3;
+    alert.revision = 1;
+    alert
+}
+
+/// Where the judges look.
+fn kept() -> PathBuf {
+    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("cap");
+    std::fs::create_dir_all(&directory).unwrap();
+    directory
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_version_of_every_life_refers_to_the_ones_before_it() {
+    let ward = Ward::with(Plan {
+        webhook: true,
+        ..Plan::default()
+    })
+    .await;
+    let odd = "Cháy \u{0}\u{b}\u{FFFE} <chợ> & \"nhà\" ]]> 🚨\r\nở đây, a,b c";
+    let long = "Nước lên nhanh. ".repeat(1_200);
+    let lives = [
+        alert(
+            &ward,
+            1,
+            "333333",
+            Level::Urgent,
+            "06862",
+            &[
+                (VersionKind::First, odd),
+                (
+                    VersionKind::Correction,
+                    "Cháy ở chợ Hạ, không phải chợ Đình",
+                ),
+                (VersionKind::AllClear, "Đã dập tắt."),
+            ],
+        ),
+        alert(
+            &ward,
+            2,
+            "444444",
+            Level::Warning,
+            "06862/thon-ha",
+            &[(VersionKind::First, &long), (VersionKind::Withdrawal, "")],
+        ),
+        alert(
+            &ward,
+            3,
+            "555555",
+            Level::Info,
+            "06862",
+            &[(VersionKind::First, "Diễn tập chữa cháy")],
+        ),
+    ];
+    let writes = lives
+        .iter()
+        .map(|alert| Write::Alert(Box::new(alert.clone())));
+    let act = Act {
+        expects: vec![],
+        writes: writes.collect(),
+    };
+    ward.store().commit(vec![act]).await.unwrap();
+    let feed = text(&ward, "/api/alerts").await;
+    let directory = kept();
+    std::fs::write(directory.join("feed.atom"), &feed).unwrap();
+    for alert in &lives {
+        let mut earlier = String::new();
+        for version in alert.versions.iter() {
+            let name = format!("{}-{}", alert.code, version.number);
+            assert!(
+                feed.contains(&format!("alert/{name}</id>")),
+                "{name} in {feed}"
+            );
+            let cap = text(&ward, &format!("/api/alerts/{name}.xml")).await;
+            std::fs::write(directory.join(format!("{name}.xml")), &cap).unwrap();
+            let refers = cap.contains("<references>");
+            assert_eq!(refers, !earlier.is_empty(), "{cap}");
+            if refers {
+                assert_eq!(between(&cap, "<references>", "</references>"), earlier);
+            }
+            let wanted = match version.kind {
+                VersionKind::First => "Alert",
+                VersionKind::Correction | VersionKind::AllClear => "Update",
+                VersionKind::Withdrawal => "Cancel",
+            };
+            assert_eq!(between(&cap, "<msgType>", "</msgType>"), wanted);
+            let status = if alert.drill { "Exercise" } else { "Actual" };
+            assert_eq!(between(&cap, "<status>", "</status>"), status);
+            let sent = between(&cap, "<sent>", "</sent>");
+            assert!(sent.ends_with("+07:00"), "{sent}");
+            assert!(between(&cap, "<expires>", "</expires>") > sent, "{cap}");
+            if !earlier.is_empty() {
+                earlier.push(' ');
+            }
+            earlier.push_str(&format!("127.0.0.1,{name},{sent}"));
+        }
+    }
+    assert!(
+        text(&ward, "/api/alerts/333333-3.xml")
+            .await
+            .contains("<responseType>AllClear</responseType>")
+    );
+    assert!(
+        text(&ward, "/api/alerts/444444-1.xml")
+            .await
+            .contains("<value>06862/thon-ha</value>")
+    );
+    assert!(
+        text(&ward, "/api/alerts/555555-1.xml")
+            .await
+            .contains("DIỄN TẬP")
+    );
+
+    // Three days after its end a version has left the feed; it keeps its own address.
+    assert_eq!(lives[0].state, AlertState::AllClear);
+    ward.later(TimeDelta::hours(30 + 72));
+    ward.until("the feed is made again", async || {
+        let feed = text(&ward, "/api/alerts").await;
+        !feed.contains("<entry>")
+    })
+    .await;
+    text(&ward, "/api/alerts/333333-1.xml").await;
+    ward.abandons();
+}
