@@ -207,6 +207,7 @@ impl Channel for Telegram {
             buttons: true,
             echoes: false,
             max_text: 4096,
+            closes: false,
         }
     }
 

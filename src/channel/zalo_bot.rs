@@ -205,6 +205,7 @@ impl Channel for ZaloBot {
             buttons: false,
             echoes: false,
             max_text: MAX_TEXT,
+            closes: false,
         }
     }
 

@@ -483,6 +483,7 @@ impl Channel for Ear {
             buttons: true,
             echoes: false,
             max_text: 4096,
+            closes: false,
         }
     }
 

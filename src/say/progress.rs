@@ -126,6 +126,8 @@ fn in_plain_word(why: &str) -> &'static str {
         "cảnh báo đã được thu hồi hoặc thay bằng bản mới"
     } else if says(&["never saw"]) {
         "nhóm chưa từng nhận cảnh báo này"
+    } else if says(&["outside the 24 hours"]) {
+        "đã quá 24 giờ từ tin nhắn cuối của người nhận, Facebook không cho nhắn"
     } else if says(&["given up"]) {
         "nền tảng không liên lạc được"
     } else if says(&[

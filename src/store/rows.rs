@@ -999,6 +999,7 @@ enum Event1<'a> {
     Rejected { by: &'a str, reason: &'a str },
     Merged { by: Option<&'a str>, with: u64 },
     Clipped,
+    Deleted,
 }
 
 impl<'a> From<&'a EventKind> for Event1<'a> {
@@ -1018,6 +1019,7 @@ impl<'a> From<&'a EventKind> for Event1<'a> {
                 with: with.0,
             },
             EventKind::Clipped => Self::Clipped,
+            EventKind::Deleted => Self::Deleted,
         }
     }
 }
@@ -1048,6 +1050,7 @@ impl Event1<'_> {
                 with: IncidentId(with),
             },
             Self::Clipped => EventKind::Clipped,
+            Self::Deleted => EventKind::Deleted,
         }
     }
 }

@@ -12,6 +12,7 @@ mod support;
 mod alerts;
 mod desk;
 mod export;
+mod facebook;
 mod forms;
 mod hooks;
 mod hostile;
