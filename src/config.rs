@@ -39,6 +39,7 @@ use crate::domain::hand::HandGroups;
 use crate::domain::ids::RoomId;
 use crate::domain::person::Staff;
 use crate::domain::reading::Category;
+use crate::domain::room::Quiet;
 use file::Document;
 use file::RawConfig;
 
@@ -148,8 +149,25 @@ pub struct AlertConfig {
     pub expires: Duration,
     /// How long a draft can be confirmed.
     pub draft: Duration,
+    /// Urgent alerts need a second officer.
+    pub second_officer: bool,
+    /// How long a second officer may take.
+    pub approval: Duration,
+    /// After how long they are reminded.
+    pub reminder: Duration,
+    /// When rooms are left alone by information.
+    pub quiet: Option<Quiet>,
     /// A directory with the ward's own templates.
     pub templates: Option<PathBuf>,
+}
+
+/// What `[[room]]` says of a room besides its area.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RoomConfig {
+    /// Its own quiet hours (inside: none at all), where it has any.
+    pub quiet: Option<Option<Quiet>>,
+    /// It takes part in exercises.
+    pub drills: bool,
 }
 
 /// `[digest]`
@@ -190,6 +208,8 @@ pub struct Config {
     pub bindings: HashMap<RoomId, AreaId>,
     /// Groups in which a person posts by hand.
     pub hand_groups: HandGroups,
+    /// What else is said of these rooms.
+    pub rooms: HashMap<RoomId, RoomConfig>,
 }
 
 impl Config {
@@ -282,6 +302,7 @@ fn parse_in(
     let staff = people::staff(&own, &raw.officer, &areas, &names)?;
     let bindings = people::bindings(&own, &raw.room, &areas, &names)?;
     let hand_groups = people::hand_groups(&own, &raw.hand_group, &areas, &names)?;
+    let rooms = people::rooms(&own, &raw.room)?;
 
     let web = raw.web;
     let listen = own.value(
@@ -421,6 +442,23 @@ fn parse_in(
             draft: Duration::from_secs(
                 60 * own.number("alert.draft_minutes", &raw.alert.draft_minutes, 1..=1440)?,
             ),
+            second_officer: raw.alert.second_officer.unwrap_or(true),
+            approval: Duration::from_secs(
+                60 * own.number(
+                    "alert.approval_minutes",
+                    &raw.alert.approval_minutes,
+                    1..=1440,
+                )?,
+            ),
+            reminder: Duration::from_secs(
+                60 * own.number(
+                    "alert.reminder_minutes",
+                    &raw.alert.reminder_minutes,
+                    1..=1440,
+                )?,
+            ),
+            quiet: people::quiet(&own, "alert.quiet_hours", raw.alert.quiet_hours.as_ref())?
+                .flatten(),
             templates: raw.alert.templates.map(|path| base.join(path)),
         },
         digest: DigestConfig {
@@ -434,6 +472,7 @@ fn parse_in(
         staff,
         bindings,
         hand_groups,
+        rooms,
     })
 }
 

@@ -103,6 +103,8 @@ named! {
         Gop = "gop",
         /// Send an alert.
         CanhBao = "canhbao",
+        /// Rehearse an alert.
+        DienTap = "dientap",
         /// Correct an alert.
         DinhChinh = "dinhchinh",
         /// Withdraw an alert.
