@@ -728,6 +728,15 @@ impl App {
                 .collect(),
         });
 
+        let forms = web::alerts::Forms::new(
+            Arc::clone(&store),
+            Arc::clone(&areas),
+            config.web.public_url.as_ref(),
+        );
+        let cards = Arc::new(outbox::Cards::new(
+            config.alert.card,
+            forms.base().map(str::to_owned),
+        ));
         let mut sending = Vec::new();
         let mut desks = HashMap::new();
         let mut worker_metrics = Vec::new();
@@ -748,6 +757,7 @@ impl App {
             };
             let mut settings = outbox::Settings::new(rates, Arc::clone(&areas));
             settings.in_flight = config.outbox.in_flight;
+            settings.cards = Arc::clone(&cards);
             settings.drain = STOP_SENDING;
             settings.policy.unknown = match config.outbox.unknown {
                 UnknownPolicy::Resend => outbox::OnUnknown::Resend,
@@ -924,11 +934,7 @@ impl App {
             metrics: Arc::new(metrics),
             admin,
             clock: Arc::clone(&clock),
-            forms: web::alerts::Forms::new(
-                Arc::clone(&store),
-                Arc::clone(&areas),
-                config.web.public_url.as_ref(),
-            ),
+            forms,
         });
         let web = tokio::spawn(async move {
             let stopped = async move {

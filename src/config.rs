@@ -32,6 +32,7 @@ pub use account::TelegramConfig;
 pub use account::ZaloBotConfig;
 pub use account::ZaloOaConfig;
 
+use crate::domain::alert::Level;
 use crate::domain::area::AreaBook;
 use crate::domain::area::AreaId;
 use crate::domain::ids::RoomId;
@@ -148,6 +149,8 @@ pub struct AlertConfig {
     pub draft: Duration,
     /// A directory with the ward's own templates.
     pub templates: Option<PathBuf>,
+    /// From which level on an alert goes with its card.
+    pub card: Option<Level>,
 }
 
 /// `[digest]`
@@ -416,6 +419,18 @@ fn parse_in(
             draft: Duration::from_secs(
                 60 * own.number("alert.draft_minutes", &raw.alert.draft_minutes, 1..=1440)?,
             ),
+            card: own.value(
+                "alert.card",
+                &raw.alert.card,
+                |text| match text {
+                    "info" => Some(Some(Level::Info)),
+                    "warning" => Some(Some(Level::Warning)),
+                    "urgent" => Some(Some(Level::Urgent)),
+                    "never" => Some(None),
+                    _ => None,
+                },
+                "\"urgent\", \"warning\", \"info\" or \"never\"",
+            )?,
             templates: raw.alert.templates.map(|path| base.join(path)),
         },
         digest: DigestConfig {

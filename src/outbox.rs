@@ -14,7 +14,8 @@
 //!
 //! `limit`, `plan`, `settle` and `split` are pure: time and rows are handed in.
 
-pub mod limit;
+pub mod cards;
+mod limit;
 mod metrics;
 pub mod plan;
 pub mod quota;
@@ -27,6 +28,7 @@ pub mod split;
 mod tests;
 pub mod worker;
 
+pub use cards::Cards;
 pub use limit::Rates;
 pub use metrics::Metrics;
 pub use quota::Ledger;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::cards::Cards;
 use super::split::split;
 use crate::channel::Channel;
 use crate::domain::alert::AlertState;
@@ -16,6 +17,7 @@ use crate::domain::area::AreaBook;
 use crate::domain::clock::Time;
 use crate::domain::delivery::Body;
 use crate::domain::delivery::Delivery;
+use crate::domain::delivery::Picture;
 use crate::domain::delivery::Post;
 use crate::domain::ids::AlertId;
 use crate::domain::ids::DeliveryId;
@@ -53,6 +55,13 @@ struct Sheet {
     state: AlertState,
     expires_at: Time,
     text: String,
+    /// Its card, where it has one.
+    card: Option<Arc<Picture>>,
+}
+
+/// Whether a text needs no splitting.
+fn fits(text: &str, most: usize) -> bool {
+    text.encode_utf16().count() <= most
 }
 
 /// Finds the words.
@@ -61,6 +70,7 @@ pub(super) struct Words {
     store: Arc<dyn Store>,
     areas: Arc<AreaBook>,
     channel: Arc<dyn Channel>,
+    cards: Arc<Cards>,
     alerts: Mutex<HashMap<AlertId, (Arc<Sheet>, Instant)>>,
 }
 
@@ -69,11 +79,13 @@ impl Words {
         store: Arc<dyn Store>,
         areas: Arc<AreaBook>,
         channel: Arc<dyn Channel>,
+        cards: Arc<Cards>,
     ) -> Self {
         Self {
             store,
             areas,
             channel,
+            cards,
             alerts: Mutex::default(),
         }
     }
@@ -129,7 +141,21 @@ impl Words {
     /// As many posts as the platform needs: only the first answers or edits, only the last has buttons.
     fn posts(&self, room: &RoomId, mut post: Post) -> Rendered {
         let can = self.channel.capabilities(room);
-        let mut parts = split(&post.text, can.max_text);
+        let mut picture = post.picture.take();
+        let beside = picture
+            .as_ref()
+            .and_then(|picture| can.pictures.beside(picture));
+        // Beside a picture there is less room. Words that do not fit go without it, in one message where
+        // one will do; unless they replace a message, which may have one and would keep it.
+        let most = match beside {
+            Some(most) if fits(&post.text, most) => most,
+            Some(most) if post.edits.is_some() && can.can_edit => most,
+            _ => {
+                picture = None;
+                can.max_text
+            }
+        };
+        let mut parts = split(&post.text, most);
         let buttons = std::mem::take(&mut post.buttons);
         let mut posts: VecDeque<Post> = parts
             .drain(..)
@@ -141,6 +167,7 @@ impl Words {
         if let Some(first) = posts.front_mut() {
             first.reply_to = post.reply_to;
             first.edits = post.edits.filter(|_| can.can_edit);
+            first.picture = picture;
         }
         if let Some(last) = posts.back_mut()
             && can.buttons
@@ -177,6 +204,7 @@ impl Words {
                 room,
                 Post {
                     text: sheet.text.clone(),
+                    picture: sheet.card.clone(),
                     ..Post::default()
                 },
             ),
@@ -199,12 +227,15 @@ impl Words {
         let Some(alert) = self.store.alert(id).await? else {
             return Ok(None);
         };
-        let text = say::alert::room_text(&alert, &self.areas.title(&alert.area));
+        let title = self.areas.title(&alert.area);
+        let text = say::alert::room_text(&alert, &title);
+        let card = self.cards.of(&alert, &title).await;
         let sheet = Arc::new(Sheet {
             version: alert.version(),
             state: alert.state,
             expires_at: alert.expires_at,
             text,
+            card,
         });
         let mut alerts = self.alerts.lock().unwrap_or_else(PoisonError::into_inner);
         if alerts.len() >= MOST {

@@ -88,6 +88,12 @@ impl Forms {
         }
     }
 
+    /// The address of the forms, ending in `/`, where the outside reaches them.
+    #[must_use]
+    pub fn base(&self) -> Option<&str> {
+        self.base.as_deref()
+    }
+
     fn source(&self) -> Source<'_> {
         Source {
             sender: &self.sender,

@@ -16,6 +16,9 @@ use keng::domain::alert::Versions;
 use keng::domain::area::AreaId;
 use keng::domain::clock::Clock as _;
 use keng::domain::ids::CheckCode;
+use keng::sim::telegram::Fault;
+use keng::sim::telegram::Kind;
+use keng::sim::telegram::Rule;
 use keng::store::Act;
 use keng::store::Write;
 
@@ -265,4 +268,65 @@ async fn every_version_of_every_life_refers_to_the_ones_before_it() {
     .await;
     text(&ward, "/api/alerts/333333-1.xml").await;
     ward.abandons();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_alert_goes_with_its_card_above_the_words() {
+    let ward = Ward::with(Plan {
+        webhook: true,
+        more: "[alert]\ncard = \"warning\"\n".to_owned(),
+        ..Plan::default()
+    })
+    .await;
+    let preview = ward.drafts("Nước lên nhanh").await;
+    assert_eq!(preview.kind, Kind::Text);
+    let code = between(&preview.text, "/duyet ", " ").to_owned();
+    ward.officer.tells("OK");
+    let alerts = [ward.hears(ward.five).await, ward.hears(ward.ha).await];
+    for alert in &alerts {
+        assert_eq!(alert.kind, Kind::Photo);
+        assert!(preview.text.contains(&alert.text), "{}", alert.text);
+    }
+    // Telegram was given the file once, and it is the card that the web shows.
+    let files: Vec<_> = alerts
+        .iter()
+        .filter_map(|alert| alert.upload.as_ref())
+        .collect();
+    assert_eq!(files.len(), 1, "{files:?}");
+    let (_, _, card) = get(&ward, &format!("/api/alerts/{code}-1.png")).await;
+    assert!(files[0].content == card, "another picture was sent");
+    ward.settles().await;
+    ward.hears_all(ward.officer.home);
+
+    // Words that are longer than what may stand beside a picture go alone, in one message.
+    ward.drafts(&"Nước lên nhanh. ".repeat(100)).await;
+    ward.officer.tells("OK");
+    for chat in [ward.five, ward.ha] {
+        assert_eq!(ward.hears(chat).await.kind, Kind::Text);
+    }
+    ward.settles().await;
+    ward.hears_all(ward.officer.home);
+
+    // A group that forbids pictures hears the words all the same.
+    let description = "Bad Request: not enough rights to send photos to the chat".to_owned();
+    ward.town.fault(
+        Rule::once(
+            "sendPhoto",
+            Fault::Refuse {
+                code: 400,
+                description,
+            },
+        )
+        .times(2),
+    );
+    ward.drafts("Nước đã rút").await;
+    ward.officer.tells("OK");
+    for chat in [ward.five, ward.ha] {
+        let alert = ward.hears(chat).await;
+        assert_eq!(alert.kind, Kind::Text);
+        assert!(alert.text.contains("Nước đã rút"), "{}", alert.text);
+    }
+    ward.settles().await;
+    ward.hears_all(ward.officer.home);
+    ward.ends().await;
 }
