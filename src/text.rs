@@ -6,7 +6,7 @@
 //! 2. [`token`]: words and numbers, folded by [`fold`], with the way back to the text.
 //! 3. [`lexicon`]: every known phrase in them, in one pass; [`frame`]: what classes of words tell together.
 //! 4. [`tag`], [`command`], the leading keyword: what addresses the bot.
-//! 5. [`category`] (with [`kinds`] where no cue is sure), [`when`], [`entities`], [`place`], [`urgent`]: the facts, each with its evidence.
+//! 5. [`category`] and [`kinds`], [`when`], [`entities`], [`place`], [`urgent`]: the facts, each with its evidence.
 //!
 //! It is pure: no clock, no I/O, the same text gives the same reading. It never
 //! fails and never panics, whatever the text, and takes time in proportion to it.
@@ -31,9 +31,10 @@ use std::mem;
 use chrono::{DateTime, Datelike, Duration, FixedOffset};
 
 use crate::domain::reading::{
-    Category, Command, CommandName, Evidence, Facts, Outcome, Reading, UpdateKind,
+    Category, Command, CommandName, Evidence, Facts, Outcome, Reading, UpdateKind, When,
 };
 use crate::text::fold::{Sign, sign};
+use crate::text::frame::Seen;
 use crate::text::lexicon::{Hit, Lexicon, State, What};
 use crate::text::tag::Guess;
 use crate::text::token::{Case, Token};
@@ -130,6 +131,8 @@ pub struct Page<'a> {
     frames: Vec<Hit>,
     /// Those that tell about the state of things.
     told: Vec<Hit>,
+    /// The classes of words seen.
+    classes: Vec<Seen>,
     /// One for each token, and one for the end.
     spots: Vec<Spot>,
     /// The words of the grammar of places told anywhere.
@@ -160,6 +163,7 @@ struct Lists {
     against: Vec<Hit>,
     frames: Vec<Hit>,
     told: Vec<Hit>,
+    classes: Vec<Seen>,
     spots: Vec<Spot>,
 }
 
@@ -175,6 +179,7 @@ thread_local! {
             against: Vec::new(),
             frames: Vec::new(),
             told: Vec::new(),
+            classes: Vec::new(),
             spots: Vec::new(),
         })
     };
@@ -197,6 +202,7 @@ impl Drop for Page<'_> {
             against: emptied(&mut self.against),
             frames: emptied(&mut self.frames),
             told: emptied(&mut self.told),
+            classes: emptied(&mut self.classes),
             spots: emptied(&mut self.spots),
         });
     }
@@ -221,7 +227,7 @@ impl<'a> Page<'a> {
         page.cased = capitals > 1 && !page.all_upper;
         lexicon.find(&page.tokens, page.loose, &mut page.hits);
         drop_masked_states(&mut page.hits);
-        lexicon.find_frames(&page.tokens, page.cased, &mut page.hits);
+        lexicon.find_frames(&page.tokens, page.cased, &mut page.hits, &mut page.classes);
         page.sort_hits();
         page
     }
@@ -236,6 +242,7 @@ impl<'a> Page<'a> {
             against: lists.against,
             frames: lists.frames,
             told: lists.told,
+            classes: lists.classes,
             spots: lists.spots,
             places: 0,
             states: 0,
@@ -1087,7 +1094,13 @@ impl Message<'_> {
         }
         let tokens = page.tokens.len();
         let entities = entities::read(page, start, tokens, self.addressing.bot_names);
-        let time = when::read(page, start, tokens, &entities.busy, false, false, false);
+        let time = when::read(
+            page,
+            start,
+            tokens,
+            &entities.busy,
+            when::Telling::default(),
+        );
         let old = time
             .as_ref()
             .is_some_and(|time| page.now - time.when.end() > Duration::days(OLD_DAYS))
@@ -1198,10 +1211,8 @@ impl Message<'_> {
         let lost = || {
             let tags: Vec<_> = self.tags.iter().map(|tag| tag.category).collect();
             matches!(
-                category::decide(scores, &tags).first(),
-                Some(
-                    Category::MissingPerson | Category::Theft | Category::Other | Category::Animal
-                )
+                category::decide(scores, &tags),
+                Category::MissingPerson | Category::Theft | Category::Other | Category::Animal
             )
         };
         // Who came home and then tells of a loss takes nothing back.
@@ -1295,10 +1306,7 @@ impl Message<'_> {
                 category::decide(&first, &before),
                 category::decide(&second, &after),
             );
-            let (Some(one), Some(two)) = (one.first(), two.first()) else {
-                continue;
-            };
-            if !said && (one == two || category::belongs(*one, *two)) {
+            if !said && (one == two || category::belongs(one, two)) {
                 continue;
             }
             let mut notes = Vec::new();
@@ -1340,26 +1348,102 @@ impl Message<'_> {
             .collect()
     }
 
-    /// The category that all words speak for when the cues of the primary one are not sure.
-    fn by_all_words(
+    /// What tokens `from..to` show of the kind of incident: words outside tags, mentions and the place,
+    /// classes of words, cues and tags.
+    fn signs_of_kind(
         &self,
         from: usize,
         to: usize,
         scores: &category::Scores,
-        tags: &[Option<Category>],
-        categories: &[Category],
-    ) -> Option<kinds::Verdict<'_>> {
+        place: Option<&place::Found>,
+    ) -> Vec<kinds::Sign> {
         let page = &self.page;
-        let primary = *categories.first()?;
-        let addresses = |token: &Token| {
+        let mut signs = Vec::with_capacity(192);
+        self.signs_of_words(from, to, place, &mut signs);
+        kinds::classes(&page.classes, from, to, &mut signs);
+        let tags = self.tags_in(from, to);
+        let ruled = category::decide(scores, &tags);
+        kinds::cues(&scores.weights, ruled, &tags, &mut signs);
+        signs
+    }
+
+    fn signs_of_words(
+        &self,
+        from: usize,
+        to: usize,
+        place: Option<&place::Found>,
+        signs: &mut Vec<kinds::Sign>,
+    ) {
+        let page = &self.page;
+        let addresses = |at: usize| {
+            let Some(token) = page.tokens.get(at) else {
+                return true;
+            };
             let within = |start, end| start <= token.start && token.end <= end;
             self.tags.iter().any(|tag| within(tag.start, tag.end))
                 || self.mention.is_some_and(|(start, end)| within(start, end))
         };
-        let words = kinds::counted(page.tokens.get(from..to)?, addresses);
-        page.lexicon
-            .kinds()
-            .overrule(words, primary, &category::weights(scores, tags))
+        let names = |at: usize| place.is_some_and(|place| place.from <= at && at < place.to);
+        kinds::words(
+            &page.tokens,
+            from,
+            to,
+            |at| names(at) || addresses(at),
+            signs,
+        );
+    }
+
+    /// What tokens `from..to` show of urgency.
+    fn signs_of_urgency(
+        &self,
+        from: usize,
+        to: usize,
+        place: Option<&place::Found>,
+        primary: Category,
+        verdict: &urgent::Verdict,
+        time: Option<&When>,
+    ) -> Vec<kinds::Sign> {
+        let mut signs = Vec::with_capacity(192);
+        self.signs_of_words(from, to, place, &mut signs);
+        let states = self.page.told.iter().filter_map(|hit| match hit.what {
+            What::State(state) if from <= hit.from && hit.to <= to => {
+                Some((state as u8, hit.to - hit.from > 1))
+            }
+            _ => None,
+        });
+        let hour = urgent::hour(self.page.now, time);
+        kinds::state_of_things(states, hour, primary, verdict.urgent, &mut signs);
+        signs
+    }
+
+    /// Numbers, the time and the place among tokens `from..to` of a message of this kind.
+    fn find(
+        &self,
+        from: usize,
+        to: usize,
+        kind: Category,
+    ) -> (
+        entities::Entities,
+        Option<when::Found>,
+        Option<place::Found>,
+    ) {
+        let page = &self.page;
+        let mut entities = entities::read(page, from, to, self.addressing.bot_names);
+        let time = when::read(page, from, to, &entities.busy, kind.into());
+        let numbers = entities.busy.len();
+        if let Some(time) = &time {
+            entities.busy.push((time.from, time.to));
+            entities.busy.extend(time.second);
+        }
+        for tag in &self.tags {
+            page.tokens_in(tag.start, tag.core_end, &mut entities.busy);
+        }
+        if let Some((start, end)) = self.mention {
+            page.tokens_in(start, end, &mut entities.busy);
+        }
+        let place = place::read(page, from, to, &entities.busy);
+        entities.busy.truncate(numbers);
+        (entities, time, place)
     }
 
     fn facts(
@@ -1370,24 +1454,75 @@ impl Message<'_> {
         evidence: &mut Vec<Evidence>,
     ) -> Facts {
         let page = &self.page;
-        let tags = self.tags_in(from, to);
-        let mut categories = category::decide(scores, &tags);
-        if let Some(verdict) = self.by_all_words(from, to, scores, &tags, &categories) {
-            for word in &verdict.because {
+        let ruled = category::decide(scores, &self.tags_in(from, to));
+        let (entities, mut time, place) = self.find(from, to, ruled);
+        let signs = self.signs_of_kind(from, to, scores, place.as_ref());
+        let weights = kinds::weigh(&signs);
+        let tagged = self.tags_in(from, to).iter().any(Option::is_some);
+        let categories = if tagged || scores.best() > 0 {
+            category::told(&weights)
+        } else {
+            category::told_by_words(&weights)
+        };
+        let primary = categories.first().copied().unwrap_or(Category::Other);
+        if when::Telling::from(primary) != ruled.into() {
+            time = when::read(page, from, to, &entities.busy, primary.into());
+        }
+        self.explain_kinds(&categories, &signs, scores, evidence);
+        let mut found = |field, from, to, why: &'static str| {
+            evidence.push(Evidence {
+                field,
+                text: page.words(from, to).to_owned(),
+                why: why.into(),
+            });
+        };
+        if let Some(time) = &time {
+            found("time", time.from, time.to, "time expression");
+        }
+        if let Some(place) = &place {
+            found("place", place.from, place.to, "place phrase");
+        }
+        let time = time.map(|found| found.when);
+        let verdict = urgent::judge(page, from, to, primary, time.as_ref());
+        let signs =
+            self.signs_of_urgency(from, to, place.as_ref(), primary, &verdict, time.as_ref());
+        let weights = kinds::weigh(&signs);
+        let urgent = urgent::is(&weights);
+        self.explain_urgency(urgent, primary, &verdict, &signs, evidence);
+        Facts {
+            categories,
+            primary,
+            urgent,
+            place: place.map(|found| page.words(found.from, found.to).to_owned()),
+            time,
+            phones: entities.phones,
+            plates: entities.plates,
+            urls: entities.urls,
+            handles: entities.handles,
+            accounts: entities.accounts,
+        }
+    }
+
+    /// The words and cues that decided what kind of incident it is.
+    fn explain_kinds(
+        &self,
+        categories: &[Category],
+        signs: &[kinds::Sign],
+        scores: &category::Scores,
+        evidence: &mut Vec<Evidence>,
+    ) {
+        let page = &self.page;
+        for category in categories {
+            for (at, weight) in kinds::reasons(signs, *category as usize, REASONS) {
                 evidence.push(Evidence {
                     field: "categories",
-                    text: page.slice(word).to_owned(),
-                    why: format!(
-                        "all words: {} +{}",
-                        verdict.category.as_str(),
-                        verdict.more / 100
-                    )
-                    .into(),
+                    text: page.words(at, at + 1).to_owned(),
+                    why: ["words: ", category.as_str(), " +", &parts(weight)]
+                        .concat()
+                        .into(),
                 });
             }
-            categories = category::with(verdict.category, scores, &tags);
         }
-        let primary = categories.first().copied().unwrap_or(Category::Other);
         for hit in &scores.cues {
             if let What::Cue(category, weight) | What::Frame(category, weight) = hit.what
                 && categories.contains(&category)
@@ -1401,62 +1536,96 @@ impl Message<'_> {
                 });
             }
         }
-        let mut entities = entities::read(page, from, to, self.addressing.bot_names);
-        let planned = primary == Category::Residence;
-        let discovered = matches!(primary, Category::Theft | Category::MissingPerson);
-        let acted = primary == Category::MissingPerson;
-        let time = when::read(page, from, to, &entities.busy, planned, discovered, acted);
-        if let Some(time) = &time {
-            evidence.push(Evidence {
-                field: "time",
-                text: page.words(time.from, time.to).to_owned(),
-                why: "time expression".into(),
-            });
-            entities.busy.push((time.from, time.to));
-            entities.busy.extend(time.second);
-        }
-        for tag in &self.tags {
-            page.tokens_in(tag.start, tag.core_end, &mut entities.busy);
-        }
-        if let Some((start, end)) = self.mention {
-            page.tokens_in(start, end, &mut entities.busy);
-        }
-        let place = place::read(page, from, to, &entities.busy).map(|found| {
-            let text = page.words(found.from, found.to);
-            evidence.push(Evidence {
-                field: "place",
-                text: text.to_owned(),
-                why: "place phrase".into(),
-            });
-            text.to_owned()
-        });
-        let time = time.map(|found| found.when);
-        let verdict = urgent::judge(page, from, to, primary, time.as_ref());
+    }
+
+    /// The words that decided whether somebody should act now.
+    fn explain_urgency(
+        &self,
+        urgent: bool,
+        primary: Category,
+        verdict: &urgent::Verdict,
+        signs: &[kinds::Sign],
+        evidence: &mut Vec<Evidence>,
+    ) {
+        let page = &self.page;
+        let told = if urgent { "true" } else { "false" };
         evidence.push(Evidence {
             field: "urgent",
             text: verdict
                 .because
                 .map_or("", |hit| page.words(hit.from, hit.to))
                 .to_owned(),
-            why: [
-                if verdict.urgent { "true" } else { "false" },
-                " for ",
-                primary.as_str(),
-            ]
-            .concat()
-            .into(),
+            why: [told, " for ", primary.as_str()].concat().into(),
         });
-        Facts {
-            categories,
-            primary,
-            urgent: verdict.urgent,
-            place,
-            time,
-            phones: entities.phones,
-            plates: entities.plates,
-            urls: entities.urls,
-            handles: entities.handles,
-            accounts: entities.accounts,
+        if urgent {
+            for (at, weight) in kinds::reasons(signs, kinds::URGENCY, REASONS) {
+                evidence.push(Evidence {
+                    field: "urgent",
+                    text: page.words(at, at + 1).to_owned(),
+                    why: ["words: +", &parts(weight)].concat().into(),
+                });
+            }
+        }
+    }
+}
+
+/// Words that are given as the reason for one finding.
+const REASONS: usize = 3;
+
+/// A weight in parts of [`kinds::UNIT`] as people write it.
+fn parts(weight: i32) -> String {
+    let hundredths = weight * 100 / kinds::UNIT;
+    format!("{}.{:02}", hundredths / 100, hundredths % 100)
+}
+
+/// What the weights are learned from: all that a message shows.
+#[derive(Debug)]
+pub struct Shown {
+    /// What speaks for its kinds.
+    pub of_kind: Vec<kinds::Sign>,
+    /// What speaks for its urgency.
+    pub of_urgency: Vec<kinds::Sign>,
+}
+
+/// What a message of a known kind shows; see [`kinds`].
+pub fn shown(
+    text: &str,
+    addressing: &Addressing<'_>,
+    lexicon: &Lexicon,
+    now: DateTime<FixedOffset>,
+    primary: Category,
+) -> Shown {
+    let page = Page::new(text, lexicon, now);
+    let message = Message {
+        leading: keyword(&page),
+        tags: borne_out(&page, tag::tags(text, lexicon)),
+        page,
+        addressing,
+        command: parse_command(text, addressing),
+        mention: tag::mention(text, addressing.bot_names),
+        mentioned: false,
+    };
+    message.shown(primary)
+}
+
+impl Message<'_> {
+    fn shown(&self, primary: Category) -> Shown {
+        let page = &self.page;
+        let (from, to) = (self.content_start(), page.tokens.len());
+        let scores = category::score(page, from, to);
+        let (_, time, place) = self.find(from, to, primary);
+        let when = time.map(|found| found.when);
+        let verdict = urgent::judge(page, from, to, primary, when.as_ref());
+        Shown {
+            of_kind: self.signs_of_kind(from, to, &scores, place.as_ref()),
+            of_urgency: self.signs_of_urgency(
+                from,
+                to,
+                place.as_ref(),
+                primary,
+                &verdict,
+                when.as_ref(),
+            ),
         }
     }
 }

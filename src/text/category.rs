@@ -1,12 +1,13 @@
 //! Categories: what kind of incident a text tells of.
 //!
 //! Cues found in the text are added up by category. A cue inside a longer phrase
-//! or inside a mask (`trộm vía`) does not count, nor one that is denied. The
-//! primary category is the heaviest, except that a graver act against a person
-//! comes before what it was done for.
+//! or inside a mask (`trộm vía`) does not count, nor one that is denied. The cues
+//! speak for the heaviest, except that a graver act against a person comes before
+//! what it was done for. With all other signs of [`kinds`] they decide the categories.
 
 use crate::domain::reading::Category;
 use crate::text::Page;
+use crate::text::kinds;
 use crate::text::lexicon::{Hit, State, What};
 use crate::text::place::PlaceWord;
 use crate::text::token::Case;
@@ -19,8 +20,13 @@ const REACH: usize = 16;
 const LONGEST_CUE: usize = 20;
 /// One decisive cue.
 pub const CLEAR: u16 = 8;
-/// A second incident beside the first is told by more than one cue.
-const BESIDE: u16 = 13;
+/// A second kind of incident is told beside the first when its signs weigh more than this, in parts of
+/// [`kinds::UNIT`]. Tried on messages of other hands.
+const BESIDE: i32 = 10;
+/// What is told by no cue weighs so much more than "other".
+const CLEARLY: i32 = 40;
+/// Kinds of incident in one message, at most.
+const MOST: usize = 3;
 /// What a hashtag weighs: more than one decisive cue, less than two.
 const TAGGED: u16 = 10;
 
@@ -260,8 +266,8 @@ pub fn weights(scores: &Scores, tags: &[Option<Category>]) -> [u16; 20] {
     weights
 }
 
-/// The categories of a text, the primary one first; `tags` is what its hashtags name.
-pub fn decide(scores: &Scores, tags: &[Option<Category>]) -> Vec<Category> {
+/// The category that the cues and what the hashtags name speak for.
+pub fn decide(scores: &Scores, tags: &[Option<Category>]) -> Category {
     let weights = weights(scores, tags);
     let of = |category: Category| weights.get(category as usize).copied().unwrap_or(0);
     let mut primary = Category::Other;
@@ -273,7 +279,7 @@ pub fn decide(scores: &Scores, tags: &[Option<Category>]) -> Vec<Category> {
         }
     }
     if of(primary) < TOLD {
-        return vec![Category::Other];
+        return Category::Other;
     }
     for _ in 0..2 {
         for (graver, lesser) in GRAVER {
@@ -287,57 +293,35 @@ pub fn decide(scores: &Scores, tags: &[Option<Category>]) -> Vec<Category> {
             primary = *cause;
         }
     }
-    with(primary, scores, tags)
+    primary
 }
 
-/// The primary category and those told beside it.
-pub fn with(primary: Category, scores: &Scores, tags: &[Option<Category>]) -> Vec<Category> {
-    let weights = weights(scores, tags);
+/// The categories that all signs together speak for, the primary one first.
+pub fn told(weights: &[i32; kinds::COLUMNS]) -> Vec<Category> {
     let of = |category: Category| weights.get(category as usize).copied().unwrap_or(0);
-    let mut categories = vec![primary];
-    let mut rest: Vec<Category> = Category::ALL
-        .iter()
-        .copied()
-        .filter(|category| {
-            *category != primary && beside(primary, *category, scores.of(*category), of(primary))
-        })
-        .collect();
-    rest.sort_by_key(|category| u16::MAX - scores.of(*category));
-    categories.extend(rest.into_iter().take(2));
-    categories
+    let mut all = Category::ALL.to_vec();
+    all.sort_by_key(|category| -of(*category));
+    let beside = all.iter().skip(1).take(MOST - 1);
+    let beside = beside.take_while(|one| of(**one) > BESIDE).count();
+    all.truncate(1 + beside);
+    all
+}
+
+/// The same where neither a cue nor a hashtag names a kind: words alone must speak for it clearly.
+pub fn told_by_words(weights: &[i32; kinds::COLUMNS]) -> Vec<Category> {
+    let of = |category: Category| weights.get(category as usize).copied().unwrap_or(0);
+    let mut all = told(weights);
+    let clear = |first: &Category| of(*first) - of(Category::Other) > CLEARLY;
+    if !all.first().is_some_and(clear) {
+        all = vec![Category::Other];
+    }
+    all
 }
 
 /// The second is a part of the telling of the first, or the first of the second.
 pub fn belongs(one: Category, other: Category) -> bool {
     tells(one, other) || tells(other, one)
 }
-
-fn beside(primary: Category, other: Category, weight: u16, main: u16) -> bool {
-    if other == C::IllegalExplosivesWeapons
-        && matches!(primary, C::DisorderFight | C::Robbery | C::DomesticViolence)
-    {
-        return weight >= CLEAR;
-    }
-    if let Some((_, _, least)) = TOGETHER
-        .iter()
-        .find(|(one, two, _)| (*one, *two) == (primary, other))
-    {
-        return weight >= *least;
-    }
-    if weight < BESIDE {
-        return false;
-    }
-    !tells(primary, other) && 3 * weight >= 2 * main
-}
-
-/// What often comes with the first, and is filed beside it when told with this weight.
-const TOGETHER: &[(Category, Category, u16)] = &[
-    (C::CounterfeitSmuggling, C::IllegalExplosivesWeapons, CLEAR),
-    (C::Other, C::MissingPerson, 5),
-    (C::Fire, C::MissingPerson, CLEAR),
-    (C::Traffic, C::MissingPerson, CLEAR),
-    (C::UrbanOrder, C::Traffic, CLEAR),
-];
 
 /// Words that belong to the telling of the first are no second incident.
 fn tells(primary: Category, other: Category) -> bool {

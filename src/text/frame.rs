@@ -25,23 +25,36 @@ const CLASSES: usize = 224;
 /// So many frames are put in their places one by one; more are sorted in.
 const FEW: usize = 8;
 
+/// A class that a text shows: tokens `from..to` are of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen {
+    /// The number of the class.
+    pub class: u8,
+    /// First token.
+    pub from: usize,
+    /// The token after the last.
+    pub to: usize,
+    /// One syllable without marks.
+    pub bare: bool,
+}
+
 /// Where a class was last seen.
 #[derive(Debug, Clone, Copy)]
-struct Seen {
+struct Last {
     from: u32,
     to: u32,
     /// One syllable without marks.
     bare: bool,
 }
 
-impl Seen {
+impl Last {
     fn never(&self) -> bool {
         self.from == NEVER.from
     }
 }
 
 /// Nowhere.
-const NEVER: Seen = Seen {
+const NEVER: Last = Last {
     from: u32::MAX,
     to: 0,
     bare: false,
@@ -179,7 +192,14 @@ impl Frames {
     }
 
     /// Adds the frames told by the phrases found so far; `hits` are and stay in order of their start.
-    pub fn find(&self, tokens: &[Token], cased: bool, hits: &mut Vec<Hit>) {
+    /// `classes` gets every class of words seen on the way.
+    pub fn find(
+        &self,
+        tokens: &[Token],
+        cased: bool,
+        hits: &mut Vec<Hit>,
+        classes: &mut Vec<Seen>,
+    ) {
         let mut last = [NEVER; CLASSES];
         let mut known = Classes::default();
         let (mut sentence, mut seen) = (0, 0);
@@ -207,6 +227,12 @@ impl Frames {
                 }
                 let token = tokens.get(hit.from);
                 let bare = syllable && token.is_some_and(|token| token.marks.none());
+                classes.push(Seen {
+                    class,
+                    from: hit.from,
+                    to: hit.to,
+                    bare,
+                });
                 // One class alone needs no other before it.
                 known.add(class);
                 let at = usize::from(class);
@@ -217,7 +243,7 @@ impl Frames {
                 }
                 if let Some(last) = last.get_mut(usize::from(class)) {
                     let narrow = |at: usize| u32::try_from(at).unwrap_or(NEVER.from);
-                    *last = Seen {
+                    *last = Last {
                         from: narrow(hit.from),
                         to: narrow(hit.to),
                         bare,
@@ -239,7 +265,7 @@ impl Frames {
 
 impl Frame {
     /// What the frame tells when its last part is `hit`, in the sentence that begins at a token.
-    fn told(&self, hit: &Hit, bare: bool, sentence: usize, last: &[Seen]) -> Option<Hit> {
+    fn told(&self, hit: &Hit, bare: bool, sentence: usize, last: &[Last]) -> Option<Hit> {
         let seen = |class: u8| {
             let seen = last.get(usize::from(class));
             seen.filter(|seen| !seen.never())

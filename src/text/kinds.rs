@@ -1,209 +1,268 @@
-//! Kinds: what kind of incident all the words of a text together speak of, where the cues are not sure.
+//! Kinds: what all the signs of a text together say: of which kinds of incident it tells, and whether
+//! somebody should act now.
 //!
-//! Cues and frames are listed by hand, and no list is complete. `config/lexicon/kinds.tsv` counts in
-//! how many of the messages that people labelled a word, or two words in a row, stands, by category.
-//! A word's weight for a category is the logarithm of how much more often it stands there than
-//! elsewhere, and a text's is the sum over its words (naive Bayes). The file is counted anew by
-//! `KENG_COUNT=write cargo test --test kinds`.
+//! Cues, frames and states are listed by hand, and no list is complete. So whatever a text shows is a
+//! *sign*: a word, two words in a row, a class of words, what the cues of a kind weigh, what a hashtag names,
+//! a state, the hour. Each sign has a weight for each kind and for urgency; a text's weights are the sums
+//! over its signs, and a kind is told when its sum is above zero (logistic regression, one for each kind).
 //!
-//! The points of cues are added to it, so counted words outvote a cue that stands alone among words of
-//! another kind, and never what is told clearly: see [`Kinds::overrule`].
-
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
-use std::mem;
+//! The weights are in `config/lexicon/kinds.bin`: rows of [`COLUMNS`] signed bytes in parts of [`UNIT`], a
+//! row for each sign; words and pairs share [`WORDS`] rows by their hash. `KENG_TRAIN=write cargo test
+//! --release --test kinds` learns them anew from the messages that people labelled, the same from the same;
+//! the last four bytes are the sum by which a test knows that they were learned from the messages there are.
 
 use crate::domain::reading::Category;
+use crate::text::frame::Seen;
 use crate::text::lexicon::Mix;
-use crate::text::token::{Token, tokens};
+use crate::text::token::Token;
+use std::hash::Hasher;
 
-/// The counts that come with the program.
-const BUILTIN: &str = include_str!("../../config/lexicon/kinds.tsv");
+/// The weights that come with the program.
+const BUILTIN: &[u8] = include_bytes!("../../config/lexicon/kinds.bin");
 
 /// Number of categories.
 const KINDS: usize = Category::ALL.len();
-/// Above this weight the cues of the primary category are believed: a tag alone, or one cue, is not enough.
-const UNSURE: u16 = 10;
-/// What a point of a cue weighs, in hundredths of a natural logarithm. Tried on messages whose words were
-/// in neither list: half as much, or twice, named fewer of them rightly.
-const POINT: i32 = 100;
-/// How much more words and cues must speak for another category, in hundredths of a natural logarithm.
-const MUCH_MORE: i32 = 200;
-/// A word is taken to stand in this many more messages of each category, as often as it stands in all;
-/// so a few messages of a rare kind do not make it look telling.
-const SMOOTH: f64 = 12.0;
+/// A weight for each category, and one for urgency.
+pub const COLUMNS: usize = KINDS + 1;
+/// The column of urgency.
+pub const URGENCY: usize = KINDS;
+/// A weight of one is so many parts.
+pub const UNIT: i32 = 40;
+/// A sign that is there once weighs so many parts; less when it is faint.
+pub const FULL: i32 = 12;
 
-/// Counted words.
-#[derive(Debug, Default)]
-pub struct Kinds {
-    /// By word or pair of words: where its weights start in `weights`.
-    places: HashMap<u64, u32, BuildHasherDefault<Mix>>,
-    /// Hundredths of a natural logarithm, one for each category.
-    weights: Vec<[i16; KINDS]>,
-    /// The weight of each category before any word.
-    before: [i16; KINDS],
+/// Rows of words and pairs of words. With more rows fewer words share one; tried on messages of other hands,
+/// twice as many named as many kinds rightly, half as many fewer.
+pub const WORDS: usize = 1 << 15;
+/// The rows behind them, a block for each other kind of sign.
+const CLASSES: usize = WORDS;
+/// What the cues of each kind weigh, and what they make of it: from here to [`TAGS`].
+pub const CUES: usize = CLASSES + 256;
+const RULED: usize = CUES + KINDS;
+/// What hashtags name.
+pub const TAGS: usize = RULED + KINDS;
+const STATES: usize = TAGS + KINDS + 1;
+const HOURS: usize = STATES + 128;
+const PRIMARIES: usize = HOURS + 8;
+const JUDGED: usize = PRIMARIES + KINDS;
+/// The row that is added to every text.
+pub const ALWAYS: usize = JUDGED + 2 * KINDS;
+/// All rows.
+pub const ROWS: usize = ALWAYS + 1;
+
+/// Cues of one kind are not heard louder than this.
+const LOUDEST: u16 = 20;
+/// Words behind this many change nothing.
+const MOST: usize = 256;
+
+/// Something that a text shows.
+#[derive(Debug, Clone, Copy)]
+pub struct Sign {
+    /// Its row.
+    pub row: usize,
+    /// How strongly, in parts of [`FULL`].
+    pub much: i32,
+    /// The token that shows it, when it is a word.
+    pub token: Option<usize>,
 }
 
-/// What the words speak for.
-#[derive(Debug, Clone)]
-pub struct Verdict<'a> {
-    /// The category.
-    pub category: Category,
-    /// By how much more than for the one they were asked about, in hundredths.
-    pub more: i32,
-    /// The words that speak for it most, the strongest first.
-    pub because: Vec<&'a Token>,
+impl Sign {
+    fn new(row: usize, much: i32) -> Self {
+        Self {
+            row,
+            much,
+            token: None,
+        }
+    }
 }
 
-/// Words a verdict gives as its reason.
-const REASONS: usize = 3;
-
-fn hundredths(value: f64) -> i16 {
-    let bounded = (value * 100.0).round().clamp(-32_000.0, 32_000.0);
-    #[expect(clippy::cast_possible_truncation, reason = "it was bounded above")]
-    let hundredths = bounded as i16;
-    hundredths
+/// How the hour that a text tells of stands to the moment it was sent.
+#[derive(Debug, Clone, Copy)]
+pub enum Hour {
+    /// None is told.
+    None,
+    /// It lies ahead.
+    Ahead,
+    /// It is over.
+    Past,
+    /// It has just been.
+    Now,
+    /// It began a while ago and reaches up to now.
+    Lasting,
 }
 
-fn pair(first: u64, second: u64) -> u64 {
+fn row_of(key: u64) -> usize {
+    let mut mix = Mix::default();
+    mix.write_u64(key);
+    // The remainder of a division by the number of rows is below it.
+    usize::try_from(mix.finish() >> 7).unwrap_or(0) % WORDS
+}
+
+fn both(first: u64, second: u64) -> u64 {
     let mut mix = Mix::default();
     mix.write_u64(first);
     mix.write_u64(second);
     mix.finish()
 }
 
-/// The words of a text that are counted: neither numbers nor inside a tag or a mention, which say for
-/// themselves what they mean.
-pub fn counted(tokens: &[Token], skip: impl Fn(&Token) -> bool) -> impl Iterator<Item = &Token> {
-    tokens
-        .iter()
-        .filter(move |token| !token.is_number() && !skip(token))
+/// The words of tokens `from..to` and what they are with their marks, each once, and pairs of words in a row.
+/// `skip` are those that say for themselves what they mean or say nothing of it: tags, mentions, places.
+pub fn words(
+    tokens: &[Token],
+    from: usize,
+    to: usize,
+    skip: impl Fn(usize) -> bool,
+    signs: &mut Vec<Sign>,
+) {
+    let start = signs.len();
+    let mut before = None;
+    for (at, token) in tokens.iter().enumerate().take(to).skip(from) {
+        if token.is_number() || token.foreign || skip(at) {
+            before = None;
+            continue;
+        }
+        let marked = (!token.marks.none()).then(|| both(token.key, token.marks.bits()));
+        let pair = before.map(|before| both(before, token.key));
+        for key in [Some(token.key), marked, pair].into_iter().flatten() {
+            let row = row_of(key);
+            let known = signs.get(start..).unwrap_or(&[]);
+            if known.len() >= MOST {
+                return;
+            }
+            if !known.iter().any(|sign| sign.row == row) {
+                signs.push(Sign {
+                    row,
+                    much: FULL,
+                    token: Some(at),
+                });
+            }
+        }
+        before = Some(token.key);
+    }
 }
 
-impl Kinds {
-    /// The counts that come with the program.
-    ///
-    /// # Errors
-    /// A line is not `words<tab>category count category count …`.
-    pub fn builtin() -> Result<Self, String> {
-        Self::parse(BUILTIN)
+/// The classes of words seen among tokens `from..to`.
+pub fn classes(seen: &[Seen], from: usize, to: usize, signs: &mut Vec<Sign>) {
+    let start = signs.len();
+    for one in seen.iter().filter(|one| from <= one.from && one.to <= to) {
+        let row = CLASSES + usize::from(one.class);
+        let much = if one.bare { FULL / 2 } else { FULL };
+        let known = signs.get_mut(start..).unwrap_or_default();
+        match known.iter_mut().find(|sign| sign.row == row) {
+            Some(sign) => sign.much = sign.much.max(much),
+            None => signs.push(Sign::new(row, much)),
+        }
     }
+}
 
-    fn parse(source: &str) -> Result<Self, String> {
-        let mut kinds = Self::default();
-        let mut messages = [0_u32; KINDS];
-        for (number, line) in source.lines().enumerate() {
-            if line.starts_with('#') {
-                continue;
-            }
-            let bad = || format!("kinds.tsv:{}: not counts of words: {line}", number + 1);
-            let (words, counts) = line.split_once('\t').ok_or_else(bad)?;
-            let mut row = [0_u32; KINDS];
-            let mut parts = counts.split(' ');
-            while let Some(name) = parts.next() {
-                let category = Category::parse(name).ok_or_else(bad)?;
-                let count = parts.next().and_then(|count| count.parse().ok());
-                if let Some(cell) = row.get_mut(category as usize) {
-                    *cell = count.ok_or_else(bad)?;
-                }
-            }
-            if words.is_empty() {
-                messages = row;
-                for (weight, count) in kinds.before.iter_mut().zip(row) {
-                    *weight = hundredths(0.5 * f64::from(count + 1).ln());
-                }
-                continue;
-            }
-            let key = match tokens(words).as_slice() {
-                [word] => word.key,
-                [first, second] => pair(first.key, second.key),
-                _ => return Err(bad()),
-            };
-            let all: u32 = row.iter().sum();
-            let total: u32 = messages.iter().sum();
-            let often = f64::from(all + 1) / f64::from(total + 1);
-            let mut weights = [0; KINDS];
-            for ((weight, count), messages) in weights.iter_mut().zip(row).zip(messages) {
-                let here = (f64::from(count) + SMOOTH * often) / (f64::from(messages) + SMOOTH);
-                *weight = hundredths((here / often).ln());
-            }
-            let place = u32::try_from(kinds.weights.len()).unwrap_or(u32::MAX);
-            kinds.places.insert(key, place);
-            kinds.weights.push(weights);
-        }
-        Ok(kinds)
+/// What the cues of each kind weigh, what they make of it, and what the hashtags name.
+pub fn cues(
+    weights: &[u16; KINDS],
+    ruled: Category,
+    tags: &[Option<Category>],
+    signs: &mut Vec<Sign>,
+) {
+    for (kind, weight) in weights
+        .iter()
+        .enumerate()
+        .filter(|(_, weight)| **weight > 0)
+    {
+        let weight = i32::from((*weight).min(LOUDEST));
+        signs.push(Sign::new(CUES + kind, weight * FULL / 6));
     }
-
-    fn weights(&self, key: u64) -> Option<&[i16; KINDS]> {
-        let place = self.places.get(&key)?;
-        self.weights.get(*place as usize)
+    signs.push(Sign::new(RULED + ruled as usize, FULL / 2));
+    let start = signs.len();
+    for tag in tags {
+        let row = TAGS + tag.map_or(KINDS, |category| category as usize);
+        if !signs.iter().skip(start).any(|sign| sign.row == row) {
+            signs.push(Sign::new(row, FULL));
+        }
     }
+}
 
-    /// The category that the words and the cues together speak for instead of `primary`; `told` is what the
-    /// cues and tags of each category weigh.
-    pub fn overrule<'a>(
-        &self,
-        words: impl Iterator<Item = &'a Token>,
-        primary: Category,
-        told: &[u16; KINDS],
-    ) -> Option<Verdict<'a>> {
-        let weight = |category: Category| told.get(category as usize).copied().unwrap_or(0);
-        if weight(primary) > UNSURE {
-            return None;
-        }
-        let mut sums = self.before.map(i32::from);
-        for (sum, told) in sums.iter_mut().zip(told) {
-            // What is heavier than the primary one gave way to it for a reason.
-            *sum += POINT * i32::from((*told).min(weight(primary)));
-        }
-        let mut seen: Vec<(u64, &Token)> = Vec::with_capacity(64);
-        let mut last = None;
-        for word in words {
-            // A pair is counted only when each of its words is.
-            let known = self.places.contains_key(&word.key);
-            let before = mem::replace(&mut last, known.then_some(word.key));
-            if !known {
-                continue;
-            }
-            let keys = [Some(word.key), before.map(|before| pair(before, word.key))];
-            for key in keys.into_iter().flatten() {
-                // A word counts once, however often it is said; behind this many nothing changes.
-                if seen.len() == 256 || seen.iter().any(|(other, _)| *other == key) {
-                    continue;
-                }
-                seen.push((key, word));
-                for (sum, weight) in sums.iter_mut().zip(self.weights(key).into_iter().flatten()) {
-                    *sum += i32::from(*weight);
-                }
-            }
-        }
-        let of = |category: Category| sums.get(category as usize).copied().unwrap_or(0);
-        let best = Category::ALL
-            .iter()
-            .copied()
-            .max_by_key(|category| of(*category))?;
-        let more = of(best) - of(primary);
-        if more <= MUCH_MORE {
-            return None;
-        }
-        let speaks = |key: u64| {
-            let weight = |weights: &[i16; KINDS], category: Category| {
-                weights.get(category as usize).copied().unwrap_or(0)
-            };
-            self.weights(key)
-                .map_or(0, |all| weight(all, best) - weight(all, primary))
+/// States told of (by their number, and whether in more than one word), the hour, the kind of incident and
+/// what the rules say of its urgency.
+pub fn state_of_things(
+    states: impl Iterator<Item = (u8, bool)>,
+    hour: Hour,
+    primary: Category,
+    judged: bool,
+    signs: &mut Vec<Sign>,
+) {
+    let (mut short, mut long) = (0_u64, 0_u64);
+    for (state, several) in states {
+        short |= 1 << state;
+        long |= u64::from(several) << state;
+    }
+    for (bits, row) in [(short, STATES), (long, STATES + 64)] {
+        let told = (0..64).filter(|state| bits >> state & 1 == 1);
+        signs.extend(told.map(|state| Sign::new(row + state, FULL)));
+    }
+    signs.push(Sign::new(HOURS + hour as usize, FULL));
+    signs.push(Sign::new(PRIMARIES + primary as usize, FULL));
+    let judged = if judged { KINDS } else { 0 };
+    signs.push(Sign::new(JUDGED + judged + primary as usize, FULL));
+}
+
+fn row(row: usize) -> Option<&'static [u8; COLUMNS]> {
+    BUILTIN.as_chunks::<COLUMNS>().0.get(row)
+}
+
+fn weight(row: &[u8; COLUMNS], column: usize) -> i32 {
+    row.get(column)
+        .map_or(0, |byte| i32::from(byte.cast_signed()))
+}
+
+/// What the signs weigh for each category and for urgency, in parts of [`UNIT`].
+pub fn weigh(signs: &[Sign]) -> [i32; COLUMNS] {
+    let mut sums = [0; COLUMNS];
+    let always = Sign::new(ALWAYS, FULL);
+    for sign in signs.iter().chain([&always]) {
+        let Some(row) = row(sign.row) else {
+            continue;
         };
-        seen.sort_by_key(|(key, _)| -speaks(*key));
-        let mut because: Vec<&Token> = Vec::with_capacity(REASONS);
-        for (_, word) in seen {
-            if because.len() < REASONS && !because.iter().any(|other| other.start == word.start) {
-                because.push(word);
-            }
+        for (sum, byte) in sums.iter_mut().zip(row) {
+            *sum += sign.much * i32::from(byte.cast_signed());
         }
-        Some(Verdict {
-            category: best,
-            more,
-            because,
-        })
+    }
+    sums.map(|sum| sum / FULL)
+}
+
+/// The tokens whose words weigh most for a column, the heaviest first, each with its weight in parts of
+/// [`UNIT`].
+pub fn reasons(signs: &[Sign], column: usize, most: usize) -> Vec<(usize, i32)> {
+    let mut tokens: Vec<(usize, i32)> = Vec::new();
+    for sign in signs {
+        let (Some(at), Some(row)) = (sign.token, row(sign.row)) else {
+            continue;
+        };
+        // A word's signs follow each other.
+        match tokens.last_mut().filter(|(last, _)| *last == at) {
+            Some((_, sum)) => *sum += weight(row, column),
+            None => tokens.push((at, weight(row, column))),
+        }
+    }
+    tokens.retain(|(_, weight)| *weight > 0);
+    tokens.sort_by_key(|(_, weight)| -weight);
+    tokens.truncate(most);
+    tokens
+}
+
+/// The sum by which it is known from what the weights were learned.
+pub fn learned_from() -> Option<u32> {
+    let at = BUILTIN.len().checked_sub(4)?;
+    BUILTIN
+        .get(at..)
+        .and_then(|bytes| bytes.try_into().ok())
+        .map(u32::from_le_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_sign_has_its_weights() {
+        assert_eq!(BUILTIN.len(), ROWS * COLUMNS + 4);
     }
 }

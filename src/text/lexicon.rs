@@ -26,8 +26,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::domain::reading::Category;
 use crate::text::fold::fold;
-use crate::text::frame::Frames;
-use crate::text::kinds::Kinds;
+use crate::text::frame::{Frames, Seen};
 use crate::text::link::Often;
 use crate::text::place::PlaceWord;
 use crate::text::tag::Guess;
@@ -360,7 +359,6 @@ pub struct Lexicon {
     laughs: Option<AhoCorasick>,
     banks: Vec<String>,
     frames: Frames,
-    kinds: Kinds,
     often: Often,
 }
 
@@ -500,10 +498,6 @@ impl Lexicon {
             }
         }
         lexicon.often = Often::builtin();
-        lexicon.kinds = Kinds::builtin().map_err(|message| LexiconError::Syntax {
-            file: "kinds.tsv".to_owned(),
-            message,
-        })?;
         if let Some(class) = lexicon.frames.empty_class() {
             return Err(LexiconError::Syntax {
                 file: "classes.toml".to_owned(),
@@ -689,11 +683,6 @@ impl Lexicon {
         &self.often
     }
 
-    /// Which words are said of which kinds of incident.
-    pub fn kinds(&self) -> &Kinds {
-        &self.kinds
-    }
-
     /// The usual short name of a bank.
     pub fn bank(&self, number: u16) -> Option<&str> {
         self.banks.get(usize::from(number)).map(String::as_str)
@@ -839,7 +828,7 @@ impl Lexicon {
         self.name_words(&mut tokens);
         let mut hits = Vec::new();
         self.find(&tokens, text.is_ascii(), &mut hits);
-        self.find_frames(&tokens, false, &mut hits);
+        self.find_frames(&tokens, false, &mut hits, &mut Vec::new());
         let masked = |hit: &Hit| {
             hits.iter().any(|other| {
                 other.what == What::Mask && other.from <= hit.from && other.to >= hit.to
@@ -957,8 +946,14 @@ impl Lexicon {
     /// Adds the frames that the phrases found so far tell.
     ///
     /// `cased`: capitals mean something.
-    pub fn find_frames(&self, tokens: &[Token], cased: bool, hits: &mut Vec<Hit>) {
-        self.frames.find(tokens, cased, hits);
+    pub fn find_frames(
+        &self,
+        tokens: &[Token],
+        cased: bool,
+        hits: &mut Vec<Hit>,
+        classes: &mut Vec<Seen>,
+    ) {
+        self.frames.find(tokens, cased, hits, classes);
     }
 }
 

@@ -31,6 +31,11 @@ impl Marks {
         self.0 == 0
     }
 
+    /// A number for them.
+    pub fn bits(self) -> u64 {
+        u64::from(self.0)
+    }
+
     /// Could be `full` typed with some or all of its marks left out.
     pub fn within(self, full: Self) -> bool {
         let tone = self.0 >> 16;

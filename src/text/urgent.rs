@@ -2,12 +2,14 @@
 //!
 //! It follows from the kind of incident and the words about its state: going on,
 //! over, habitual, dangerous, begging for help. Nuisances are never urgent by
-//! themselves, and what is over is not.
+//! themselves, and what is over is not. What these rules say is one sign among
+//! others; all of them together decide: see [`kinds`].
 
-use chrono::Duration;
+use chrono::{DateTime, Duration, FixedOffset};
 
 use crate::domain::reading::{Category as C, When};
 use crate::text::Page;
+use crate::text::kinds::{self, Hour};
 use crate::text::lexicon::{Hit, State, What};
 
 /// The verdict and the words that decided it.
@@ -37,7 +39,29 @@ fn inside_another(page: &Page<'_>, hit: &Hit) -> bool {
     })
 }
 
-/// Judges tokens `from..to`.
+/// How the hour of what is told stands to the moment it was sent.
+pub fn hour(now: DateTime<FixedOffset>, time: Option<&When>) -> Hour {
+    let Some(time) = time else {
+        return Hour::None;
+    };
+    let (began, ended) = (now - time.start(), now - time.end());
+    if began < -Duration::minutes(30) {
+        Hour::Ahead
+    } else if ended > Duration::minutes(40) {
+        Hour::Past
+    } else if began <= Duration::minutes(35) {
+        Hour::Now
+    } else {
+        Hour::Lasting
+    }
+}
+
+/// Somebody should act now, as far as all that is shown says.
+pub fn is(weights: &[i32; kinds::COLUMNS]) -> bool {
+    weights.last().is_some_and(|weight| *weight > 0)
+}
+
+/// What the rules make of tokens `from..to`.
 pub fn judge(page: &Page<'_>, from: usize, to: usize, primary: C, time: Option<&When>) -> Verdict {
     let state = |state: State| {
         if !page.tells(state) {

@@ -18,7 +18,7 @@ use chrono::{
     Weekday,
 };
 
-use crate::domain::reading::When;
+use crate::domain::reading::{Category, When};
 use crate::text::Page;
 use crate::text::lexicon::What;
 use crate::text::lunar::to_solar;
@@ -151,19 +151,40 @@ struct Reader<'a> {
     busy: Vec<bool>,
 }
 
+/// What a kind of incident makes of the times that are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Telling {
+    /// A date may lie ahead.
+    planned: bool,
+    /// Two times are "last seen" and "found missing".
+    discovered: bool,
+    /// Somebody went at that time, nothing has lasted since.
+    acted: bool,
+}
+
+impl From<Category> for Telling {
+    fn from(kind: Category) -> Self {
+        Self {
+            planned: kind == Category::Residence,
+            discovered: matches!(kind, Category::Theft | Category::MissingPerson),
+            acted: kind == Category::MissingPerson,
+        }
+    }
+}
+
 /// The time told by tokens `from..to`, and the words it was read from.
-///
-/// `planned`: a date may lie ahead; `discovered`: two times are "last seen" and "found missing";
-/// `acted`: somebody went at that time, nothing has lasted since.
 pub fn read(
     page: &Page<'_>,
     from: usize,
     to: usize,
     busy: &[(usize, usize)],
-    planned: bool,
-    discovered: bool,
-    acted: bool,
+    telling: Telling,
 ) -> Option<Found> {
+    let Telling {
+        planned,
+        discovered,
+        acted,
+    } = telling;
     let now = page.now.naive_local();
     let reader = Reader {
         page,
