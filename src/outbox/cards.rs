@@ -17,12 +17,15 @@ use crate::say;
 /// More cards are not kept in memory; each has about a tenth of a megabyte.
 const MOST: usize = 16;
 
+/// By alert and version; none where it could not be drawn.
+type Drawn = HashMap<(AlertId, u32), Option<Arc<Picture>>>;
+
 /// The cards of all accounts.
 #[derive(Debug, Default)]
 pub struct Cards {
     from: Option<Level>,
     base: Option<String>,
-    drawn: Mutex<HashMap<(AlertId, u32), Option<Arc<Picture>>>>,
+    drawn: Mutex<Drawn>,
 }
 
 impl Cards {
@@ -49,20 +52,14 @@ impl Cards {
         }
         let card = say::card::card(alert, alert.versions.latest(), area_title);
         let made = tokio::task::spawn_blocking(move || draw::card::png(&card)).await;
-        let made = made.map_err(std::io::Error::other);
-        let bytes = match made {
-            Ok(Ok(bytes)) => Some(bytes),
-            Ok(Err(error)) => {
-                warn!(alert = %alert.id, error = &error as &dyn std::error::Error, "an alert goes without its card");
-                None
-            }
-            Err(error) => {
-                warn!(alert = %alert.id, error = &error as &dyn std::error::Error, "an alert goes without its card");
-                None
-            }
-        };
+        let made = made
+            .map_err(|panicked| panicked.to_string())
+            .and_then(|drawn| drawn.map_err(|error| error.to_string()));
+        if let Err(error) = &made {
+            warn!(alert = %alert.id, error, "an alert goes without its card");
+        }
         let name = format!("{}-{}", alert.code, alert.version());
-        let picture = bytes.map(|bytes| {
+        let picture = made.ok().map(|bytes| {
             Arc::new(Picture {
                 address: self.base.as_ref().map(|base| format!("{base}{name}.png")),
                 name,
