@@ -35,6 +35,8 @@ use crate::channel::PollError;
 use crate::channel::Profile;
 use crate::channel::Source;
 use crate::channel::echoes::Echoes;
+use crate::channel::facebook::Facebook;
+use crate::channel::facebook::Settings as FacebookSettings;
 use crate::channel::telegram::Settings as TelegramSettings;
 use crate::channel::telegram::Telegram;
 use crate::channel::zalo_bot::Settings as ZaloBotSettings;
@@ -46,6 +48,7 @@ use crate::channel::zalo_oa::ZaloOa;
 use crate::config::AccountConfig;
 use crate::config::Config;
 use crate::config::Door;
+use crate::config::FacebookConfig;
 use crate::config::FirstTokensConfig;
 use crate::config::Receive;
 use crate::config::StoreConfig;
@@ -121,6 +124,9 @@ const TOKENS_LOOK: Duration = Duration::from_secs(5);
 
 /// Left of a refresh token's life, in days, when the operator is told.
 const TOKENS_END: u64 = 45;
+
+/// How long a Page's own posts are waited for after a call without an answer.
+const PAGE_EVIDENCE: Duration = Duration::from_secs(60);
 
 /// People whose names may wait to be asked for.
 const UNNAMED: usize = 1024;
@@ -313,6 +319,7 @@ impl Wiring<'_> {
             Door::Telegram(door) => self.telegram(account, door),
             Door::ZaloBot(door) => self.zalo_bot(account, door),
             Door::ZaloOa(door) => Ok(self.zalo_oa(account, door)),
+            Door::Facebook(door) => Ok(self.facebook(account, door)),
         }
     }
 
@@ -323,6 +330,25 @@ impl Wiring<'_> {
             source: Some(Box::new(oa.source())),
             channel: Arc::new(oa.clone()),
             official: Some(oa),
+        }
+    }
+
+    /// Its webhook is set in Meta's dashboard.
+    fn facebook(&self, account: &AccountConfig, door: &FacebookConfig) -> Wired {
+        let page = Facebook::new(FacebookSettings {
+            account: account.name.clone(),
+            api_url: door.api_url.clone(),
+            page_id: door.page_id.clone(),
+            token: door.token.clone(),
+            app_secret: door.app_secret.clone(),
+            verify_token: door.verify_token.clone(),
+            utility_template: door.utility_template.clone(),
+            http: self.http.clone(),
+        });
+        Wired {
+            source: None,
+            channel: Arc::new(page),
+            official: None,
         }
     }
 
@@ -763,6 +789,12 @@ impl App {
                 UnknownPolicy::Resend => outbox::OnUnknown::Resend,
                 UnknownPolicy::Hold => outbox::OnUnknown::Hold,
             };
+            if matches!(account.door, Door::Facebook(_)) {
+                // What the Page wrote comes back, sometimes late: that is waited for, and nothing is
+                // said twice to a whole town on a guess.
+                settings.policy.unknown = outbox::OnUnknown::Hold;
+                settings.evidence = PAGE_EVIDENCE;
+            }
             let worker = Worker {
                 store: Arc::clone(&store),
                 channel: Arc::clone(&wired.channel),
@@ -802,6 +834,18 @@ impl App {
             wired
                 .iter()
                 .filter_map(|wired| wired.official.clone())
+                .collect(),
+            Arc::clone(&desk),
+            Arc::clone(&store),
+            Arc::clone(&clock),
+            bells.clone(),
+            sending_stop.clone(),
+            failed.clone(),
+        )));
+        sending.push(tokio::spawn(watch_alarms(
+            wired
+                .iter()
+                .map(|wired| Arc::clone(&wired.channel))
                 .collect(),
             Arc::clone(&desk),
             Arc::clone(&store),
@@ -1189,6 +1233,51 @@ async fn watch_tokens(
         if let Err(error) = look().await {
             let _ = failed
                 .send(anyhow::Error::new(error).context("watching the tokens"))
+                .await;
+            return;
+        }
+    }
+}
+
+/// Tells the operator when an account needs somebody, once a day for each reason.
+async fn watch_alarms(
+    channels: Vec<Arc<dyn Channel>>,
+    desk: Arc<DeskCommands>,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    bells: Vec<Arc<Notify>>,
+    mut stop: watch::Receiver<bool>,
+    failed: mpsc::Sender<anyhow::Error>,
+) {
+    let look = async || {
+        for channel in &channels {
+            let Some(why) = channel.alarm() else { continue };
+            let account = &channel.account().name;
+            // The platform's own words follow in brackets; they change from call to call.
+            let reason = why.split(" (").next().unwrap_or_default();
+            let today = clock.now().date_naive();
+            let key = MessageKey {
+                room: RoomId::new(account.clone(), ""),
+                message: MessageId(format!("alarm:{today}:{reason}").into()),
+            };
+            if store.seen(&key).await?.is_some() {
+                continue;
+            }
+            let words = say::desk::account_needs_somebody(account.as_str(), reason);
+            let act = desk.0.warn(key, &words).await?;
+            store.commit(vec![act]).await?;
+            bells.iter().for_each(|bell| bell.notify_one());
+        }
+        Ok::<_, StoreError>(())
+    };
+    loop {
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return,
+            () = tokio::time::sleep(TOKENS_LOOK) => {}
+        }
+        if let Err(error) = look().await {
+            let _ = failed
+                .send(anyhow::Error::new(error).context("watching the accounts"))
                 .await;
             return;
         }

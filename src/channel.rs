@@ -5,6 +5,8 @@
 
 mod call;
 pub mod echoes;
+pub mod facebook;
+mod fields;
 pub mod groups;
 mod json;
 mod media;
@@ -23,6 +25,7 @@ use crate::domain::account::Account;
 use crate::domain::delivery::Picture;
 use crate::domain::delivery::Post;
 use crate::domain::delivery::SendOutcome;
+use crate::domain::ids::DeliveryId;
 use crate::domain::ids::MessageId;
 use crate::domain::ids::RoomId;
 use crate::domain::message::Inbound;
@@ -44,6 +47,8 @@ pub struct Capabilities {
     pub max_text: usize,
     /// How a picture goes with words.
     pub pictures: Pictures,
+    /// It takes words only for a time after its person's last one ([`Inbound::Opened`]).
+    pub closes: bool,
 }
 
 /// How a picture goes with words. The longest words beside one are in UTF-16 units.
@@ -75,13 +80,15 @@ impl Pictures {
     }
 }
 
-/// Where to post.
+/// Where to post, and on whose behalf.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
     /// The room.
     pub room: RoomId,
-    /// The topic inside it.
+    /// The topic inside it; on a Page, the post under which it is said.
     pub thread: Option<String>,
+    /// The row of the outbox, for platforms that give such a mark back with our own posts.
+    pub row: Option<DeliveryId>,
 }
 
 /// A webhook call that we do not take.
@@ -143,10 +150,22 @@ pub trait Channel: Send + Sync + std::fmt::Debug {
     async fn profile(&self) -> Result<Profile, PollError>;
     /// Posts once, without waiting, sleeping or trying again. The text fits [`Capabilities::max_text`].
     async fn post(&self, to: &Address, post: &Post) -> SendOutcome;
+    /// Posts into a room that is closed, in the one way that the platform allows at any time. `None`: there
+    /// is no such way for these words.
+    async fn post_late(&self, _to: &Address, _post: &Post) -> Option<SendOutcome> {
+        None
+    }
     /// Takes one of our own messages away.
     async fn delete(&self, room: &RoomId, message: &MessageId) -> SendOutcome;
     /// Answers a pressed button.
     async fn answer_press(&self, press: &str, text: &str) -> SendOutcome;
+    /// Answers the question by which a platform makes sure that a webhook is ours.
+    ///
+    /// # Errors
+    /// When it is not the platform that asks, or this platform asks nothing.
+    fn greet_hook(&self, _query: &[(String, String)]) -> Result<String, HookError> {
+        Err(HookError::NotExpected)
+    }
     /// Reads a webhook call: checks that it is the platform's, over the raw bytes, then parses. Pure.
     ///
     /// # Errors
@@ -159,6 +178,10 @@ pub trait Channel: Send + Sync + std::fmt::Debug {
     ) -> Result<Vec<Inbound>, HookError>;
     /// The name of a person who wrote in a room, where messages do not carry it.
     async fn name_of(&self, _room: &RoomId, _person: &str) -> Option<String> {
+        None
+    }
+    /// Why nothing of the account goes until a person acts, while that is so; in English.
+    fn alarm(&self) -> Option<String> {
         None
     }
     /// Where a photo that somebody sent can be read, and from where it will be gone one day. `None`: it

@@ -253,6 +253,7 @@ enum Simulated {
     Telegram,
     ZaloBot,
     ZaloOa,
+    Facebook,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -25,6 +25,7 @@ use url::Url;
 
 pub use account::AccountConfig;
 pub use account::Door;
+pub use account::FacebookConfig;
 pub use account::FirstTokensConfig;
 pub use account::Limits;
 pub use account::Receive;
@@ -488,7 +489,7 @@ mod tests {
         insta::assert_snapshot!(refusal("[stroe]\nkind = \"sled\""), @"ward.toml, line 1: unknown key `stroe`, expected one of `store`, `web`, `log`, `bot`, `lexicon`, `intake`, `outbox`, `alert`, `digest`, `limits`, `area`, `account`, `officer`, `room`");
         insta::assert_snapshot!(refusal(&account.replace("env = \"TOKEN\"", "env = \"NOPE\"")), @"ward.toml, line 5: `account.token`: the environment variable NOPE is not set");
         insta::assert_snapshot!(refusal(&account.replace("{ env = \"TOKEN\" }", "\"1:secret\"")), @r#"ward.toml, line 5: `account.token` must be { env = "NAME" } or { file = "PATH" }: a secret never stands in the config itself"#);
-        insta::assert_snapshot!(refusal(&account.replace("telegram", "telegrm")), @r#"ward.toml, line 3: `account.platform` is "telegrm", but should be "telegram" or "zalo_bot" or "zalo_oa""#);
+        insta::assert_snapshot!(refusal(&account.replace("telegram", "telegrm")), @r#"ward.toml, line 3: `account.platform` is "telegrm", but should be "telegram" or "zalo_bot" or "zalo_oa" or "facebook""#);
         insta::assert_snapshot!(refusal(&account.replace("poll", "webhook")), @"ward.toml, line 1: account `tg1` has receive = \"webhook\", which needs `webhook_secret`");
         insta::assert_snapshot!(refusal(&account.replace("receive", "monthly_quota = 3000\nreceive")), @r#"ward.toml, line 6: `account.monthly_quota` does not belong to platform "telegram", expected one of `name`, `platform`, `api_url`, `token`, `receive`, `webhook_secret`, `limits`"#);
         insta::assert_snapshot!(refusal(&account.replace("api_url = \"http://127.0.0.1:1\"\n", "")), @"ward.toml, line 1: account `tg1` needs `api_url`");

@@ -83,6 +83,8 @@ use crate::store::IncidentQuery;
 use crate::store::Store;
 use crate::store::StoreError;
 use crate::store::Write;
+use crate::store::aside;
+use crate::store::window;
 use crate::text::Addressing;
 use crate::text::is_addressed;
 use crate::text::is_slashed;
@@ -512,6 +514,8 @@ impl Task {
                     .await
             }
             Inbound::Unread(unread) => self.unread(known, unread).await,
+            Inbound::Deleted { room, message } => self.deleted(known, room, message).await,
+            Inbound::Opened { room, until } => self.opened(known, room, *until).await,
             Inbound::Removed { room } => self.removed(known, room).await,
             Inbound::Moved { from, to } => self.moved(known, from, to).await,
             Inbound::Echo {
@@ -570,7 +574,7 @@ impl Task {
             let told = |report: &Report| report.message == reply.id && report.room == key.room;
             case.more_reports == 0 && !case.reports.iter().any(told)
         });
-        if !ours {
+        if !ours && !self.goes_on(known, &message, id).await? {
             return Ok(message);
         }
         let mut message = message.into_owned();
@@ -579,6 +583,31 @@ impl Task {
             ..reply
         });
         Ok(Cow::Owned(message))
+    }
+
+    /// Where every answer is hung under the first message, whoever was asked something about their own
+    /// report answers under that.
+    async fn goes_on(
+        &self,
+        known: &mut Known,
+        message: &Message,
+        id: IncidentId,
+    ) -> Result<bool, StoreError> {
+        let Some(person) = self.person(message) else {
+            return Ok(false);
+        };
+        let is_own = known.incident(id).await?.is_some_and(|case| {
+            let mut reports = case.reports.iter();
+            reports.any(|report| report.reporter == Some(person))
+        });
+        if !is_own {
+            return Ok(false);
+        }
+        let question = known.question(&message.room, &person).await?;
+        let lasts = self.deps.rules.question;
+        Ok(question.is_some_and(|question| {
+            question.incident == id && message.sent_at - question.asked_at <= lasts
+        }))
     }
 
     async fn said(
@@ -985,6 +1014,90 @@ impl Task {
         }))
     }
 
+    /// The record keeps what was told, and knows that it does not stand there any more.
+    async fn deleted(
+        &self,
+        known: &mut Known,
+        room: &RoomId,
+        message: &MessageId,
+    ) -> Result<Option<Planned>, StoreError> {
+        let key = MessageKey {
+            room: room.clone(),
+            message: message.clone(),
+        };
+        let gone = MessageKey {
+            message: MessageId(format!("gone:{message}").into()),
+            ..key.clone()
+        };
+        let Some(Some(id)) = known.seen(&key).await? else {
+            return Ok(None);
+        };
+        if known.seen(&gone).await?.is_some() {
+            return Ok(None);
+        }
+        let Some(mut case) = known.incident(id).await? else {
+            return Ok(None);
+        };
+        let told = |report: &Report| report.room == *room && report.message == *message;
+        if !case.reports.iter().any(told) {
+            return Ok(None);
+        }
+        let version = case.version;
+        case.note(self.deps.clock.now(), EventKind::Deleted);
+        case.version += 1;
+        let act = Act {
+            expects: vec![Expect::Unseen(gone.clone()), Expect::Incident(id, version)],
+            writes: vec![Write::Incident(Box::new(case)), Write::Seen(gone, None)],
+        };
+        Ok(Some(Planned {
+            act,
+            kind: Kind::Amended,
+            person: None,
+        }))
+    }
+
+    /// A person may be written to again: what came too late for them before leaves now.
+    async fn opened(
+        &self,
+        known: &mut Known,
+        room: &RoomId,
+        until: Time,
+    ) -> Result<Option<Planned>, StoreError> {
+        let note = known.note(&room.account, &window::page(room)).await?;
+        let before = window::read(note.as_ref());
+        if before.is_some_and(|before| before >= until) {
+            return Ok(None);
+        }
+        let mut act = Act::default();
+        act.writes.push(window::opened(room, until));
+        let now = self.deps.clock.now();
+        let held = if until > now {
+            window::held(self.deps.store.as_ref(), room).await?
+        } else {
+            Vec::new()
+        };
+        for held in held {
+            let key = window::released(room, DeliveryId(held.row));
+            if known.seen(&key).await?.is_some() {
+                continue;
+            }
+            let post = Post {
+                text: held.text,
+                ..Post::default()
+            };
+            let body = Body::Text(post);
+            act.expects.push(Expect::Unseen(key.clone()));
+            act.writes.push(Write::Seen(key, None));
+            act.writes
+                .push(self.delivery(room.clone(), None, Lane::Reply, body, now));
+        }
+        Ok(Some(Planned {
+            act,
+            kind: Kind::Other,
+            person: None,
+        }))
+    }
+
     async fn removed(&self, known: &mut Known, id: &RoomId) -> Result<Option<Planned>, StoreError> {
         let Some(mut room) = known
             .room(id)
@@ -1126,6 +1239,13 @@ impl Target {
     }
 }
 
+/// What the author is told of one case.
+struct Answer {
+    receipt: receipt::Receipt,
+    /// What a new report was found to lack.
+    asks: Option<Missing>,
+}
+
 /// One message that is being dealt with.
 struct Doing<'a> {
     task: &'a Task,
@@ -1167,6 +1287,22 @@ impl Doing<'_> {
             Body::Text(post),
             self.now,
         )
+    }
+
+    /// Says something about a case: aside, where it is not for everybody's eyes.
+    fn say_of(&self, case: &Incident, text: String) -> Write {
+        let aside = self.message.aside.clone();
+        match aside.filter(|_| case.sensitivity == Sensitivity::Private) {
+            Some(aside) => {
+                let post = Post {
+                    text,
+                    ..Post::default()
+                };
+                self.task
+                    .delivery(aside, None, Lane::Reply, Body::Text(post), self.now)
+            }
+            None => self.say(text),
+        }
     }
 
     fn answer(&self, text: String) -> Planned {
@@ -1306,10 +1442,7 @@ impl Doing<'_> {
     /// What leads from a private chat to the newest case that its person told there.
     fn own_key(&self) -> Option<MessageKey> {
         let person = self.person.filter(|_| self.private)?;
-        Some(MessageKey {
-            room: self.message.room.clone(),
-            message: MessageId(format!("own:{person}").into()),
-        })
+        Some(own_key(self.message.room.clone(), person))
     }
 
     /// The newest open case of this person in this room: what "found it again" most likely means.
@@ -1317,18 +1450,18 @@ impl Doing<'_> {
         let Some(person) = self.person else {
             return Ok(None);
         };
+        let told = |report: &Report| report.reporter == Some(person);
         let is_own = |case: &Incident| {
-            case.reports
-                .iter()
-                .any(|report| report.reporter == Some(person) && report.room == self.message.room)
+            let mut reports = case.reports.iter();
+            reports.any(|report| told(report) && report.room == self.message.room)
         };
-        // A private report lies in the village that it named, which the next words need not name again.
+        // What was answered aside leads here too, though it was told elsewhere. A private report lies in the village that it named, which the next words need not name again.
         let mut own = match self.own_key() {
             Some(key) => match known.seen(&key).await?.flatten() {
                 Some(id) => known
                     .incident(id)
                     .await?
-                    .filter(|case| case.status.is_open() && is_own(case)),
+                    .filter(|case| case.status.is_open() && case.reports.iter().any(told)),
                 None => None,
             },
             None => None,
@@ -1361,6 +1494,7 @@ impl Doing<'_> {
             .unwrap_or_else(|| rules.default_area.clone());
         let mut kind = Kind::Recorded;
         let mut first = None;
+        let mut answers = Vec::new();
         for (number, facts) in incidents.iter().enumerate() {
             let (report, clipped) = decide::report(self.message, self.person);
             let same = known
@@ -1394,45 +1528,18 @@ impl Doing<'_> {
                     case
                 }
             };
-            let better_private = case.sensitivity == Sensitivity::Private && !self.private;
-            let words = receipt::recorded(&receipt::Receipt {
-                case: case.id,
-                asks: case.asked,
-                urgent: facts.urgent,
-                category: facts.primary,
-                better_private,
-                private: self.private,
-                people: decide::people(&case),
+            answers.push(Answer {
+                receipt: receipt::Receipt {
+                    case: case.id,
+                    asks: case.asked,
+                    urgent: facts.urgent,
+                    category: facts.primary,
+                    better_private: case.sensitivity == Sensitivity::Private && !self.private,
+                    private: self.private,
+                    people: decide::people(&case),
+                },
+                asks: case.asked.filter(|_| matches!(kind, Kind::Recorded)),
             });
-            let asks = case
-                .asked
-                .filter(|_| !better_private && matches!(kind, Kind::Recorded));
-            if let (Some(missing), Some(person)) = (asks, self.person) {
-                let question = Question {
-                    incident: case.id,
-                    missing,
-                    asked_at: self.now,
-                };
-                act.writes.push(Write::Question(
-                    self.message.room.clone(),
-                    person,
-                    Some(question),
-                ));
-            }
-            let body = Body::Receipt {
-                incident: case.id,
-                reply_to: Some(self.message.id.clone()),
-                text: words,
-                asks,
-            };
-            let delivery = self.task.delivery(
-                self.message.room.clone(),
-                self.message.thread.clone(),
-                Lane::Reply,
-                body,
-                self.now,
-            );
-            act.writes.push(delivery);
             first.get_or_insert(case.id);
             let case = Write::Incident(Box::new(case));
             known.remember_write(&case);
@@ -1441,6 +1548,7 @@ impl Doing<'_> {
         if first.is_none() {
             return Ok(None);
         }
+        self.receipts(answers, &mut act);
         act.writes.push(Write::Seen(key_of(self.message), first));
         if let Some(key) = album_key(self.message) {
             act.writes.push(Write::Seen(key, first));
@@ -1453,6 +1561,94 @@ impl Doing<'_> {
             person,
             ..self.planned(act, kind)
         }))
+    }
+
+    /// Queues what the author is told: where it was written, or, of something that is not for everybody's
+    /// eyes, aside, in one message and with nothing in front of the others.
+    fn receipts(&self, answers: Vec<Answer>, act: &mut Act) {
+        let is_private = answers.iter().any(|answer| answer.receipt.better_private);
+        if let Some(aside) = self.message.aside.clone().filter(|_| is_private) {
+            return self.receipts_aside(answers, aside, act);
+        }
+        for Answer { receipt, asks } in answers {
+            let asks = asks.filter(|_| !receipt.better_private);
+            self.ask_about(receipt.case, asks, &self.message.room, act);
+            let body = Body::Receipt {
+                incident: receipt.case,
+                reply_to: Some(self.message.id.clone()),
+                text: receipt::recorded(&receipt),
+                asks,
+            };
+            act.writes.push(self.task.delivery(
+                self.message.room.clone(),
+                self.message.thread.clone(),
+                Lane::Reply,
+                body,
+                self.now,
+            ));
+        }
+    }
+
+    fn receipts_aside(&self, answers: Vec<Answer>, aside: RoomId, act: &mut Act) {
+        let Some(first) = answers.first().map(|answer| answer.receipt.case) else {
+            return;
+        };
+        let home = self.home();
+        let mut words = Vec::new();
+        let mut asked = None;
+        for Answer { receipt, asks } in answers {
+            if let Some(home) = &home {
+                self.ask_about(receipt.case, asks, home, act);
+            }
+            asked = asked.or(asks);
+            act.writes.push(aside::of_case(
+                &self.message.room.account,
+                receipt.case,
+                home.as_ref(),
+            ));
+            words.push(receipt::recorded(&receipt::Receipt {
+                better_private: false,
+                private: true,
+                ..receipt
+            }));
+        }
+        if let (Some(home), Some(person)) = (home, self.person) {
+            act.writes
+                .push(Write::Seen(own_key(home, person), Some(first)));
+        }
+        words.push(receipt::answered_aside());
+        let body = Body::Receipt {
+            incident: first,
+            reply_to: None,
+            text: words.join("\n"),
+            asks: asked,
+        };
+        act.writes
+            .push(self.task.delivery(aside, None, Lane::Reply, body, self.now));
+    }
+
+    /// Notes the question that the author was asked, so that their next words there are its answer.
+    fn ask_about(&self, incident: IncidentId, asks: Option<Missing>, room: &RoomId, act: &mut Act) {
+        if let (Some(missing), Some(person)) = (asks, self.person) {
+            let question = Question {
+                incident,
+                missing,
+                asked_at: self.now,
+            };
+            act.writes
+                .push(Write::Question(room.clone(), person, Some(question)));
+        }
+    }
+
+    /// The author's own chat with the bot, where they answer what they were told aside.
+    fn home(&self) -> Option<RoomId> {
+        match &self.message.sender {
+            Sender::Person { native, .. } => Some(RoomId::new(
+                self.message.room.account.clone(),
+                native.as_str(),
+            )),
+            Sender::Anonymous | Sender::Bot => None,
+        }
     }
 
     /// The area of the room. A group that nobody told us of gets its row here.
@@ -1540,9 +1736,10 @@ impl Doing<'_> {
             act.writes
                 .push(Write::Question(self.message.room.clone(), person, None));
         }
+        let heard = self.say_of(&case, receipt::detail_added(id));
         act.writes.push(Write::Incident(Box::new(case)));
         act.writes.push(Write::Seen(key_of(self.message), Some(id)));
-        act.writes.push(self.say(receipt::detail_added(id)));
+        act.writes.push(heard);
         let person = self.identity(&mut act);
         Ok(Some(Planned {
             person,
@@ -1587,8 +1784,9 @@ impl Doing<'_> {
             act.writes
                 .push(Write::Question(self.message.room.clone(), person, None));
         }
+        let heard = self.say_of(&case, receipt::withdrawn(id));
         act.writes.push(Write::Incident(Box::new(case)));
-        act.writes.push(self.say(receipt::withdrawn(id)));
+        act.writes.push(heard);
         Ok(Some(self.planned(act, Kind::Withdrawn)))
     }
 
@@ -1771,6 +1969,14 @@ fn key_of(message: &Message) -> MessageKey {
     MessageKey {
         room: message.room.clone(),
         message: message.id.clone(),
+    }
+}
+
+/// What leads from a private chat to the newest case of its person.
+fn own_key(room: RoomId, person: PersonKey) -> MessageKey {
+    MessageKey {
+        room,
+        message: MessageId(format!("own:{person}").into()),
     }
 }
 

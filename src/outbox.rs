@@ -5,6 +5,7 @@
 //! be sent, surely sent, surely not sent, or honestly unknown.
 //!
 //! - [`limit`]: how often an account and a room may be spoken to; sliding windows.
+//! - [`late`]: a person's time to be written to is over.
 //! - [`plan`]: which waiting rows leave next; lanes, order in a room, folding.
 //! - [`settle`]: what becomes of a row after a try.
 //! - [`split`]: a long text in as many messages as the platform needs.
@@ -14,8 +15,9 @@
 //!
 //! `limit`, `plan`, `settle` and `split` are pure: time and rows are handed in.
 
-pub mod cards;
-mod limit;
+mod cards;
+mod late;
+pub mod limit;
 mod metrics;
 pub mod plan;
 pub mod quota;

@@ -8,10 +8,12 @@
 //! - [`telegram`] speaks Telegram's Bot API;
 //! - [`zalo_bot`] speaks the Zalo Bot Platform's;
 //! - [`zalo_oa`] speaks that of a Zalo Official Account with groups;
+//! - [`facebook`] speaks the Graph API of a Page and its Messenger;
 //! - [`folk`] knows what the people of a ward are called and what they write.
 
 mod args;
 mod door;
+pub mod facebook;
 pub mod folk;
 mod picture;
 pub mod telegram;

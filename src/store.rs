@@ -6,6 +6,7 @@
 //! journal, later PostgreSQL (one transaction with a check on the version column for each act).
 
 mod acts;
+pub mod aside;
 pub mod backup;
 mod engine;
 mod kv;
@@ -14,6 +15,7 @@ mod reads;
 mod rows;
 pub mod sled;
 pub mod verify;
+pub mod window;
 
 use async_trait::async_trait;
 use thiserror::Error;

@@ -19,6 +19,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::DefaultBodyLimit;
 use axum::extract::Path;
+use axum::extract::Query;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::StatusCode;
@@ -81,7 +82,7 @@ pub fn router(web: Web) -> Router {
     Router::new()
         .route("/health", get(health))
         .route("/metrics", get(scrape))
-        .route("/hooks/{account}", post(hook))
+        .route("/hooks/{account}", get(greet_hook).post(hook))
         .route("/api/alerts", get(alert_feed))
         .route("/api/alerts/{name}", get(alert_form))
         .route("/api/export/{what}", get(export_rows))
@@ -115,6 +116,27 @@ async fn scrape(State(web): State<Arc<Web>>) -> Response {
         text,
     )
         .into_response()
+}
+
+/// A platform makes sure that a webhook is ours, before it calls there.
+async fn greet_hook(
+    State(web): State<Arc<Web>>,
+    Path(account): Path<String>,
+    Query(query): Query<Vec<(String, String)>>,
+) -> Response {
+    let channel = AccountName::parse(&account)
+        .ok()
+        .and_then(|name| web.channels.get(&name));
+    match channel.map(|channel| channel.greet_hook(&query)) {
+        Some(Ok(answer)) => answer.into_response(),
+        Some(Err(HookError::Forged)) => {
+            warn!(%account, "somebody asked after the webhook with a wrong or missing token");
+            StatusCode::FORBIDDEN.into_response()
+        }
+        Some(Err(HookError::Unreadable(_) | HookError::NotExpected)) | None => {
+            StatusCode::NOT_FOUND.into_response()
+        }
+    }
 }
 
 /// A form may be kept by whoever asked for it for this long: a correction must be seen soon.

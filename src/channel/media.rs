@@ -11,6 +11,9 @@ pub(in crate::channel) const ZALO: &[&str] = &[
     "zapps.me",
 ];
 
+/// Hosts on which Meta keeps what people send.
+pub(in crate::channel) const META: &[&str] = &["fbcdn.net", "fbsbx.com"];
+
 /// The address, if it lies with the platform: on one of its hosts, or on the very server that the config
 /// names (a simulator). Nothing else that a message names may ever be fetched: it would let a stranger
 /// make us knock at machines of our own network.

@@ -252,6 +252,7 @@ impl Channel for Telegram {
             pictures: Pictures::Sent {
                 max_text: post::MAX_CAPTION,
             },
+            closes: false,
         }
     }
 

@@ -207,6 +207,7 @@ impl Channel for ZaloBot {
             echoes: false,
             max_text: MAX_TEXT,
             pictures: Pictures::Fetched { max_text: MAX_TEXT },
+            closes: false,
         }
     }
 

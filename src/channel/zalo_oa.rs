@@ -15,7 +15,6 @@
 //! up to when all is taken in) goes through the [`Notebook`].
 
 mod api;
-mod json;
 mod manage;
 mod names;
 mod parse;
@@ -50,6 +49,7 @@ use super::Notebook;
 use super::Pictures;
 use super::PollError;
 use super::Profile;
+use super::fields::Object;
 use super::groups::GroupError;
 use super::groups::Groups;
 use super::media;
@@ -285,6 +285,7 @@ impl Channel for ZaloOa {
             pictures: Pictures::Sent {
                 max_text: post::MAX_TEXT,
             },
+            closes: false,
         }
     }
 
@@ -305,7 +306,7 @@ impl Channel for ZaloOa {
                 Default::default()
             }
         };
-        let oa = json::Object::read(data.get()).unwrap_or_default();
+        let oa = Object::read(data.get()).unwrap_or_default();
         let id = oa.id("oa_id").unwrap_or_default();
         if !id.is_empty() && id != shared.signer.oa_id {
             warnings.push(format!(
@@ -402,7 +403,7 @@ impl Channel for ZaloOa {
                 .await
                 .ok()?;
             let data = api::data(&answered).ok()?;
-            return json::Object::read(data.get())?.text("display_name");
+            return Object::read(data.get())?.text("display_name");
         }
         self.shared
             .look_for(&room.native, Some(person))

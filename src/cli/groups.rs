@@ -145,7 +145,7 @@ fn official<'a>(
         .iter()
         .filter_map(|account| match &account.door {
             Door::ZaloOa(door) => Some((account, door.as_ref())),
-            Door::Telegram(_) | Door::ZaloBot(_) => None,
+            Door::Telegram(_) | Door::ZaloBot(_) | Door::Facebook(_) => None,
         });
     match name {
         Some(name) => all

@@ -81,6 +81,9 @@ pub(super) fn town(listen: SocketAddr, platform: Simulated) -> anyhow::Result<Ex
             Simulated::ZaloOa => {
                 sim::zalo_oa::serve_forever(listen, sim::zalo_oa::Options::default()).await
             }
+            Simulated::Facebook => {
+                sim::facebook::serve_forever(listen, sim::facebook::Options::default()).await
+            }
         }
     };
     runtime()?.block_on(serving)?;

@@ -3,6 +3,7 @@
 //! Which keys an account has depends on its platform: each has a module here with its list of keys, its
 //! settings, and the reading of them.
 
+mod facebook;
 mod telegram;
 mod zalo_bot;
 mod zalo_oa;
@@ -12,6 +13,7 @@ use std::path::Path;
 use toml::Spanned;
 use url::Url;
 
+pub use facebook::FacebookConfig;
 pub use telegram::TelegramConfig;
 pub use zalo_bot::ZaloBotConfig;
 pub use zalo_oa::FirstTokensConfig;
@@ -20,6 +22,7 @@ pub use zalo_oa::ZaloOaConfig;
 use super::ConfigError;
 use super::Secrets;
 use super::file::Document;
+use super::file::NativeId;
 use super::file::RawAccount;
 use super::file::RawConfig;
 use super::file::RawLimits;
@@ -67,6 +70,8 @@ pub enum Door {
     ZaloBot(ZaloBotConfig),
     /// `platform = "zalo_oa"`
     ZaloOa(Box<ZaloOaConfig>),
+    /// `platform = "facebook"`
+    Facebook(Box<FacebookConfig>),
 }
 
 impl AccountConfig {
@@ -77,6 +82,7 @@ impl AccountConfig {
             Door::Telegram(_) => Platform::Telegram,
             Door::ZaloBot(_) => Platform::ZaloBot,
             Door::ZaloOa(_) => Platform::ZaloOa,
+            Door::Facebook(_) => Platform::Facebook,
         }
     }
 
@@ -87,6 +93,7 @@ impl AccountConfig {
             Door::Telegram(door) => &door.api_url,
             Door::ZaloBot(door) => &door.api_url,
             Door::ZaloOa(door) => &door.api_url,
+            Door::Facebook(door) => &door.api_url,
         }
     }
 
@@ -94,7 +101,7 @@ impl AccountConfig {
     #[must_use]
     pub fn quota(&self) -> Option<Quota> {
         match &self.door {
-            Door::Telegram(_) | Door::ZaloOa(_) => None,
+            Door::Telegram(_) | Door::ZaloOa(_) | Door::Facebook(_) => None,
             Door::ZaloBot(door) => door.quota,
         }
     }
@@ -105,14 +112,15 @@ impl AccountConfig {
         match &self.door {
             Door::Telegram(door) => matches!(door.receive, Receive::Webhook(_)),
             Door::ZaloBot(door) => matches!(door.receive, Receive::Webhook(_)),
-            Door::ZaloOa(_) => true,
+            Door::ZaloOa(_) | Door::Facebook(_) => true,
         }
     }
 
-    /// Whether we tell the platform where to call us; an OA's webhook is set by hand in Zalo's console.
+    /// Whether we tell the platform where to call us; the webhooks of an OA and of a Page are set by hand in
+    /// the consoles of Zalo and Meta.
     #[must_use]
     pub fn tells_its_webhook(&self) -> bool {
-        self.takes_webhooks() && !matches!(self.door, Door::ZaloOa(_))
+        self.takes_webhooks() && !matches!(self.door, Door::ZaloOa(_) | Door::Facebook(_))
     }
 }
 
@@ -121,6 +129,7 @@ const PLATFORMS: &[(Platform, &[&str])] = &[
     (Platform::Telegram, telegram::KEYS),
     (Platform::ZaloBot, zalo_bot::KEYS),
     (Platform::ZaloOa, zalo_oa::KEYS),
+    (Platform::Facebook, facebook::KEYS),
 ];
 
 /// Where secrets are fetched.
@@ -200,12 +209,7 @@ fn one(
         Platform::Telegram => Door::Telegram(telegram::read(&table)?),
         Platform::ZaloBot => Door::ZaloBot(zalo_bot::read(&table)?),
         Platform::ZaloOa => Door::ZaloOa(Box::new(zalo_oa::read(&table)?)),
-        Platform::Facebook => {
-            return Err(file.error(
-                Some(raw.platform.span().start),
-                format!("the platform {wanted:?} is not built yet"),
-            ));
-        }
+        Platform::Facebook => Door::Facebook(Box::new(facebook::read(&table)?)),
     };
     let default = config.limits.get(platform.as_str());
     let bound = |key: &str, pick: fn(&RawLimits) -> &Option<Spanned<i64>>| {
@@ -267,6 +271,25 @@ impl Table<'_> {
                     ),
                 )
             })
+    }
+
+    /// An id of a platform's that is a number: digits, with or without quotes.
+    fn number_id(
+        &self,
+        key: &str,
+        value: &Option<Spanned<NativeId>>,
+    ) -> Result<String, ConfigError> {
+        let raw = self.needed(key, value)?;
+        let id = raw.get_ref().to_string().trim().to_owned();
+        if !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Ok(id);
+        }
+        Err(self.file.error(
+            Some(raw.span().start),
+            format!(
+                "`account.{key}` is {id:?}, but should be a number such as \"2553928453557884079\""
+            ),
+        ))
     }
 
     /// A secret, fetched from where it is.

@@ -186,6 +186,9 @@ account! {
     app_secret: RawSecret,
     first_tokens: RawSecret,
     catch_up_minutes: i64,
+    page_id: NativeId,
+    verify_token: RawSecret,
+    utility_template: String,
 }
 
 #[derive(Deserialize)]

@@ -27,6 +27,7 @@ use crate::store::Act;
 use crate::store::Expect;
 use crate::store::StoreError;
 use crate::store::Write;
+use crate::store::aside;
 
 /// The longest result or reason, in characters.
 const MAX_RESULT: usize = 1_000;
@@ -77,7 +78,9 @@ impl Desk {
                 },
             );
             doing.audit(&officer.name, "incident.accept", id, "");
-            doing.tell_reporters(&case, &say::receipt::accepted(id));
+            doing
+                .tell_reporters(&case, &say::receipt::accepted(id))
+                .await?;
         }
         let private = if asked.is_private() {
             Some(asked.room.clone())
@@ -165,7 +168,7 @@ impl Desk {
         case.status = status;
         case.note(doing.now, event);
         doing.audit(&officer.name, act, id, "");
-        doing.tell_reporters(&case, &heard);
+        doing.tell_reporters(&case, &heard).await?;
         if asked.is_private() {
             let area = self.areas.title(&case.area);
             doing.answer(asked, say::desk::case_closed(&case, &area, words));
@@ -226,7 +229,9 @@ impl Desk {
         );
         doing.audit(&officer.name, "incident.assign", id, to.name.clone());
         if was_new {
-            doing.tell_reporters(&case, &say::receipt::accepted(id));
+            doing
+                .tell_reporters(&case, &say::receipt::accepted(id))
+                .await?;
         }
         let told = if to.name == officer.name {
             say::desk::Told::Yes
@@ -314,28 +319,37 @@ impl Desk {
 }
 
 impl Doing<'_> {
-    /// Tells the reporters, once in each room, in answer to the first report there.
-    fn tell_reporters(&mut self, case: &Incident, text: &str) {
+    /// Tells the reporters, once in each room, in answer to the first report there; aside, where the case
+    /// is spoken of aside only.
+    async fn tell_reporters(&mut self, case: &Incident, text: &str) -> Result<(), StoreError> {
         // People who wrote weeks before the bot came would be startled.
         if case.imported {
-            return;
+            return Ok(());
         }
         let mut told: HashSet<&RoomId> = HashSet::new();
         for report in &case.reports {
-            if told.insert(&report.room) {
-                let post = Post {
-                    text: text.to_owned(),
-                    reply_to: Some(report.message.clone()),
-                    ..Post::default()
-                };
-                self.send(
-                    report.room.clone(),
-                    report.thread.clone(),
-                    Lane::Reply,
-                    Body::Text(post),
-                );
+            if !told.insert(&report.room) {
+                continue;
+            }
+            let account = &report.room.account;
+            let aside = aside::chat(self.desk.store.as_ref(), account, case.id).await?;
+            let mut post = Post {
+                text: text.to_owned(),
+                ..Post::default()
+            };
+            match aside {
+                None => {
+                    post.reply_to = Some(report.message.clone());
+                    let (room, thread) = (report.room.clone(), report.thread.clone());
+                    self.send(room, thread, Lane::Reply, Body::Text(post));
+                }
+                Some(Some(chat)) if !case.reports.iter().any(|other| other.room == chat) => {
+                    self.send(chat, None, Lane::Reply, Body::Text(post));
+                }
+                Some(_) => {}
             }
         }
+        Ok(())
     }
 }
 

@@ -212,6 +212,7 @@ impl Ward {
             album: None,
             perhaps_reply: false,
             forwarded: false,
+            aside: None,
         }
     }
 

@@ -226,6 +226,9 @@ pub enum SendOutcome {
     },
     /// Surely not posted, and the platform does not say whether that is for good: worth a few tries.
     Denied(String),
+    /// Surely not posted: the person's time to be written to is over, and begins again with their next
+    /// word.
+    Closed(String),
     /// The account itself is not accepted (a revoked token): nothing of it can be sent until a person acts.
     AccountRefused(String),
     /// Surely not posted: the room goes on under another id.

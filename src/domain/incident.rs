@@ -223,6 +223,8 @@ pub enum EventKind {
     },
     /// The text was longer than [`MAX_TEXT`] and was clipped.
     Clipped,
+    /// The message was taken away where it was written; the record keeps its words.
+    Deleted,
 }
 
 /// A question that waits for its answer.

@@ -60,6 +60,21 @@ pub enum Inbound {
     },
     /// A person wrote to the bot, and the platform keeps from us what.
     Unread(Unread),
+    /// A person took their message away, or an administrator did.
+    Deleted {
+        /// Which room.
+        room: RoomId,
+        /// Its id there.
+        message: MessageId,
+    },
+    /// From now on until then a person may be written to; after that not before their next word. Told
+    /// with every word of theirs, and with whatever else the platform counts as one.
+    Opened {
+        /// The chat with this person.
+        room: RoomId,
+        /// The first moment at which nothing is taken any more.
+        until: Time,
+    },
     /// Something we could not understand, counted and passed over. Holds no text of anybody.
     NotUnderstood {
         /// What was wrong with it, in English, without its contents.
@@ -98,6 +113,8 @@ pub struct Message {
     pub album: Option<String>,
     /// Written by somebody else and passed on.
     pub forwarded: bool,
+    /// Where its author alone can be answered, once, though it was written in front of everybody.
+    pub aside: Option<RoomId>,
 }
 
 /// Who wrote.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::domain::area::AreaId;
+use crate::domain::ids::AccountName;
 use crate::domain::ids::IncidentId;
 use crate::domain::ids::MessageKey;
 use crate::domain::ids::RoomId;
@@ -12,6 +13,7 @@ use crate::domain::incident::Incident;
 use crate::domain::incident::Question;
 use crate::domain::person::PersonKey;
 use crate::domain::room::Room;
+use crate::domain::secret::Secret;
 use crate::store::Act;
 use crate::store::Store;
 use crate::store::StoreError;
@@ -26,6 +28,7 @@ pub(super) struct Known {
     /// The newest open cases of an area as they were before this batch.
     stored: HashMap<AreaId, Vec<Incident>>,
     questions: HashMap<(RoomId, PersonKey), Option<Question>>,
+    notes: HashMap<(AccountName, String), Secret>,
     /// Rooms as read or written; a room without a row is remembered too.
     rooms: HashMap<RoomId, Option<Room>>,
 }
@@ -38,6 +41,7 @@ impl Known {
             incidents: BTreeMap::new(),
             stored: HashMap::new(),
             questions: HashMap::new(),
+            notes: HashMap::new(),
             rooms: HashMap::new(),
         }
     }
@@ -67,12 +71,15 @@ impl Known {
             Write::Room(room) => {
                 self.rooms.insert(room.id.clone(), Some((**room).clone()));
             }
+            Write::Note(account, page, words) => {
+                self.notes
+                    .insert((account.clone(), page.clone()), words.clone());
+            }
             Write::Identity(..)
             | Write::Alert(_)
             | Write::Delivery(_)
             | Write::Audit(_)
             | Write::Invite(_)
-            | Write::Note(..)
             | Write::Usage { .. }
             | Write::Appointment(_)
             | Write::Errand(_)
@@ -87,6 +94,18 @@ impl Known {
         match self.seen.get(key) {
             Some(incident) => Ok(Some(*incident)),
             None => self.store.seen(key).await,
+        }
+    }
+
+    /// A page of an account's notebook.
+    pub(super) async fn note(
+        &self,
+        account: &AccountName,
+        page: &str,
+    ) -> Result<Option<Secret>, StoreError> {
+        match self.notes.get(&(account.clone(), page.to_owned())) {
+            Some(words) => Ok(Some(words.clone())),
+            None => self.store.note(account, page).await,
         }
     }
 

@@ -115,7 +115,7 @@ pub fn after(
                 Settled::Failed(format!("denied {attempt} times: {why}"))
             }
         }
-        SendOutcome::Refused { why, .. } => Settled::Failed(why.clone()),
+        SendOutcome::Refused { why, .. } | SendOutcome::Closed(why) => Settled::Failed(why.clone()),
         // The account is rested; the row keeps its place.
         SendOutcome::AccountRefused(_) => again(now),
         SendOutcome::Moved(room) => Settled::Again {

@@ -484,6 +484,7 @@ impl Channel for Ear {
             echoes: false,
             max_text: 4096,
             pictures: Pictures::Never,
+            closes: false,
         }
     }
 

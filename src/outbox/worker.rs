@@ -38,6 +38,7 @@ use tracing::trace;
 use tracing::warn;
 
 use super::cards::Cards;
+use super::late::Late;
 use super::limit::Limits;
 use super::limit::Rates;
 use super::limit::Ticket;
@@ -232,6 +233,7 @@ struct Shared {
     echoes: Arc<Echoes>,
     evidence: Duration,
     ledger: Option<Arc<Ledger>>,
+    keeping: tokio::sync::Mutex<()>,
 }
 
 /// Rows that were claimed together and become one message, or one after the other.
@@ -342,6 +344,7 @@ impl Run {
             echoes: worker.echoes,
             evidence: worker.settings.evidence,
             ledger: worker.ledger,
+            keeping: tokio::sync::Mutex::default(),
             store: worker.store,
             channel: worker.channel,
             clock: worker.clock,
@@ -714,7 +717,9 @@ impl Run {
                 Metrics::set(&self.metrics.account_refused, 0);
                 self.limits.went_well();
             }
-            SendOutcome::Refused { .. } | SendOutcome::Moved(_) => self.limits.went_well(),
+            SendOutcome::Refused { .. } | SendOutcome::Closed(_) | SendOutcome::Moved(_) => {
+                self.limits.went_well();
+            }
             SendOutcome::SlowDown {
                 wait,
                 whole_account,
@@ -987,9 +992,10 @@ async fn send(shared: Arc<Shared>, mut job: Job, ticket: Ticket, released: Insta
                                 .cloned()
                                 .unwrap_or_else(|| RoomId::new(shared.account.clone(), "")),
                             thread: first.and_then(|row| row.thread.clone()),
+                            row: first.map(|row| row.id),
                         };
                         let twice = first.filter(|row| row.maybe_twice);
-                        say(&shared, &address, post, twice).await
+                        say_in_time(&shared, &address, post, &job, twice).await
                     }
                     (None, None) => SendOutcome::Refused {
                         why: "there is nothing to say".to_owned(),
@@ -1012,6 +1018,41 @@ async fn send(shared: Arc<Shared>, mut job: Job, ticket: Ticket, released: Insta
         released,
         end,
     }
+}
+
+/// Says it, unless the person's time to be written to is over.
+async fn say_in_time(
+    shared: &Shared,
+    to: &Address,
+    post: &Post,
+    job: &Job,
+    twice: Option<&Delivery>,
+) -> SendOutcome {
+    let late = Late {
+        store: shared.store.as_ref(),
+        channel: shared.channel.as_ref(),
+        clock: shared.clock.as_ref(),
+        keeping: &shared.keeping,
+    };
+    let closes = shared.channel.capabilities(&to.room).closes && job.posted == 0;
+    let is_whole = job.parts.as_ref().is_some_and(|parts| parts.len() == 1);
+    let in_time = async {
+        let until = if closes {
+            late.until(&to.room).await?
+        } else {
+            None
+        };
+        if !closes || !late.is_over(until) {
+            match say(shared, to, post, twice).await {
+                SendOutcome::Closed(_) if closes => {}
+                outcome => return Ok(outcome),
+            }
+        }
+        late.send(to, post, &job.group.rows, is_whole, until).await
+    };
+    in_time.await.unwrap_or_else(|error: StoreError| {
+        SendOutcome::NotNow(format!("whether it may be sent cannot be read: {error}"))
+    })
 }
 
 /// Posts, and where no answer comes looks whether the post comes back by itself.

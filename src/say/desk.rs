@@ -299,6 +299,16 @@ pub fn tokens_spent(account: &str) -> String {
     )
 }
 
+/// The platform takes nothing of an account until somebody acts. The reason is English: an operator will
+/// look for it.
+#[must_use]
+pub fn account_needs_somebody(account: &str, reason: &str) -> String {
+    format!(
+        "Tài khoản {account} cần người xử lý: nền tảng không cho bot gửi qua tài khoản này nữa; tin báo của bà con vẫn được \
+         ghi, tin gửi đi đang chờ. Lý do ghi trong nhật ký: {reason}. Cách xử lý: xem README, mục của nền tảng này."
+    )
+}
+
 /// A refresh token has not been used for weeks, and will end.
 #[must_use]
 pub fn tokens_ending(account: &str, days: u64) -> String {

@@ -72,6 +72,8 @@ fn in_plain_word(why: &str) -> &'static str {
         "cảnh báo hết hiệu lực trước khi gửi được"
     } else if says(&["taken back", "newer version"]) {
         "cảnh báo đã được thu hồi hoặc thay bằng bản mới"
+    } else if says(&["outside the 24 hours"]) {
+        "đã quá 24 giờ từ tin nhắn cuối của người nhận, Facebook không cho nhắn"
     } else if says(&["given up"]) {
         "nền tảng không liên lạc được"
     } else if says(&[

@@ -67,6 +67,12 @@ pub fn recorded(receipt: &Receipt) -> String {
     lines.join("\n")
 }
 
+/// After a receipt that was sent in private, for words that everybody could read.
+#[must_use]
+pub fn answered_aside() -> String {
+    "Chuyện này tôi chỉ nhắn riêng với bà con ở đây; bà con có thể xoá tin ở ngoài.".to_owned()
+}
+
 /// Several receipts of one room in one message.
 #[must_use]
 pub fn folded(cases: &[(IncidentId, Option<Missing>)]) -> String {

@@ -978,6 +978,7 @@ enum Event1<'a> {
     Rejected { by: &'a str, reason: &'a str },
     Merged { by: Option<&'a str>, with: u64 },
     Clipped,
+    Deleted,
 }
 
 impl<'a> From<&'a EventKind> for Event1<'a> {
@@ -997,6 +998,7 @@ impl<'a> From<&'a EventKind> for Event1<'a> {
                 with: with.0,
             },
             EventKind::Clipped => Self::Clipped,
+            EventKind::Deleted => Self::Deleted,
         }
     }
 }
@@ -1027,6 +1029,7 @@ impl Event1<'_> {
                 with: IncidentId(with),
             },
             Self::Clipped => EventKind::Clipped,
+            Self::Deleted => EventKind::Deleted,
         }
     }
 }

@@ -209,6 +209,7 @@ fn event_name(what: &EventKind) -> &'static str {
         EventKind::Rejected { .. } => "rejected",
         EventKind::Merged { .. } => "merged",
         EventKind::Clipped => "clipped",
+        EventKind::Deleted => "deleted",
     }
 }
 

@@ -11,6 +11,7 @@ mod support;
 
 mod desk;
 mod export;
+mod facebook;
 mod forms;
 mod hooks;
 mod hostile;

@@ -392,6 +392,7 @@ impl Chat {
             album: None,
             perhaps_reply: false,
             forwarded: o.keys().any(|key| key.starts_with("forwarded_from")),
+            aside: None,
         }))
     }
 }

@@ -293,6 +293,7 @@ impl Reader<'_> {
             album: message.media_group_id.as_ref().map(ToString::to_string),
             perhaps_reply: false,
             forwarded: message.forward_origin.is_some() || message.forward_date.is_some(),
+            aside: None,
         }))
     }
 

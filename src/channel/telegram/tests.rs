@@ -121,6 +121,7 @@ fn address(native: &str) -> Address {
     Address {
         room: room(native),
         thread: None,
+        row: None,
     }
 }
 
@@ -204,6 +205,7 @@ async fn every_kind_of_request_leaves_as_documented() {
     let topic = Address {
         room: room("-1001"),
         thread: Some("77".to_owned()),
+        row: None,
     };
     assert_eq!(telegram.post(&topic, &reply).await, accepted);
     let edit = Post {

@@ -196,6 +196,7 @@ impl Envelope {
             perhaps_reply: in_group,
             album: None,
             forwarded: false,
+            aside: None,
         })
     }
 }

@@ -35,6 +35,7 @@ fn address() -> Address {
     Address {
         room: RoomId::new(AccountName::parse("zb1").unwrap(), "0fe2d94b"),
         thread: None,
+        row: None,
     }
 }
 
@@ -134,6 +135,7 @@ fn every_answer_to_a_send_means_something() {
             body: body.into(),
         };
         let became = match post::outcome(&answered, str::to_owned) {
+            SendOutcome::Closed(_) => "closed".to_owned(),
             SendOutcome::Accepted(id) => {
                 format!("accepted {}", id.as_ref().map_or("-", |id| &*id.0))
             }

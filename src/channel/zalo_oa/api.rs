@@ -15,11 +15,11 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use url::Url;
 
-use super::json::Object;
 use super::tokens::TokenError;
 use super::tokens::Tokens;
 use crate::channel::call;
 use crate::channel::call::Answered;
+use crate::channel::fields::Object;
 use crate::channel::groups::GroupError;
 use crate::domain::secret::Secret;
 

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::Shared;
 use super::api;
 use super::api::Ask;
-use super::json::Object;
+use crate::channel::fields::Object;
 use crate::channel::groups::Group;
 use crate::channel::groups::GroupError;
 use crate::channel::groups::Groups;

@@ -10,7 +10,7 @@
 //! hold is told in neither: all names are taken, and the group's id is looked for in each place where
 //! one could stand.
 
-use super::json::Object;
+use crate::channel::fields::Object;
 use crate::domain::clock;
 use crate::domain::clock::Time;
 use crate::domain::ids::AccountName;
@@ -200,6 +200,7 @@ impl Reader<'_> {
                 perhaps_reply: false,
                 album: None,
                 forwarded: false,
+                aside: None,
             })
         });
         Some(Line { at, author, told })
@@ -261,6 +262,7 @@ impl Reader<'_> {
             perhaps_reply: false,
             album: None,
             forwarded: false,
+            aside: None,
         })]
     }
 

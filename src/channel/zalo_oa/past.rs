@@ -18,10 +18,10 @@ use tracing::debug;
 use tracing::info;
 
 use super::Shared;
-use super::json::Object;
 use super::manage::unreadable;
 use crate::channel::PollError;
 use crate::channel::Source;
+use crate::channel::fields::Object;
 use crate::channel::groups::GroupError;
 use crate::channel::groups::Member;
 use crate::domain::clock::Time;

@@ -9,9 +9,9 @@ use serde_json::Value;
 use serde_json::json;
 
 use super::api::Silence;
-use super::json::Object;
 use crate::channel::Address;
 use crate::channel::call::Answered;
+use crate::channel::fields::Object;
 use crate::channel::groups::GroupError;
 use crate::domain::delivery::Post;
 use crate::domain::delivery::SendOutcome;
@@ -280,6 +280,7 @@ mod tests {
         Address {
             room: RoomId::new(AccountName::parse("oa1").expect("a name"), native),
             thread: None,
+            row: None,
         }
     }
 
@@ -359,6 +360,7 @@ mod tests {
             SendOutcome::SlowDown { .. } => "later",
             SendOutcome::NotNow(_) => "not now",
             SendOutcome::Denied(_) => "denied",
+            SendOutcome::Closed(_) => "closed",
             SendOutcome::Refused {
                 room_gone: true, ..
             } => "gone",

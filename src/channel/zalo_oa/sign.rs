@@ -10,7 +10,7 @@ use sha2::Digest as _;
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
-use super::json::Object;
+use crate::channel::fields::Object;
 use crate::domain::secret::Secret;
 
 /// The header that carries the signature.

@@ -29,8 +29,8 @@ use tracing::info;
 use tracing::warn;
 use url::Url;
 
-use super::json::Object;
 use crate::channel::Notebook;
+use crate::channel::fields::Object;
 use crate::domain::clock::Clock;
 use crate::domain::clock::Time;
 use crate::domain::clock::from_unix_ms;

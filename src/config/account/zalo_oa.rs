@@ -3,12 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use toml::Spanned;
 use url::Url;
 
 use super::Table;
 use crate::config::ConfigError;
-use crate::config::file::NativeId;
 use crate::config::file::RawSecret;
 use crate::domain::secret::Secret;
 
@@ -78,30 +76,11 @@ pub(super) fn read(table: &Table<'_>) -> Result<ZaloOaConfig, ConfigError> {
     Ok(ZaloOaConfig {
         api_url: table.url("api_url", &raw.api_url, "https://openapi.zalo.me")?,
         oauth_url: table.url("oauth_url", &raw.oauth_url, "https://oauth.zaloapp.com")?,
-        app_id: id(table, "app_id", &raw.app_id)?,
-        oa_id: id(table, "oa_id", &raw.oa_id)?,
+        app_id: table.number_id("app_id", &raw.app_id)?,
+        oa_id: table.number_id("oa_id", &raw.oa_id)?,
         app_secret: table.secret("app_secret", &raw.app_secret)?,
         webhook_secret: table.secret("webhook_secret", &raw.webhook_secret)?,
         first_tokens,
         catch_up: Duration::from_secs(60 * minutes),
     })
-}
-
-/// An id of Zalo's: digits, with or without quotes.
-fn id(
-    table: &Table<'_>,
-    key: &str,
-    value: &Option<Spanned<NativeId>>,
-) -> Result<String, ConfigError> {
-    let raw = table.needed(key, value)?;
-    let id = raw.get_ref().to_string().trim().to_owned();
-    if !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Ok(id);
-    }
-    Err(table.file.error(
-        Some(raw.span().start),
-        format!(
-            "`account.{key}` is {id:?}, but should be a number such as \"2553928453557884079\""
-        ),
-    ))
 }

@@ -81,6 +81,7 @@ fn a_plain_message_is_read_whole() {
             album: None,
             perhaps_reply: false,
             forwarded: false,
+            aside: None,
         }
     );
 }
@@ -745,6 +746,8 @@ fn the_fixture_is_read_without_loss() {
                 Inbound::Echo { .. } => "echo",
                 Inbound::Met { .. } => "met",
                 Inbound::Unread(_) => "unread",
+                Inbound::Deleted { .. } => "deleted",
+                Inbound::Opened { .. } => "opened",
                 Inbound::NotUnderstood { .. } => "not_understood",
             })
             .collect();

@@ -81,6 +81,7 @@ fn a_group_message_is_in_the_group_by_its_author() {
         perhaps_reply: false,
         album: None,
         forwarded: false,
+        aside: None,
     }
     "##);
 }

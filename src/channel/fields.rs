@@ -1,4 +1,4 @@
-//! The fields of Zalo's bodies. A field of another kind than usual is missing, not a reason to lose the rest.
+//! The fields of bodies whose senders are careless of kinds. A field of another kind than usual is missing, not a reason to lose the rest.
 //!
 //! Ids keep their digits whatever their size: they are written as strings, as numbers beyond 2^53, and
 //! in one sample as a number beyond 2^64.
@@ -9,32 +9,32 @@ use crate::channel::json;
 
 /// A JSON object whose fields are still text.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Object<'a>(json::Object<'a>);
+pub(in crate::channel) struct Object<'a>(json::Object<'a>);
 
 impl<'a> Object<'a> {
     /// `None` when the text is no JSON object.
-    pub(super) fn read(text: &'a str) -> Option<Self> {
+    pub(in crate::channel) fn read(text: &'a str) -> Option<Self> {
         json::Object::read(text).map(Self)
     }
 
     /// A string with words in it.
-    pub(super) fn text(&self, key: &str) -> Option<String> {
+    pub(in crate::channel) fn text(&self, key: &str) -> Option<String> {
         let text = string(self.0.raw(key)?.get())?;
         (!text.trim().is_empty()).then_some(text)
     }
 
     /// An id: a string, or the digits of a number.
-    pub(super) fn id(&self, key: &str) -> Option<String> {
+    pub(in crate::channel) fn id(&self, key: &str) -> Option<String> {
         id(self.0.raw(key)?)
     }
 
     /// A whole number, in quotes or not.
-    pub(super) fn number(&self, key: &str) -> Option<i64> {
+    pub(in crate::channel) fn number(&self, key: &str) -> Option<i64> {
         self.id(key)?.parse().ok()
     }
 
     /// A number with a fraction, in quotes or not.
-    pub(super) fn fraction(&self, key: &str) -> Option<f64> {
+    pub(in crate::channel) fn fraction(&self, key: &str) -> Option<f64> {
         let raw = self.0.raw(key)?.get();
         let text = string(raw).unwrap_or_else(|| raw.to_owned());
         text.trim()
@@ -43,13 +43,18 @@ impl<'a> Object<'a> {
             .filter(|number: &f64| number.is_finite())
     }
 
+    /// Yes or no, also as a number or in quotes.
+    pub(in crate::channel) fn flag(&self, key: &str) -> bool {
+        self.0.flag(key) == Some(true)
+    }
+
     /// An object inside.
-    pub(super) fn object(&self, key: &str) -> Option<Object<'a>> {
+    pub(in crate::channel) fn object(&self, key: &str) -> Option<Object<'a>> {
         Object::read(self.0.raw(key)?.get())
     }
 
     /// The objects of a list; what is no object is passed over.
-    pub(super) fn objects(&self, key: &str) -> Option<Vec<Object<'a>>> {
+    pub(in crate::channel) fn objects(&self, key: &str) -> Option<Vec<Object<'a>>> {
         let list: Vec<&'a RawValue> = serde_json::from_str(self.0.raw(key)?.get()).ok()?;
         Some(
             list.into_iter()
@@ -58,8 +63,18 @@ impl<'a> Object<'a> {
         )
     }
 
+    /// The strings of a list; what is no string is passed over.
+    pub(in crate::channel) fn texts(&self, key: &str) -> Vec<String> {
+        let list: Option<Vec<&'a RawValue>> = self
+            .0
+            .raw(key)
+            .and_then(|raw| serde_json::from_str(raw.get()).ok());
+        let list = list.unwrap_or_default().into_iter();
+        list.filter_map(|one| string(one.get())).collect()
+    }
+
     /// The value of a key, as it stands.
-    pub(super) fn raw(&self, key: &str) -> Option<Box<RawValue>> {
+    pub(in crate::channel) fn raw(&self, key: &str) -> Option<Box<RawValue>> {
         self.0.raw(key).map(ToOwned::to_owned)
     }
 }

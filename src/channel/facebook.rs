@@ -1,0 +1,396 @@
+//! A Facebook Page: its wall, and the Messenger chats of people with it.
+//!
+//! ```text
+//! webhook ─▶ sign (raw bytes) ─▶ parse ─▶ Inbound
+//! Post ─▶ post::request ─▶ api (proof, usage) ─▶ post::outcome ─▶ SendOutcome
+//! ```
+//!
+//! The wall is one room under the Page's own id: an alert is a post on it, a report is a comment or a
+//! visitor's post, a receipt is a comment under that. A person's chat is a private room under the id by
+//! which the Page knows them, open for 24 hours after their last word. Facebook groups and group chats of
+//! Messenger let no program in; nothing here pretends to.
+//!
+//! Meta shows us what the Page wrote: that is evidence for the outbox, and tells which comments are ours.
+
+mod api;
+mod parse;
+mod post;
+mod sign;
+
+use std::collections::HashSet;
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use reqwest::Method;
+use subtle::ConstantTimeEq as _;
+use url::Url;
+
+use super::Address;
+use super::Capabilities;
+use super::Channel;
+use super::HookError;
+use super::Pictures;
+use super::PollError;
+use super::Profile;
+use super::fields::Object;
+use super::media;
+use crate::domain::account::Account;
+use crate::domain::account::Platform;
+use crate::domain::delivery::Post;
+use crate::domain::delivery::SendOutcome;
+use crate::domain::ids::AccountName;
+use crate::domain::ids::MessageId;
+use crate::domain::ids::RoomId;
+use crate::domain::message::Inbound;
+use crate::domain::secret::Secret;
+use post::Meaning;
+use post::Place;
+
+/// What the Page's app is told of. A field that the token may not have fails the whole call.
+const FIELDS: &str = "feed,mention,messages,message_edits,message_echoes,message_reactions,messaging_postbacks,messaging_referrals,messaging_policy_enforcement";
+
+/// Of our own words so many ids are remembered, to know answers to them.
+const OURS: usize = 20_000;
+
+/// How long a rest of an account's messages is told to the outbox at the longest.
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+
+/// What a Page needs to work.
+#[derive(Debug)]
+pub struct Settings {
+    /// Our own name for it.
+    pub account: AccountName,
+    /// The base of the Graph API, with its version.
+    pub api_url: Url,
+    /// The Page's id.
+    pub page_id: String,
+    /// The Page's token.
+    pub token: Secret,
+    /// The app's secret: for signatures of webhooks, and for the proof of calls.
+    pub app_secret: Secret,
+    /// What the webhook is asked for when it is set up.
+    pub verify_token: Secret,
+    /// An approved utility template with one gap, for answers that come after the 24 hours.
+    pub utility_template: Option<String>,
+    /// The one shared HTTP client.
+    pub http: reqwest::Client,
+}
+
+/// One Page.
+#[derive(Debug)]
+pub struct Facebook {
+    account: Account,
+    api: api::Api,
+    page: String,
+    app_secret: Secret,
+    verify_token: Secret,
+    utility_template: Option<String>,
+    ours: Mutex<Ours>,
+    /// Why a person must look, while one must.
+    alarm: Mutex<Option<String>>,
+    forged: AtomicU64,
+}
+
+/// Ids of our own words, the oldest forgotten first.
+#[derive(Debug, Default)]
+struct Ours {
+    known: HashSet<String>,
+    order: VecDeque<String>,
+}
+
+impl Facebook {
+    /// Sets up a Page; nothing is sent yet.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        let app_secret = settings.app_secret;
+        Self {
+            account: Account {
+                name: settings.account,
+                platform: Platform::Facebook,
+            },
+            api: api::Api::new(
+                settings.http,
+                settings.api_url,
+                settings.token,
+                app_secret.clone(),
+            ),
+            page: settings.page_id,
+            app_secret,
+            verify_token: settings.verify_token,
+            utility_template: settings.utility_template,
+            ours: Mutex::default(),
+            alarm: Mutex::default(),
+            forged: AtomicU64::default(),
+        }
+    }
+
+    fn is_ours(&self, id: &str) -> bool {
+        let ours = self.ours.lock().unwrap_or_else(PoisonError::into_inner);
+        ours.known.contains(parse::last_part(id))
+    }
+
+    fn note_our(&self, id: &MessageId) {
+        let id = parse::last_part(id.as_str()).to_owned();
+        let mut ours = self.ours.lock().unwrap_or_else(PoisonError::into_inner);
+        if ours.known.insert(id.clone()) {
+            ours.order.push_back(id);
+        }
+        if ours.order.len() > OURS
+            && let Some(oldest) = ours.order.pop_front()
+        {
+            ours.known.remove(&oldest);
+        }
+    }
+
+    fn set_alarm(&self, why: Option<&str>) {
+        let mut alarm = self.alarm.lock().unwrap_or_else(PoisonError::into_inner);
+        *alarm = why.map(str::to_owned);
+    }
+
+    /// Makes a call of the outbox, and draws from its answer what holds for the calls after it.
+    async fn act(&self, budget: api::Budget, method: Method, request: &post::Request) -> Meaning {
+        let body = (method == Method::POST).then_some(&request.body);
+        let answered = self.api.call(method, &request.path, &[], body).await;
+        let meaning = match answered {
+            Ok(answered) => post::outcome(&answered, request.edits.as_ref()),
+            Err(silence) => return silent(post::unanswered(silence)),
+        };
+        match &meaning {
+            Meaning::Done(_) => self.set_alarm(None),
+            other => {
+                if let Some(why) = other.alarm() {
+                    tracing::error!(account = %self.account.name, why, "a person must look at the Page");
+                    self.set_alarm(Some(why));
+                }
+                if let Some(wait) = other.rest() {
+                    self.api.rest_for(budget, wait);
+                }
+            }
+        }
+        meaning
+    }
+
+    async fn send(&self, budget: api::Budget, request: &post::Request) -> SendOutcome {
+        if let Some(wait) = self.api.rest(budget) {
+            return SendOutcome::SlowDown {
+                wait: wait.min(LONGEST_WAIT),
+                whole_account: false,
+            };
+        }
+        let meaning = self.act(budget, Method::POST, request).await;
+        if let Meaning::Done(Some(id)) = &meaning {
+            self.note_our(id);
+        }
+        meaning.into_outcome()
+    }
+
+    async fn ask(&self, path: &str, fields: &[(&str, &str)]) -> Result<String, PollError> {
+        self.told(Method::GET, path, fields).await
+    }
+
+    async fn told(
+        &self,
+        method: Method,
+        path: &str,
+        fields: &[(&str, &str)],
+    ) -> Result<String, PollError> {
+        let not_now = |why| PollError::NotNow { why, wait: None };
+        let answered = self.api.call(method, path, fields, None).await;
+        let answered = answered.map_err(|silence| not_now(silence.into_why()))?;
+        match post::outcome(&answered, None) {
+            Meaning::Done(_) => Ok(String::from_utf8_lossy(&answered.body).into_owned()),
+            Meaning::NeedsPerson(why) | Meaning::Blocked(why) | Meaning::Barred(why) => {
+                self.set_alarm(Some(&why));
+                Err(PollError::NeedsPerson(why))
+            }
+            Meaning::Refused(why) | Meaning::Gone(why) => Err(PollError::NeedsPerson(why)),
+            other => Err(not_now(format!("the platform did not answer: {other:?}"))),
+        }
+    }
+}
+
+/// A call without an answer, as a meaning.
+fn silent(outcome: SendOutcome) -> Meaning {
+    match outcome {
+        SendOutcome::NotNow(why) => Meaning::NotNow(why),
+        SendOutcome::Unknown(why) => Meaning::Unknown(why),
+        other => Meaning::Unknown(format!("{other:?}")),
+    }
+}
+
+#[async_trait]
+impl Channel for Facebook {
+    fn account(&self) -> &Account {
+        &self.account
+    }
+
+    fn capabilities(&self, room: &RoomId) -> Capabilities {
+        let place = Place::of(&room.native, &self.page);
+        let on_the_wall = place == Place::Wall;
+        Capabilities {
+            can_edit: on_the_wall,
+            can_delete: on_the_wall,
+            can_pin: false,
+            buttons: !on_the_wall,
+            echoes: true,
+            max_text: if on_the_wall {
+                post::MAX_POST
+            } else {
+                post::MAX_MESSAGE
+            },
+            // A picture on the wall is another kind of post, which is changed in another way.
+            pictures: Pictures::Never,
+            closes: matches!(place, Place::Person(_)),
+        }
+    }
+
+    async fn prepare(&self) -> Result<(), PollError> {
+        let path = format!("{}/subscribed_apps", self.page);
+        let fields = [("subscribed_fields", FIELDS)];
+        self.told(Method::POST, &path, &fields).await.map(drop)
+    }
+
+    async fn profile(&self) -> Result<Profile, PollError> {
+        let answer = self.ask("me", &[("fields", "id,name")]).await?;
+        let answer = Object::read(&answer).unwrap_or_default();
+        let id = answer.id("id").unwrap_or_default();
+        let mut warnings = Vec::new();
+        if id != self.page {
+            warnings.push(format!(
+                "the token is that of the Page {id}, but `page_id` is {}: nothing will be heard",
+                self.page
+            ));
+        }
+        self.set_alarm(None);
+        Ok(Profile {
+            id,
+            names: answer.text("name").into_iter().collect(),
+            warnings,
+        })
+    }
+
+    async fn post(&self, to: &Address, post: &Post) -> SendOutcome {
+        match post::request(to, post, &self.page) {
+            Ok(request) => {
+                let budget = Place::of(&to.room.native, &self.page).budget();
+                self.send(budget, &request).await
+            }
+            Err(outcome) => outcome,
+        }
+    }
+
+    async fn post_late(&self, to: &Address, post: &Post) -> Option<SendOutcome> {
+        let name = self.utility_template.as_deref()?;
+        let request = post::by_template(to, post, &self.page, name)?;
+        Some(self.send(api::Budget::Messenger, &request).await)
+    }
+
+    async fn delete(&self, room: &RoomId, message: &MessageId) -> SendOutcome {
+        let place = Place::of(&room.native, &self.page);
+        if place != Place::Wall || !post::is_id(message.as_str()) {
+            return SendOutcome::Refused {
+                why: "messages in Messenger cannot be taken back".to_owned(),
+                room_gone: false,
+            };
+        }
+        let request = post::Request {
+            path: message.to_string(),
+            body: serde_json::Value::Null,
+            edits: Some(message.clone()),
+        };
+        let meaning = self.act(place.budget(), Method::DELETE, &request).await;
+        meaning.into_outcome()
+    }
+
+    async fn answer_press(&self, press: &str, text: &str) -> SendOutcome {
+        // There is nothing to show on a button: the answer is a message in its chat.
+        let person = press.split('/').next().unwrap_or_default();
+        let to = Address {
+            room: RoomId::new(self.account.name.clone(), person),
+            thread: None,
+            row: None,
+        };
+        let post = Post {
+            text: text.to_owned(),
+            ..Post::default()
+        };
+        self.post(&to, &post).await
+    }
+
+    fn greet_hook(&self, query: &[(String, String)]) -> Result<String, HookError> {
+        let field = |name: &str| {
+            let found = query.iter().find(|(key, _)| key == name);
+            found.map_or("", |(_, value)| value.as_str())
+        };
+        let given = field("hub.verify_token").as_bytes();
+        let is_right = bool::from(given.ct_eq(self.verify_token.expose().as_bytes()));
+        let challenge = field("hub.challenge");
+        let is_plain = challenge.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if field("hub.mode") == "subscribe" && is_right && is_plain && !challenge.is_empty() {
+            Ok(challenge.to_owned())
+        } else {
+            Err(HookError::Forged)
+        }
+    }
+
+    fn parse_hook(
+        &self,
+        headers: &[(String, Vec<u8>)],
+        body: &Bytes,
+    ) -> Result<Vec<Inbound>, HookError> {
+        let header = headers
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(sign::HEADER));
+        if !header.is_some_and(|(_, value)| sign::is_signed(&self.app_secret, value, body)) {
+            self.forged.fetch_add(1, Ordering::Relaxed);
+            return Err(HookError::Forged);
+        }
+        let ours = |id: &str| self.is_ours(id);
+        let reader = parse::Reader {
+            account: &self.account.name,
+            page: &self.page,
+            ours: &ours,
+        };
+        let told = reader
+            .call(&String::from_utf8_lossy(body))
+            .ok_or_else(|| HookError::Unreadable("it is no JSON with entries".to_owned()))?;
+        for inbound in &told.inbound {
+            if let Inbound::Echo { message, .. } = inbound {
+                self.note_our(message);
+            }
+        }
+        if let Some(measure) = told.measure {
+            self.set_alarm(Some(&format!("Meta has taken a measure: {measure}")));
+        }
+        Ok(told.inbound)
+    }
+
+    async fn name_of(&self, _room: &RoomId, person: &str) -> Option<String> {
+        if !post::is_id(person) {
+            return None;
+        }
+        let fields = [("fields", "first_name,last_name,name")];
+        let answer = self.ask(person, &fields).await.ok()?;
+        let answer = Object::read(&answer)?;
+        answer.text("name").or_else(|| {
+            let parts = ["last_name", "first_name"].map(|key| answer.text(key));
+            let parts: Vec<String> = parts.into_iter().flatten().collect();
+            (!parts.is_empty()).then(|| parts.join(" "))
+        })
+    }
+
+    fn photo_address(&self, reference: &str) -> Option<Url> {
+        media::address(reference, media::META, self.api.base())
+    }
+
+    fn alarm(&self) -> Option<String> {
+        let alarm = self.alarm.lock().unwrap_or_else(PoisonError::into_inner);
+        alarm.clone()
+    }
+}
