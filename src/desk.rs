@@ -253,6 +253,7 @@ impl Desk {
             CommandName::DinhChinh | CommandName::ThuHoi | CommandName::HetCanhBao => {
                 self.reply(&asked, say::desk::alerts_stand())
             }
+            CommandName::Loa => self.loudspeaker(officer, &asked, rest).await?,
             CommandName::Hen => self.schedule(officer, &asked, rest).await?,
             CommandName::Bao
             | CommandName::TroGiup

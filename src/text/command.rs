@@ -132,6 +132,7 @@ fn is_meant(name: CommandName, rest: &str, private: bool) -> bool {
         | CommandName::Gop => is_case(first),
         CommandName::KiemTra
         | CommandName::Duyet
+        | CommandName::Loa
         | CommandName::ThuHoi
         | CommandName::HetCanhBao => is_check_code_only(rest),
         // A resident corrects in these words, too.
@@ -188,6 +189,7 @@ fn is_one_syllable(name: CommandName) -> bool {
             | CommandName::Xong
             | CommandName::Gop
             | CommandName::Duyet
+            | CommandName::Loa
             | CommandName::Hen
             | CommandName::Moi
             | CommandName::Nhom

@@ -72,15 +72,21 @@ pub fn published(alert: &Alert) -> impl Iterator<Item = Published<'_>> {
         .map(move |version| Published { alert, version })
 }
 
-/// Reads the name of a version's form without its ending: `7F3A9K-2`.
+/// Reads the name of a version without an ending: `7F3A9K-2`, or `7F3A9K` for the latest.
 #[must_use]
-pub fn parse_name(name: &str) -> Option<(CheckCode, u32)> {
-    let (code, version) = name.split_once('-')?;
+pub fn parse_name(name: &str) -> Option<(CheckCode, Option<u32>)> {
+    let (code, version) = match name.split_once('-') {
+        Some((code, version)) => (code, Some(version)),
+        None => (name, None),
+    };
     let read = CheckCode::parse(code)?;
     // Only as we write it: one form has one address.
     (read.as_str() == code).then_some(())?;
+    let Some(version) = version else {
+        return Some((read, None));
+    };
     let number: u32 = version.parse().ok()?;
-    (number.to_string() == version).then_some((read, number))
+    (number.to_string() == version).then_some((read, Some(number)))
 }
 
 impl Published<'_> {

@@ -50,8 +50,9 @@ fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_alert_is_nowhere_on_the_web_before_it_is_sent_and_everywhere_after() {
-    let ward = Ward::with(Plan {
+    let mut ward = Ward::with(Plan {
         webhook: true,
+        sled: true,
         ..Plan::default()
     })
     .await;
@@ -63,6 +64,8 @@ async fn an_alert_is_nowhere_on_the_web_before_it_is_sent_and_everywhere_after()
     for ending in ["xml", "png", "txt"] {
         assert_eq!(get(&ward, &path(ending)).await.0, 404, "a draft is shown");
     }
+    let refused = ward.keng(&["alert", &code]).unwrap_err();
+    assert!(refused.contains("was ever sent"), "{refused}");
     assert!(!text(&ward, "/api/alerts").await.contains(&code));
     ward.officer.tells("OK");
     for chat in [ward.five, ward.ha] {
@@ -104,6 +107,29 @@ async fn an_alert_is_nowhere_on_the_web_before_it_is_sent_and_everywhere_after()
     ] {
         assert_eq!(get(&ward, &missing).await.0, 404, "{missing}");
     }
+    assert_eq!(
+        text(&ward, &format!("/api/alerts/{code}.txt")).await,
+        spoken
+    );
+    ward.settles().await;
+    for running in [true, false] {
+        if !running {
+            ward.stops().await;
+        }
+        let said = ward.keng(&["alert", &code.to_lowercase()]).unwrap();
+        assert_eq!(said.trim_end(), spoken, "running: {running}");
+        let file = ward.home.path().join("card.png");
+        let path = file.display().to_string();
+        ward.keng(&["alert", &code, "--form", "png", "--output", &path])
+            .unwrap();
+        assert!(std::fs::read(&file).unwrap() == card);
+        assert!(
+            ward.keng(&["alert", "111111"])
+                .unwrap_err()
+                .contains("no check code")
+        );
+    }
+    ward.starts().await;
     ward.settles().await;
     ward.hears_all(ward.officer.home);
     ward.ends().await;
