@@ -61,6 +61,7 @@ use crate::desk::Carrier;
 use crate::desk::Carriers;
 use crate::desk::Desk;
 use crate::desk::Kept;
+use crate::desk::RoomRules;
 use crate::desk::StaffDirectory;
 use crate::desk::SystemRandom;
 use crate::desk::Templates;
@@ -529,6 +530,27 @@ pub fn lexicon(config: &Config) -> anyhow::Result<Lexicon> {
     Ok(lexicon)
 }
 
+/// What the config says of accounts and rooms.
+fn room_rules(config: &Config) -> RoomRules {
+    let rooms = config.rooms.iter();
+    RoomRules {
+        accounts: config
+            .accounts
+            .iter()
+            .map(|account| (account.name.clone(), account.platform()))
+            .collect(),
+        quiet: config.alert.quiet,
+        quiet_rooms: rooms
+            .clone()
+            .filter_map(|(id, room)| Some((id.clone(), room.quiet?)))
+            .collect(),
+        drills: rooms
+            .filter(|(_, room)| room.drills)
+            .map(|(id, _)| id.clone())
+            .collect(),
+    }
+}
+
 /// The desk of this config.
 ///
 /// # Errors
@@ -548,12 +570,16 @@ pub fn desk(
         crate::desk::Settings {
             alert_lasts: lasting(config.alert.expires),
             draft_lasts: lasting(config.alert.draft),
+            second_officer: config.alert.second_officer,
+            approval_lasts: lasting(config.alert.approval),
+            approval_reminder: lasting(config.alert.reminder),
             digest_late: lasting(config.digest.late),
             ..Default::default()
         },
         Arc::new(SystemRandom),
         wording,
-    ))
+    )
+    .with_rooms(room_rules(config)))
 }
 
 /// The accounts of this program, as the desk measures words by them.
@@ -591,7 +617,8 @@ pub fn templates(config: &Config) -> anyhow::Result<Templates> {
 
 /// Binds the rooms that the config names and nobody has bound yet; a command in the room is newer than
 /// the file, so it stands.
-async fn bind_rooms(store: &dyn Store, rules: &Rules, now: Time) -> Result<(), StoreError> {
+async fn bind_rooms(store: &dyn Store, rules: &Rules, now: Time) -> Result<Vec<Room>, StoreError> {
+    let mut bound_now = Vec::new();
     let mut writes = Vec::new();
     for (id, area) in &rules.bindings {
         let mut room = store.room(id).await?;
@@ -614,10 +641,14 @@ async fn bind_rooms(store: &dyn Store, rules: &Rules, now: Time) -> Result<(), S
             joined_at: now,
         });
         match &room.area {
-            None => writes.push(Write::Room(Box::new(Room {
-                area: Some(area.clone()),
-                ..room
-            }))),
+            None => {
+                let room = Room {
+                    area: Some(area.clone()),
+                    ..room
+                };
+                bound_now.push(room.clone());
+                writes.push(Write::Room(Box::new(room)));
+            }
             Some(bound) if bound != area => {
                 warn!(room = %id, %bound, config = %area, "the room was bound by command to another area than in the config");
             }
@@ -631,7 +662,7 @@ async fn bind_rooms(store: &dyn Store, rules: &Rules, now: Time) -> Result<(), S
         };
         store.commit(vec![act]).await?;
     }
-    Ok(())
+    Ok(bound_now)
 }
 
 /// Writes the token by which this machine's command line reaches the running program.
@@ -666,7 +697,7 @@ impl App {
         let http = http_client()?;
         let store = open_store(&config).await?;
         let rules = rules(&config);
-        bind_rooms(store.as_ref(), &rules, clock.now())
+        let bound = bind_rooms(store.as_ref(), &rules, clock.now())
             .await
             .context("binding the rooms of the config")?;
         let (admin, admin_file) = match &config.store.kind {
@@ -724,6 +755,12 @@ impl App {
         };
         let desk_acts = desk(&config, Arc::clone(&store), Arc::clone(&clock), wording)?;
         let desk_acts = Arc::new(desk_acts.with_group_accounts(makes_groups));
+        // Who comes late hears what is in force.
+        let in_force = desk_acts.rooms_bound(&bound).await?;
+        store
+            .commit(vec![in_force])
+            .await
+            .context("queueing alerts for rooms that are new")?;
         let desk = Arc::new(DeskCommands(Arc::clone(&desk_acts)));
         let names = Arc::new(Names::new(config.bot_names.clone()));
         let intake_metrics = Arc::new(crate::intake::Metrics::default());
@@ -942,6 +979,8 @@ impl App {
         sending.push(tokio::spawn(tidy(
             Arc::clone(&desk),
             Arc::clone(&store),
+            Arc::clone(&clock),
+            bells,
             sending_stop,
             failed.clone(),
         )));
@@ -1104,21 +1143,23 @@ async fn name_people(
     }
 }
 
-/// Once a minute: drafts that nobody confirmed go, alerts whose time has passed expire.
+/// Once a minute, and when somebody moves the clock: drafts that nobody confirmed go, colleagues are
+/// reminded of what waits for them, alerts whose time has passed expire.
 async fn tidy(
     desk: Arc<DeskCommands>,
     store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    bells: Vec<Arc<Notify>>,
     mut stop: watch::Receiver<bool>,
     failed: mpsc::Sender<anyhow::Error>,
 ) {
     loop {
-        tokio::select! {
-            _ = stop.wait_for(|stop| *stop) => return,
-            () = tokio::time::sleep(Duration::from_secs(60)) => {}
-        }
+        // Listen before looking: hands that are moved in between would be missed.
+        let moved = clock.moved();
         let tidied = async {
             if let Some(act) = desk.0.tidy().await? {
                 store.commit(vec![act]).await?;
+                bells.iter().for_each(|bell| bell.notify_one());
             }
             Ok::<_, StoreError>(())
         };
@@ -1127,6 +1168,11 @@ async fn tidy(
                 .send(anyhow::Error::new(error).context("expiring alerts"))
                 .await;
             return;
+        }
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return,
+            () = moved => {}
+            () = tokio::time::sleep(Duration::from_secs(60)) => {}
         }
     }
 }

@@ -39,6 +39,7 @@ use crate::domain::area::AreaId;
 use crate::domain::ids::RoomId;
 use crate::domain::person::Staff;
 use crate::domain::reading::Category;
+use crate::domain::room::Quiet;
 use file::Document;
 use file::RawConfig;
 
@@ -148,10 +149,27 @@ pub struct AlertConfig {
     pub expires: Duration,
     /// How long a draft can be confirmed.
     pub draft: Duration,
+    /// Urgent alerts need a second officer.
+    pub second_officer: bool,
+    /// How long a second officer may take.
+    pub approval: Duration,
+    /// After how long they are reminded.
+    pub reminder: Duration,
+    /// When rooms are left alone by information.
+    pub quiet: Option<Quiet>,
     /// A directory with the ward's own templates.
     pub templates: Option<PathBuf>,
     /// From which level on an alert goes with its card.
     pub card: Option<Level>,
+}
+
+/// What `[[room]]` says of a room besides its area.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RoomConfig {
+    /// Its own quiet hours (inside: none at all), where it has any.
+    pub quiet: Option<Option<Quiet>>,
+    /// It takes part in exercises.
+    pub drills: bool,
 }
 
 /// `[digest]`
@@ -190,6 +208,8 @@ pub struct Config {
     pub staff: Vec<Staff>,
     /// Rooms that are bound from the start.
     pub bindings: HashMap<RoomId, AreaId>,
+    /// What else is said of these rooms.
+    pub rooms: HashMap<RoomId, RoomConfig>,
 }
 
 impl Config {
@@ -281,6 +301,7 @@ fn parse_in(
         .collect();
     let staff = people::staff(&own, &raw.officer, &areas, &names)?;
     let bindings = people::bindings(&own, &raw.room, &areas, &names)?;
+    let rooms = people::rooms(&own, &raw.room)?;
 
     let web = raw.web;
     let listen = own.value(
@@ -420,6 +441,23 @@ fn parse_in(
             draft: Duration::from_secs(
                 60 * own.number("alert.draft_minutes", &raw.alert.draft_minutes, 1..=1440)?,
             ),
+            second_officer: raw.alert.second_officer.unwrap_or(true),
+            approval: Duration::from_secs(
+                60 * own.number(
+                    "alert.approval_minutes",
+                    &raw.alert.approval_minutes,
+                    1..=1440,
+                )?,
+            ),
+            reminder: Duration::from_secs(
+                60 * own.number(
+                    "alert.reminder_minutes",
+                    &raw.alert.reminder_minutes,
+                    1..=1440,
+                )?,
+            ),
+            quiet: people::quiet(&own, "alert.quiet_hours", raw.alert.quiet_hours.as_ref())?
+                .flatten(),
             card: own.value(
                 "alert.card",
                 &raw.alert.card,
@@ -444,6 +482,7 @@ fn parse_in(
         accounts,
         staff,
         bindings,
+        rooms,
     })
 }
 

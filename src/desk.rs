@@ -11,16 +11,22 @@
 //!
 //! ```text
 //! /canhbao TEXT ─▶ draft + preview ─▶ button, OK or /duyet CODE ─▶ live + one delivery per room
+//!                        loud or wide: a colleague's /duyet CODE ┘
+//! /dinhchinh, /hetcanhbao, /thuhoi CODE ─▶ the next version, in the rooms that saw the last
 //! /nhan 1204    ─▶ case accepted, facts to the officer in private, the reporter hears of it
 //! ```
 
 mod alerts;
+mod approval;
 mod cases;
+mod changes;
 mod digests;
 mod errands;
 pub mod groups;
+mod heading;
 mod invites;
 mod limit;
+mod reach;
 mod rooms;
 mod schedule;
 mod staff;
@@ -40,6 +46,7 @@ pub use self::invites::NotInvited;
 pub use self::invites::Wanted;
 use self::limit::PerMinute;
 use self::limit::Turn;
+pub use self::reach::RoomRules;
 pub use self::schedule::Due;
 pub use self::schedule::Kept;
 pub use self::staff::StaffDirectory;
@@ -48,6 +55,7 @@ pub use self::templates::TemplateError;
 pub use self::templates::Templates;
 use self::words::YesNo;
 use crate::domain::account::Platform;
+use crate::domain::alert::VersionKind;
 use crate::domain::area::AreaBook;
 use crate::domain::audit::AuditEntry;
 use crate::domain::clock::Clock;
@@ -93,6 +101,12 @@ pub struct Settings {
     pub draft_lasts: TimeDelta,
     /// How long a plain `OK` in the same chat means the draft.
     pub ok_lasts: TimeDelta,
+    /// Urgent alerts need a second officer.
+    pub second_officer: bool,
+    /// How long a second officer may take.
+    pub approval_lasts: TimeDelta,
+    /// After how long they are reminded.
+    pub approval_reminder: TimeDelta,
     /// A digest whose hour passed while the program stood still comes if it is at most so late.
     pub digest_late: TimeDelta,
 }
@@ -103,6 +117,9 @@ impl Default for Settings {
             alert_lasts: TimeDelta::hours(24),
             draft_lasts: TimeDelta::minutes(30),
             ok_lasts: TimeDelta::minutes(15),
+            second_officer: true,
+            approval_lasts: TimeDelta::minutes(30),
+            approval_reminder: TimeDelta::minutes(5),
             digest_late: TimeDelta::hours(6),
         }
     }
@@ -163,6 +180,7 @@ pub struct Desk {
     areas: Arc<AreaBook>,
     staff: Arc<StaffDirectory>,
     settings: Settings,
+    room_rules: RoomRules,
     random: Arc<dyn Random>,
     wording: Wording,
     questions: PerMinute,
@@ -189,12 +207,20 @@ impl Desk {
             areas,
             staff,
             settings,
+            room_rules: RoomRules::default(),
             random,
             wording,
             questions: PerMinute::new(QUESTIONS_PER_MINUTE),
             refusals: PerMinute::new(QUESTIONS_PER_MINUTE),
             group_accounts: Vec::new(),
         }
+    }
+
+    /// The same desk, with what the deployment says of its accounts and rooms.
+    #[must_use]
+    pub fn with_rooms(mut self, rules: RoomRules) -> Self {
+        self.room_rules = rules;
+        self
     }
 
     /// A command. `None`: not one of the desk's (residents' own commands are intake's), or not a
@@ -236,7 +262,8 @@ impl Desk {
             return Ok(Some(self.refuse(&asked)));
         };
         let act = match command.name {
-            CommandName::CanhBao => self.draft(officer, &asked, rest).await?,
+            CommandName::CanhBao => self.draft(officer, &asked, rest, false).await?,
+            CommandName::DienTap => self.draft(officer, &asked, rest, true).await?,
             CommandName::Duyet => self.approve(officer, &asked, rest).await?,
             CommandName::Nhan => self.accept(officer, &asked, rest).await?,
             CommandName::Xong => self.close(officer, &asked, rest, cases::End::Done).await?,
@@ -250,8 +277,17 @@ impl Desk {
             CommandName::GanThon => self.bind(officer, &asked, rest).await?,
             CommandName::Nhom => self.groups_by_chat(officer, &asked, rest).await?,
             CommandName::Moi => self.invite_by_chat(officer, &asked, rest).await?,
-            CommandName::DinhChinh | CommandName::ThuHoi | CommandName::HetCanhBao => {
-                self.reply(&asked, say::desk::alerts_stand())
+            CommandName::DinhChinh => {
+                self.change(officer, &asked, rest, VersionKind::Correction)
+                    .await?
+            }
+            CommandName::HetCanhBao => {
+                self.change(officer, &asked, rest, VersionKind::AllClear)
+                    .await?
+            }
+            CommandName::ThuHoi => {
+                self.change(officer, &asked, rest, VersionKind::Withdrawal)
+                    .await?
             }
             CommandName::Loa => self.loudspeaker(officer, &asked, rest).await?,
             CommandName::Hen => self.schedule(officer, &asked, rest).await?,
@@ -285,7 +321,7 @@ impl Desk {
         let Some((answer, code)) = alerts::button(&press.data) else {
             return Ok(None);
         };
-        let asked = Asked::by_press(press);
+        let asked = Asked::by_press(press, self.clock.now());
         let Some(officer) = self.officer(&press.room, &press.sender).await? else {
             return Ok(Some(self.reply(&asked, say::desk::not_your_button())));
         };
@@ -436,6 +472,8 @@ struct Asked<'a> {
     /// The asker's own chat with the bot, which may not exist yet. Also stands for the person.
     person: RoomId,
     press: Option<&'a Press>,
+    /// When it was written, by the platform's clock.
+    sent_at: Time,
 }
 
 impl<'a> Asked<'a> {
@@ -449,10 +487,11 @@ impl<'a> Asked<'a> {
             reply_to: (message.room_kind == RoomKind::Group).then(|| message.id.clone()),
             person: person(&message.room, &message.sender),
             press: None,
+            sent_at: message.sent_at,
         }
     }
 
-    fn by_press(press: &'a Press) -> Self {
+    fn by_press(press: &'a Press, now: Time) -> Self {
         Self {
             room: press.room.clone(),
             kind: press.room_kind,
@@ -462,6 +501,7 @@ impl<'a> Asked<'a> {
             reply_to: None,
             person: person(&press.room, &press.sender),
             press: Some(press),
+            sent_at: now,
         }
     }
 
@@ -515,6 +555,24 @@ impl Doing<'_> {
         self.send(asked.room.clone(), asked.thread.clone(), Lane::Reply, body);
     }
 
+    /// Tells something in another chat, by its words alone.
+    fn tell_in(&mut self, room: RoomId, thread: Option<String>, text: String) {
+        let post = Post {
+            text,
+            ..Post::default()
+        };
+        self.send(room, thread, Lane::Reply, Body::Text(post));
+    }
+
+    /// The same, before everything that is not as pressing.
+    fn tell_now(&mut self, room: RoomId, text: String) {
+        let post = Post {
+            text,
+            ..Post::default()
+        };
+        self.send(room, None, Lane::Urgent, Body::Text(post));
+    }
+
     /// Tells something in another chat.
     fn tell(&mut self, room: RoomId, post: Post) {
         self.send(room, None, Lane::Reply, Body::Text(post));
@@ -522,12 +580,19 @@ impl Doing<'_> {
 
     fn send(&mut self, room: RoomId, thread: Option<String>, lane: Lane, body: Body) -> DeliveryId {
         let fresh = self.desk.store.delivery_ids(1);
-        self.send_as(DeliveryId(fresh.start), room, thread, lane, body)
+        self.send_as(DeliveryId(fresh.start), self.now, room, thread, lane, body)
+    }
+
+    /// Says something not before a moment.
+    fn send_at(&mut self, due: Time, room: RoomId, lane: Lane, body: Body) -> DeliveryId {
+        let fresh = self.desk.store.delivery_ids(1);
+        self.send_as(DeliveryId(fresh.start), due, room, None, lane, body)
     }
 
     fn send_as(
         &mut self,
         id: DeliveryId,
+        due: Time,
         room: RoomId,
         thread: Option<String>,
         lane: Lane,
@@ -539,7 +604,7 @@ impl Doing<'_> {
             thread,
             lane,
             body,
-            state: DeliveryState::Waiting { due: self.now },
+            state: DeliveryState::Waiting { due },
             attempts: 0,
             maybe_twice: false,
             queued_at: self.now,

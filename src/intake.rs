@@ -1796,7 +1796,14 @@ impl Doing<'_> {
         command: &Command,
     ) -> Result<Option<Planned>, StoreError> {
         match command.name {
-            CommandName::TroGiup => self.help().await.map(Some),
+            CommandName::TroGiup => {
+                let mut planned = self.help().await?;
+                let commands = &self.task.deps.commands;
+                if self.private && commands.role(self.message).await?.is_some() {
+                    self.room(known, &mut planned.act).await?;
+                }
+                Ok(Some(planned))
+            }
             CommandName::Start => match &self.message.sender {
                 Sender::Person { native, .. } if self.private => {
                     let commands = &self.task.deps.commands;

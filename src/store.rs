@@ -17,6 +17,7 @@ pub mod sled;
 pub mod verify;
 pub mod window;
 
+pub(crate) use self::acts::REPLACED;
 use async_trait::async_trait;
 use thiserror::Error;
 
@@ -27,6 +28,7 @@ use crate::domain::area::AreaId;
 use crate::domain::audit::AuditEntry;
 use crate::domain::clock::Time;
 use crate::domain::delivery::Delivery;
+use crate::domain::delivery::Follows;
 use crate::domain::delivery::Lane;
 use crate::domain::delivery::Settled;
 use crate::domain::errand::Errand;
@@ -79,7 +81,8 @@ pub enum Write {
     Question(RoomId, PersonKey, Option<Question>),
     /// A room, new or changed. An area, a title or rights that it does not tell stay as they were.
     Room(Box<Room>),
-    /// An alert, new or changed.
+    /// An alert, new or changed. With a new version, the rows of earlier ones that still wait are
+    /// dropped: no room hears words that are known to be wrong.
     Alert(Box<Alert>),
     /// A new row of the outbox, waiting.
     Delivery(Box<Delivery>),
@@ -246,8 +249,18 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     async fn alert(&self, id: AlertId) -> Result<Option<Alert>, StoreError>;
     /// The alert with this check code.
     async fn alert_by_code(&self, code: &CheckCode) -> Result<Option<Alert>, StoreError>;
-    /// Every alert that is a draft or live, oldest first.
+    /// Every alert that is not over, and every one whose end is still being reported, oldest first.
     async fn open_alerts(&self) -> Result<Vec<Alert>, StoreError>;
+    /// The alerts that were drafted at or after a moment, newest first.
+    async fn alerts_since(&self, since: Time) -> Result<Vec<Alert>, StoreError>;
+    /// Every row of every version of an alert: those that have ended, then those that wait or are sent.
+    async fn alert_rows(&self, alert: AlertId) -> Result<Vec<Delivery>, StoreError>;
+    /// The row that another one follows, if it has ended.
+    async fn followed(
+        &self,
+        alert: AlertId,
+        follows: Follows,
+    ) -> Result<Option<Delivery>, StoreError>;
     /// How the sending of one version goes.
     async fn tally(&self, alert: AlertId, version: u32) -> Result<Tally, StoreError>;
     /// Why rooms did not get one version: reason and number of rooms, most frequent first.

@@ -46,6 +46,44 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const ALERT: &str = "Có người gọi điện tự xưng công an xã, bảo bà con cài ứng dụng VNeID qua đường link lạ. \
                      Đó là lừa đảo. Bà con không bấm link, không đọc mã OTP cho ai, gọi ngay công an xã hoặc 113.";
 
+/// What the officer corrects it to.
+const CORRECTED: &str = "Đính chính: kẻ gian tự xưng cán bộ phường, không phải công an xã, bảo bà con cài ứng dụng \
+                         VNeID qua đường link lạ. Bà con không bấm link, không đọc mã OTP cho ai, gọi 113.";
+
+/// What stands in every group when it is over.
+const OVER: &str = "HẾT CẢNH BÁO";
+
+/// Groups in which something stands, by platform.
+#[derive(Debug, Clone, Copy, Default)]
+struct Count {
+    telegram: usize,
+    zalo_bot: usize,
+    zalo_oa: usize,
+}
+
+impl Count {
+    fn all(self) -> usize {
+        self.telegram + self.zalo_bot + self.zalo_oa
+    }
+
+    fn json(self) -> serde_json::Value {
+        json!({ "telegram": self.telegram, "zalo_bot": self.zalo_bot, "zalo_oa": self.zalo_oa })
+    }
+}
+
+/// What the simulators saw of the officer's urgent alert.
+#[derive(Debug, Clone, Copy, Default)]
+struct Heard {
+    /// The second officer was asked, on another platform, before any group heard it.
+    asked_first: bool,
+    alerted: Count,
+    corrected: Count,
+    cleared: Count,
+    /// A resident asked about the alert, and another about a made-up code.
+    real_code: bool,
+    forged_code: bool,
+}
+
 #[derive(Debug)]
 pub(super) struct Options {
     pub(super) once: bool,
@@ -59,6 +97,8 @@ struct Ward {
     groups: Vec<(Chat, &'static str)>,
     residents: Vec<Person>,
     officer: (Person, Chat),
+    /// The second officer, on Zalo.
+    second: (zalo_bot::Person, zalo_bot::Chat),
     head: (Person, Chat),
     /// The same ward on Zalo Bot: groups that talk there, and who lives in them.
     zalo: ZaloBot,
@@ -136,10 +176,12 @@ async fn play(options: Options) -> anyhow::Result<ExitCode> {
     let mut said = Said::default();
     let mut folk = Folk::new(1);
     let digests = Cell::new(0);
+    let heard = Cell::new(Heard::default());
     let acts = async {
         ward.act(&mut folk, &mut said, pace, 36).await?;
         ward.answer(&mut folk, &mut said).await?;
-        digests.set(ward.alert_and_digest().await?);
+        heard.set(ward.alert().await?);
+        digests.set(ward.digest().await?);
         if options.once {
             return Ok(());
         }
@@ -153,7 +195,7 @@ async fn play(options: Options) -> anyhow::Result<ExitCode> {
         ended = acts => ended.map_err(|error: anyhow::Error| error)?,
         _ = tokio::signal::ctrl_c() => {}
     }
-    let digests = digests.get();
+    let (digests, heard) = (digests.get(), heard.get());
     let receipts = ward
         .receipts(&said, app.store().as_ref(), options.once)
         .await?;
@@ -184,36 +226,7 @@ async fn play(options: Options) -> anyhow::Result<ExitCode> {
                 .map(|(chat, id)| (chat.id.to_string(), id.clone())),
         )
         .collect();
-    let alerted = ward
-        .groups
-        .iter()
-        .filter(|(chat, _)| {
-            ward.town
-                .sent(*chat)
-                .iter()
-                .filter(|sent| sent.text.contains(ALERT))
-                .count()
-                == 1
-        })
-        .count();
-    let zalo_alerted = ward
-        .zalo_groups
-        .iter()
-        .filter(|(chat, _)| {
-            let sent = ward.zalo.sent(chat);
-            sent.iter().filter(|sent| sent.text.contains(ALERT)).count() == 1
-        })
-        .count();
-    let oa_alerted = ward
-        .oa_groups
-        .iter()
-        .filter(|(chat, _)| {
-            let sent = ward.oa.sent(chat);
-            sent.iter().filter(|sent| sent.text.contains(ALERT)).count() == 1
-        })
-        .count();
     let rooms = ward.groups.len() + ward.zalo_groups.len() + ward.oa_groups.len();
-    let all_alerted = alerted + zalo_alerted + oa_alerted;
     let untagged_stored = said
         .untagged
         .iter()
@@ -222,14 +235,26 @@ async fn play(options: Options) -> anyhow::Result<ExitCode> {
     let holds = recorded == wanted
         && receipts == said.to_bot()
         && untagged_stored == 0
-        && (!options.once || (all_alerted == rooms && digests == 1));
+        && (!options.once
+            || (heard.asked_first
+                && heard.alerted.all() == rooms
+                && heard.corrected.all() == rooms
+                && heard.cleared.all() == rooms
+                && heard.real_code
+                && heard.forged_code
+                && digests == 1));
     let summary = json!({
         "ok": holds,
         "messages": said.to_bot() + said.untagged.len(),
         "tagged": said.to_bot(),
         "records": recorded.len(),
         "receipts": receipts,
-        "rooms_alerted": { "telegram": alerted, "zalo_bot": zalo_alerted, "zalo_oa": oa_alerted },
+        "rooms_alerted": heard.alerted.json(),
+        "second_officer_asked_first": heard.asked_first,
+        "rooms_corrected": heard.corrected.json(),
+        "rooms_cleared": heard.cleared.json(),
+        "real_code_known": heard.real_code,
+        "forged_code_refused": heard.forged_code,
         "digests": digests,
         "untagged_stored": untagged_stored,
         "seconds": (started.elapsed().as_secs_f64() * 10.0).round() / 10.0,
@@ -246,7 +271,33 @@ async fn play(options: Options) -> anyhow::Result<ExitCode> {
         outln!("  có biên nhận           {receipts} / {}", said.to_bot());
         outln!("  không gửi bot, bị lưu  {untagged_stored}");
         outln!(
-            "nhóm nhận được cảnh báo  {all_alerted} / {rooms} (Telegram {alerted}, Zalo Bot {zalo_alerted}, Zalo OA {oa_alerted})"
+            "nhóm nhận được cảnh báo  {} / {rooms} (Telegram {}, Zalo Bot {}, Zalo OA {})",
+            heard.alerted.all(),
+            heard.alerted.telegram,
+            heard.alerted.zalo_bot,
+            heard.alerted.zalo_oa
+        );
+        outln!(
+            "  duyệt trước khi gửi    {}",
+            if heard.asked_first { "có" } else { "KHÔNG" }
+        );
+        outln!(
+            "  nhận đính chính        {} / {rooms}",
+            heard.corrected.all()
+        );
+        outln!("  nhận tin hết cảnh báo  {} / {rooms}", heard.cleared.all());
+        outln!(
+            "  kiểm tra mã            thật: {}, giả: {}",
+            if heard.real_code {
+                "nhận ra"
+            } else {
+                "KHÔNG"
+            },
+            if heard.forged_code {
+                "bị bác"
+            } else {
+                "KHÔNG"
+            }
         );
         outln!("bản tổng hợp             {digests}");
         outln!(
@@ -307,9 +358,11 @@ impl Ward {
         let zalo_residents = (0..6).map(|_| zalo.add_person(&folk.name())).collect();
         let residents = (0..12).map(|_| town.add_person(&folk.name())).collect();
         let officer = town.add_person("Phạm Thu Hà");
+        let second = zalo.add_person("Vũ Hoài Nam");
         let head = town.add_person("Trần Văn Bình");
         Ok(Self {
             officer: (officer, town.start_private(officer)),
+            second: (second.clone(), zalo.private(&second)),
             head: (head, town.start_private(head)),
             residents,
             groups,
@@ -337,6 +390,7 @@ impl Ward {
              app_id = \"{}\"\noa_id = \"{}\"\napp_secret = {{ env = \"KENG_DEMO_OA_APP_SECRET\" }}\n\
              webhook_secret = {{ env = \"KENG_DEMO_OA_SECRET\" }}\nfirst_tokens = {{ env = \"KENG_DEMO_OA_TOKENS\" }}\n\
              [[officer]]\nname = \"Đ/c Hà\"\nrole = \"officer\"\narea = \"06862\"\naccounts = {{ tg1 = \"{}\" }}\n\
+             [[officer]]\nname = \"Đ/c Nam\"\nrole = \"officer\"\narea = \"06862\"\naccounts = {{ zb1 = \"{}\" }}\n\
              [[officer]]\nname = \"Bác Bình\"\nrole = \"head\"\narea = \"06862/tan-truc-tung\"\naccounts = {{ tg1 = \"{}\" }}\n",
             home.join("data"),
             self.town.url(),
@@ -344,6 +398,7 @@ impl Ward {
             self.oa.options().app_id,
             self.oa.options().oa_id,
             self.officer.0.id,
+            self.second.0.id,
             self.head.0.id,
             oa = self.oa.url(),
         );
@@ -464,11 +519,21 @@ impl Ward {
         Ok(())
     }
 
-    /// The officer warns every group, the head asks for the day.
-    async fn alert_and_digest(&self) -> anyhow::Result<usize> {
+    /// An urgent alert from the draft to the all-clear: a colleague on another platform approves it, it is
+    /// corrected, it ends, and residents ask whether codes are real.
+    async fn alert(&self) -> anyhow::Result<Heard> {
         let (officer, desk) = self.officer;
+        let (second, their_desk) = &self.second;
+        // Whoever has spoken to the bot can be told something by it.
+        self.zalo.say(second, their_desk, "/nhom");
+        self.zalo
+            .wait_for(their_desk, |_| true, PATIENCE)
+            .await
+            .context("the second officer got no answer")?;
+
         let before = self.town.sent(desk).len();
-        self.town.say(officer, desk, &format!("/canhbao {ALERT}"));
+        self.town
+            .say(officer, desk, &format!("/canhbao khẩn: {ALERT}"));
         let preview = self
             .town
             .wait(PATIENCE, || {
@@ -484,7 +549,78 @@ impl Ward {
             .button("Gửi")
             .context("the preview has no button to send")?
             .to_owned();
+        let (_, code) = data.rsplit_once(':').context("the button names no alert")?;
         self.town.press(officer, desk, preview.message_id, &data);
+        self.zalo
+            .wait_for(their_desk, |sent| sent.text.contains(ALERT), PATIENCE)
+            .await
+            .context("the second officer was not asked")?;
+        let asked_first = self.standing(ALERT).all() == 0;
+        self.zalo.say(second, their_desk, &format!("/duyet {code}"));
+        let alerted = self.everywhere(ALERT).await?;
+        self.reported(desk, "Cảnh báo").await?;
+
+        // As people type it: small letters.
+        let resident = self
+            .zalo_residents
+            .first()
+            .context("nobody lives on Zalo")?;
+        let home = self.zalo.private(resident);
+        self.zalo.say(
+            resident,
+            &home,
+            &format!("/kiemtra {}", code.to_lowercase()),
+        );
+        let real_code = self
+            .zalo
+            .wait_for(&home, |sent| sent.text.contains("là thật"), PATIENCE)
+            .await
+            .is_some();
+        let resident = *self.residents.first().context("nobody lives here")?;
+        let home = self.town.start_private(resident);
+        // A letter of the real code was changed.
+        let mut forged: String = code.chars().take(code.chars().count() - 1).collect();
+        forged.push(if code.ends_with('Z') { 'Y' } else { 'Z' });
+        self.town.say(resident, home, &format!("/kiemtra {forged}"));
+        let forged_code = self
+            .town
+            .wait_for(home, |sent| sent.text.contains("giả mạo"), PATIENCE)
+            .await
+            .is_some();
+
+        self.zalo.say(
+            second,
+            their_desk,
+            &format!("/dinhchinh {code} {CORRECTED}"),
+        );
+        let corrected = self.everywhere(CORRECTED).await?;
+        self.town.say(officer, desk, &format!("/hetcanhbao {code}"));
+        let cleared = self.everywhere(OVER).await?;
+        self.reported(desk, "Tin hết cảnh báo").await?;
+        Ok(Heard {
+            asked_first,
+            alerted,
+            corrected,
+            cleared,
+            real_code,
+            forged_code,
+        })
+    }
+
+    async fn reported(&self, desk: Chat, what: &str) -> anyhow::Result<()> {
+        self.town
+            .wait_for(
+                desk,
+                |sent| sent.text.starts_with(what) && sent.text.contains("đã gửi xong"),
+                PATIENCE,
+            )
+            .await
+            .context("the officer was not told how the sending went")?;
+        Ok(())
+    }
+
+    /// Waits until the words stand in every group, and counts where they stand once.
+    async fn everywhere(&self, words: &str) -> anyhow::Result<Count> {
         let all = self
             .town
             .wait(PATIENCE, || {
@@ -494,7 +630,7 @@ impl Ward {
                         self.town
                             .sent(*chat)
                             .iter()
-                            .any(|sent| sent.text.contains(ALERT))
+                            .any(|sent| sent.text.contains(words))
                     })
                     .then_some(())
             })
@@ -502,21 +638,50 @@ impl Ward {
         all.context("the alert did not reach every group on Telegram")?;
         for (chat, _) in &self.zalo_groups {
             self.zalo
-                .wait_for(chat, |sent| sent.text.contains(ALERT), PATIENCE)
+                .wait_for(chat, |sent| sent.text.contains(words), PATIENCE)
                 .await
                 .context("the alert did not reach every group on Zalo Bot")?;
         }
         for (chat, _) in &self.oa_groups {
             self.oa
-                .wait_for(chat, |sent| sent.text.contains(ALERT), PATIENCE)
+                .wait_for(chat, |sent| sent.text.contains(words), PATIENCE)
                 .await
                 .context("the alert did not reach every group of the Official Account")?;
         }
-        self.town
-            .wait_for(desk, |sent| sent.text.contains("đã gửi xong"), PATIENCE)
-            .await
-            .context("the officer was not told how the sending went")?;
-        self.digest().await
+        Ok(self.standing(words))
+    }
+
+    /// The groups in which these words stand exactly once.
+    fn standing(&self, words: &str) -> Count {
+        fn once<'a>(texts: impl Iterator<Item = &'a str>, words: &str) -> bool {
+            texts.filter(|text| text.contains(words)).count() == 1
+        }
+        Count {
+            telegram: self
+                .groups
+                .iter()
+                .filter(|(chat, _)| {
+                    let sent = self.town.sent(*chat);
+                    once(sent.iter().map(|sent| sent.text.as_str()), words)
+                })
+                .count(),
+            zalo_bot: self
+                .zalo_groups
+                .iter()
+                .filter(|(chat, _)| {
+                    let sent = self.zalo.sent(chat);
+                    once(sent.iter().map(|sent| sent.text.as_str()), words)
+                })
+                .count(),
+            zalo_oa: self
+                .oa_groups
+                .iter()
+                .filter(|(chat, _)| {
+                    let sent = self.oa.sent(chat);
+                    once(sent.iter().map(|sent| sent.text.as_str()), words)
+                })
+                .count(),
+        }
     }
 
     async fn digest(&self) -> anyhow::Result<usize> {

@@ -9,6 +9,7 @@ use toml::Spanned;
 
 use super::COMMUNES;
 use super::ConfigError;
+use super::RoomConfig;
 use super::file::Document;
 use super::file::RawArea;
 use super::file::RawOfficer;
@@ -19,6 +20,7 @@ use crate::domain::ids::AccountName;
 use crate::domain::ids::RoomId;
 use crate::domain::person::Role;
 use crate::domain::person::Staff;
+use crate::domain::room::Quiet;
 
 /// A line of the official list.
 struct Commune {
@@ -208,6 +210,48 @@ pub(super) fn bindings(
         }
     }
     Ok(bindings)
+}
+
+/// Hours such as `22h-6h`; empty: never.
+pub(super) fn quiet(
+    file: &Document<'_>,
+    key: &str,
+    raw: Option<&Spanned<String>>,
+) -> Result<Option<Option<Quiet>>, ConfigError> {
+    let Some(raw) = raw else { return Ok(None) };
+    if raw.get_ref().trim().is_empty() {
+        return Ok(Some(None));
+    }
+    match Quiet::parse(raw.get_ref()) {
+        Some(quiet) => Ok(Some(Some(quiet))),
+        None => Err(file.error(
+            Some(raw.span().start),
+            format!(
+                "`{key}` is {:?}, but should be hours such as \"22h-6h\", or empty",
+                raw.get_ref()
+            ),
+        )),
+    }
+}
+
+/// What is said of rooms besides their areas.
+pub(super) fn rooms(
+    file: &Document<'_>,
+    rooms: &[RawRoom],
+) -> Result<HashMap<RoomId, RoomConfig>, ConfigError> {
+    let mut told = HashMap::new();
+    for room in rooms {
+        // The name was looked at when the room was bound.
+        let Ok(account) = AccountName::parse(room.account.get_ref()) else {
+            continue;
+        };
+        let config = RoomConfig {
+            quiet: quiet(file, "room.quiet_hours", room.quiet_hours.as_ref())?,
+            drills: room.drills,
+        };
+        told.insert(RoomId::new(account, room.native.to_string()), config);
+    }
+    Ok(told)
 }
 
 #[cfg(test)]

@@ -1,39 +1,37 @@
 //! An officer's words for every group: drafted, shown, confirmed, sent; and checked by anyone.
 //!
-//! ```text
-//! draft ─▶ live ─▶ expired
-//!   └────▶ dropped
-//! ```
-//! A draft is confirmed by its author only, while it is fresh. Approval by a second officer will stand
-//! between the two, corrections and withdrawal after; they change the same row by its revision.
-
-use std::collections::BTreeMap;
+//! A draft is confirmed by its author only, while it is fresh. What is loud or wide then waits for a second
+//! officer ([`super::approval`]). What is out is corrected, ended or taken back in [`super::changes`]; which
+//! rooms all of it is for, [`super::reach`] knows.
 
 use chrono::TimeDelta;
 
 use super::Asked;
 use super::Desk;
 use super::Doing;
+use super::heading;
+use super::heading::Heading;
 use super::limit::Turn;
+use super::reach::Reach;
 use super::words;
 use super::words::YesNo;
 use crate::domain::alert::Alert;
 use crate::domain::alert::AlertState;
+use crate::domain::alert::Level;
 use crate::domain::alert::Step;
+use crate::domain::alert::Target;
 use crate::domain::alert::Versions;
-use crate::domain::area::AreaBook;
-use crate::domain::area::AreaId;
+use crate::domain::clock::Time;
 use crate::domain::delivery::Body;
 use crate::domain::delivery::Button;
 use crate::domain::delivery::Lane;
 use crate::domain::delivery::Post;
+use crate::domain::ids::AlertId;
 use crate::domain::ids::CheckCode;
 use crate::domain::ids::DeliveryId;
 use crate::domain::incident::MAX_TEXT;
 use crate::domain::person::Staff;
 use crate::domain::room::Room;
-use crate::domain::room::RoomKind;
-use crate::domain::room::RoomState;
 use crate::say;
 use crate::store::Act;
 use crate::store::Expect;
@@ -45,6 +43,12 @@ const DRAWS: usize = 8;
 
 /// An expired alert whose last report was never given is ended all the same after this.
 const REPORT_GRACE: TimeDelta = TimeDelta::days(1);
+
+/// The same words to the same rooms within this time are asked about: it is usually a mistake.
+const REPEAT: TimeDelta = TimeDelta::hours(72);
+
+/// No alert is in force longer.
+const LONGEST: TimeDelta = TimeDelta::days(30);
 
 /// Which draft a plain answer means when several wait in one chat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,99 +70,106 @@ pub(super) fn button(data: &str) -> Option<(YesNo, CheckCode)> {
     Some((answer, CheckCode::parse(code)?))
 }
 
-/// The rooms of an alert, and those that will not hear it.
-#[derive(Debug, Default)]
-struct Reach {
-    hears: Vec<Room>,
-    unbound: Vec<String>,
-    removed: Vec<String>,
-}
-
-impl Reach {
-    fn of(rooms: Vec<Room>, area: &AreaId) -> Self {
-        let mut reach = Self::default();
-        for room in rooms {
-            if room.kind == RoomKind::Private {
-                continue;
-            }
-            if room.hears(area) {
-                reach.hears.push(room);
-            } else if room.state == RoomState::Active && room.area.is_none() {
-                reach.unbound.push(room.title);
-            } else if room.state == RoomState::Removed
-                && room.area.as_ref().is_some_and(|own| area.contains(own))
-            {
-                reach.removed.push(room.title);
-            }
-        }
-        reach
-    }
-
-    /// The rooms' names by village, in the order in which they are shown.
-    fn by_place(&self, areas: &AreaBook) -> Vec<(String, Vec<String>)> {
-        let mut places: BTreeMap<&AreaId, Vec<String>> = BTreeMap::new();
-        for room in &self.hears {
-            if let Some(area) = &room.area {
-                places.entry(area).or_default().push(room.title.clone());
-            }
-        }
-        places
-            .into_iter()
-            .map(|(area, mut names)| {
-                names.sort();
-                (areas.title(area), names)
-            })
-            .collect()
-    }
-}
-
 impl Desk {
-    /// `/canhbao TEXT`: a draft, and its preview.
+    /// `/canhbao TEXT`: a draft, and its preview. As a drill the same, for rooms that opted in.
     pub(super) async fn draft(
         &self,
         officer: &Staff,
         asked: &Asked<'_>,
         rest: &str,
+        drill: bool,
     ) -> Result<Act, StoreError> {
+        let now = self.clock.now();
+        let rooms = self.store.rooms().await?;
+        let staff = self.staff().await?;
+        let whole = rest;
+        let (mut heading, mut rest) = heading::heading(whole);
+        let target = match self.meant(officer, &heading.places, &rooms, &staff) {
+            Ok(target) => target,
+            Err(not_found) if not_found.is_a_place => {
+                return Ok(self.reply(asked, not_found.answer()));
+            }
+            // "Đến 18h nước lên: …" is a sentence.
+            Err(_) => {
+                (heading, rest) = (Heading::default(), whole);
+                Target::area(officer.area.clone())
+            }
+        };
+        let end = match heading
+            .until
+            .map(|until| (until, heading::moment(until, now)))
+        {
+            None => None,
+            Some((until, None)) => return Ok(self.reply(asked, say::desk::no_such_end(until))),
+            Some((_, Some(end))) if end <= now => {
+                return Ok(self.reply(asked, say::desk::end_has_passed(end, now)));
+            }
+            Some((_, Some(end))) if end > now + LONGEST => {
+                return Ok(self.reply(asked, say::desk::end_too_far(LONGEST.num_days())));
+            }
+            Some((_, Some(end))) => Some(end),
+        };
         let wanted = match self.wanted(rest) {
             Ok(wanted) => wanted,
             Err(answer) => return Ok(self.reply(asked, answer)),
         };
-        let (level, text) = (wanted.level, wanted.text.as_str());
+        let level = heading.level.unwrap_or(wanted.level);
+        let text = wanted.text.as_str();
         if words::says_nothing(text) {
             return Ok(self.reply(asked, say::desk::alert_without_words()));
+        }
+        if words::has_no_words(text) {
+            return Ok(self.reply(asked, say::desk::only_signs()));
         }
         let length = text.chars().count();
         if length > MAX_TEXT {
             return Ok(self.reply(asked, say::desk::alert_too_long(length, MAX_TEXT)));
-        }
-        let reach = Reach::of(self.store.rooms().await?, &officer.area);
-        let area_title = self.areas.title(&officer.area);
-        if reach.hears.is_empty() {
-            let text = say::desk::no_rooms(&area_title, &reach.unbound);
-            return Ok(self.reply(asked, text));
         }
         let private = if asked.is_private() {
             Some(asked.room.clone())
         } else {
             self.private_room(&asked.person).await?
         };
-
-        let mut doing = self.begin();
         let mut alert = Alert::draft(
             self.store.alert_id(),
             self.fresh_code().await?,
             level,
             officer.area.clone(),
-            Versions::first(text, &officer.name, doing.now),
+            Versions::first(text, &officer.name, now),
             private.clone().unwrap_or_else(|| asked.room.clone()),
-            doing.now + self.settings.alert_lasts,
+            end.unwrap_or(now + self.settings.alert_lasts),
         );
+        alert.target = target;
+        alert.drill = drill;
+        alert.end_named = end.is_some();
         alert.desk_thread = private.is_none().then(|| asked.thread.clone()).flatten();
+        let reach = Reach::of(rooms, &alert, &self.room_rules);
+        if reach.hears.is_empty() {
+            return Ok(self.reply(asked, self.no_rooms(&alert, &reach)));
+        }
+        let second = self.needs_second(&officer.area, &alert);
+        let approvers = if second {
+            self.approvers(&alert, &staff)
+        } else {
+            Vec::new()
+        };
+        let quiet = reach
+            .hears
+            .iter()
+            .filter(|room| self.room_rules.due(&room.id, level, now) > now)
+            .count();
+        let repeats = self.repeats(&alert, &reach.hears).await?;
+
+        let mut doing = self.begin();
         let count = reach.hears.len();
+        let again = repeats.is_some();
         let buttons = vec![vec![
             Button {
-                label: say::desk::button_send(count),
+                label: if again {
+                    say::desk::button_send_again(count)
+                } else {
+                    say::desk::button_send(count)
+                },
                 data: format!("a:ok:{}", alert.code),
             },
             Button {
@@ -166,7 +177,7 @@ impl Desk {
                 data: format!("a:no:{}", alert.code),
             },
         ]];
-        let shown = say::alert::room_text(&alert, &area_title);
+        let shown = say::alert::room_text(&alert, &self.areas.title(&alert.area));
         let preview = Post {
             text: say::desk::preview(&say::desk::Preview {
                 code: &alert.code,
@@ -174,6 +185,16 @@ impl Desk {
                 places: &reach.by_place(&self.areas),
                 unbound: &reach.unbound,
                 removed: &reach.removed,
+                not_chosen: &reach.not_chosen,
+                no_drills: &reach.no_drills,
+                quiet,
+                approvers: second.then(|| {
+                    approvers
+                        .iter()
+                        .map(|person| person.name.as_str())
+                        .collect()
+                }),
+                repeats: repeats.as_ref().map(|earlier| (earlier, now)),
                 minutes: self.settings.draft_lasts.num_minutes(),
                 notes: &self.notes(&wanted, &reach.hears, &shown),
             }),
@@ -202,6 +223,30 @@ impl Desk {
         Ok(doing.act)
     }
 
+    fn no_rooms(&self, alert: &Alert, reach: &Reach) -> String {
+        if !reach.no_drills.is_empty() {
+            return say::desk::no_drill_rooms();
+        }
+        if !reach.not_chosen.is_empty() {
+            return say::desk::no_chosen_rooms();
+        }
+        say::desk::no_rooms(&self.areas.title(&alert.area), &reach.unbound)
+    }
+
+    /// An alert with the same words that some of these rooms were sent lately.
+    async fn repeats(&self, alert: &Alert, hears: &[Room]) -> Result<Option<Alert>, StoreError> {
+        let wanted = words::plain(alert.words());
+        let since = self.clock.now() - REPEAT;
+        let earlier = self.store.alerts_since(since).await?;
+        Ok(earlier.into_iter().find(|earlier| {
+            earlier.id != alert.id
+                && earlier.state.is_published()
+                && earlier.drill == alert.drill
+                && words::plain(earlier.words()) == wanted
+                && hears.iter().any(|room| earlier.target.is_heard_in(room))
+        }))
+    }
+
     /// `/duyet CODE`; without a code it is a plain yes.
     pub(super) async fn approve(
         &self,
@@ -213,7 +258,17 @@ impl Desk {
             let act = self
                 .answered(officer, asked, YesNo::Yes, Which::OneOfMany)
                 .await?;
-            return Ok(act.unwrap_or_else(|| self.reply(asked, say::desk::approve_which())));
+            if let Some(act) = act {
+                return Ok(act);
+            }
+            // The second officer names the alert: approving is never a reflex.
+            let waiting: Vec<String> = self
+                .waiting_for(officer)
+                .await?
+                .iter()
+                .map(|alert| alert.code.to_string())
+                .collect();
+            return Ok(self.reply(asked, say::desk::approve_which(&waiting)));
         }
         match words::check_code(rest) {
             Some(code) => self.confirm(officer, asked, &code).await,
@@ -244,7 +299,12 @@ impl Desk {
             .collect();
         let mut drafts: Vec<&Alert> = mine
             .iter()
-            .filter(|alert| alert.state == AlertState::Draft && now - alert.drafted_at < lasts)
+            .filter(|alert| {
+                // What waits for a colleague can still be stopped by a word.
+                let can_answer = alert.state == AlertState::Draft
+                    || (alert.state == AlertState::Pending && answer == YesNo::No);
+                can_answer && (now - alert.drafted_at).abs() < lasts
+            })
             .collect();
         drafts.sort_by_key(|alert| (alert.drafted_at, alert.id));
         let chosen = match (drafts.as_slice(), which) {
@@ -268,6 +328,14 @@ impl Desk {
                 return Ok(Some(self.reply(asked, say::desk::which_draft(&list))));
             }
         };
+        if answer == YesNo::Yes {
+            let reach = Reach::of(self.store.rooms().await?, chosen, &self.room_rules);
+            if let Some(earlier) = self.repeats(chosen, &reach.hears).await? {
+                // A quick OK is not enough to say the same thing twice.
+                let text = say::desk::really_again(&earlier, &chosen.code, now);
+                return Ok(Some(self.reply(asked, text)));
+            }
+        }
         let act = match answer {
             YesNo::Yes => self.confirm(officer, asked, &chosen.code).await?,
             YesNo::No => self.drop_draft(officer, asked, &chosen.code).await?,
@@ -275,32 +343,60 @@ impl Desk {
         Ok(Some(act))
     }
 
-    /// Sends a draft: the alert and one delivery per room, in one act.
+    /// The author sends a draft, or a colleague approves what waits.
     pub(super) async fn confirm(
         &self,
         officer: &Staff,
         asked: &Asked<'_>,
         code: &CheckCode,
     ) -> Result<Act, StoreError> {
-        let mut alert = match self.own_draft(officer, asked, code).await? {
+        let alert = match self.undecided(officer, asked, code).await? {
             Ok(alert) => alert,
             Err(answer) => return Ok(answer),
         };
-        let reach = Reach::of(self.store.rooms().await?, &alert.area);
+        if alert.state == AlertState::Pending {
+            return self.decide_pending(officer, asked, alert, true).await;
+        }
+        let now = self.clock.now();
+        if alert.end_named && alert.expires_at <= now {
+            return Ok(self.reply(asked, say::desk::end_has_passed(alert.expires_at, now)));
+        }
+        if !self.needs_second(&officer.area, &alert) {
+            return self.publish(officer, asked, alert, now).await;
+        }
+        let reach = Reach::of(self.store.rooms().await?, &alert, &self.room_rules);
+        let shown = say::alert::room_text(&alert, &self.areas.title(&alert.area));
+        self.ask_second(asked, alert, &shown, reach.hears.len())
+            .await
+    }
+
+    /// Sends it: the alert and one delivery per room, in one act.
+    pub(super) async fn publish(
+        &self,
+        officer: &Staff,
+        asked: &Asked<'_>,
+        mut alert: Alert,
+        now: Time,
+    ) -> Result<Act, StoreError> {
+        if alert.end_named && alert.expires_at <= now {
+            return Ok(self.reply(asked, say::desk::end_has_passed(alert.expires_at, now)));
+        }
+        let reach = Reach::of(self.store.rooms().await?, &alert, &self.room_rules);
         if reach.hears.is_empty() {
-            let title = self.areas.title(&alert.area);
             let text = match asked.press {
                 Some(_) => say::desk::no_rooms_short(),
-                None => say::desk::no_rooms(&title, &reach.unbound),
+                None => self.no_rooms(&alert, &reach),
             };
             return Ok(self.reply(asked, text));
         }
+        let was_pending = alert.state == AlertState::Pending;
+        let revision = alert.revision;
+        if alert.step(Step::Publish).is_err() {
+            return Ok(self.reply(asked, say::desk::already_sent(&alert, now)));
+        }
 
         let mut doing = self.begin();
-        doing
-            .act
-            .expects
-            .push(Expect::Alert(alert.id, alert.revision));
+        doing.act.expects.push(Expect::Alert(alert.id, revision));
         let count = reach.hears.len();
         let rows = u64::try_from(count).unwrap_or(u64::MAX);
         let mut ids = self
@@ -314,7 +410,8 @@ impl Desk {
                 version: alert.version(),
                 follows: None,
             };
-            doing.send_as(id, room.id, None, Lane::Urgent, body);
+            let due = self.room_rules.due(&room.id, alert.level, now);
+            doing.send_as(id, due, room.id, None, Lane::Urgent, body);
         }
         alert.progress = ids.next().map(|id| {
             let body = Body::Progress {
@@ -323,31 +420,46 @@ impl Desk {
             };
             doing.send_as(
                 id,
+                now,
                 alert.desk.clone(),
                 alert.desk_thread.clone(),
                 Lane::Reply,
                 body,
             )
         });
-        if alert.step(Step::Publish).is_err() {
-            return Ok(self.reply(asked, say::desk::already_sent(&alert, doing.now)));
+        alert.published_at = Some(now);
+        let version = alert.versions.latest_mut();
+        version.at = now;
+        version.approver = was_pending.then(|| officer.name.clone());
+        if !alert.end_named {
+            alert.expires_at = now + self.settings.alert_lasts;
         }
-        alert.published_at = Some(doing.now);
-        alert.versions.latest_mut().at = doing.now;
-        alert.expires_at = doing.now + self.settings.alert_lasts;
         if asked.press.is_some() || asked.room != alert.desk {
             doing.answer(asked, say::desk::sending(&alert.code, count));
+        }
+        if was_pending {
+            let text = say::approval::approved_by(&alert.code, &officer.name);
+            doing.tell_in(alert.desk.clone(), alert.desk_thread.clone(), text);
         }
         let title = self.areas.title(&alert.area);
         doing.without_buttons(asked, || {
             say::desk::confirmed(&say::alert::room_text(&alert, &title), count)
         });
+        let (act, alone) = match (was_pending, alert.level) {
+            (true, _) => ("alert.approve", ""),
+            (false, Level::Urgent) => (
+                "alert.publish",
+                ", without a second officer, as the config allows",
+            ),
+            (false, Level::Info | Level::Warning) => ("alert.publish", ""),
+        };
         doing.audit(
             &officer.name,
-            "alert.publish",
+            act,
             alert.id,
             format!(
-                "{} version {} to {count} rooms",
+                "{}{} version {} to {count} rooms{alone}",
+                if alert.drill { "drill " } else { "" },
                 alert.level.as_str(),
                 alert.version()
             ),
@@ -356,46 +468,65 @@ impl Desk {
         Ok(doing.act)
     }
 
-    /// Throws a draft away.
+    /// Throws a draft away, or what waits for approval.
     pub(super) async fn drop_draft(
         &self,
         officer: &Staff,
         asked: &Asked<'_>,
         code: &CheckCode,
     ) -> Result<Act, StoreError> {
-        let mut alert = match self.own_draft(officer, asked, code).await? {
-            Ok(alert) => alert,
-            Err(answer) => return Ok(answer),
-        };
+        match self.undecided(officer, asked, code).await? {
+            Ok(alert) if alert.state == AlertState::Pending => {
+                self.decide_pending(officer, asked, alert, false).await
+            }
+            Ok(alert) => self.throw_away(officer, asked, alert).await,
+            Err(answer) => Ok(answer),
+        }
+    }
+
+    /// The alert is never sent; whoever wrote it hears of it.
+    pub(super) async fn throw_away(
+        &self,
+        officer: &Staff,
+        asked: &Asked<'_>,
+        mut alert: Alert,
+    ) -> Result<Act, StoreError> {
         let mut doing = self.begin();
-        doing
-            .act
-            .expects
-            .push(Expect::Alert(alert.id, alert.revision));
+        let revision = alert.revision;
         if alert.step(Step::Drop).is_err() {
             return Ok(self.reply(asked, say::desk::already_sent(&alert, doing.now)));
         }
+        doing.act.expects.push(Expect::Alert(alert.id, revision));
         doing.answer(asked, say::desk::dropped(&alert.code));
         doing.without_buttons(asked, || say::desk::dropped(&alert.code));
+        if alert.author() != officer.name {
+            let text = say::approval::refused_by(&alert.code, &officer.name);
+            doing.tell_in(alert.desk.clone(), alert.desk_thread.clone(), text);
+        }
         doing.audit(&officer.name, "alert.drop", alert.id, "");
         doing.act.writes.push(Write::Alert(Box::new(alert)));
         Ok(doing.act)
     }
 
-    /// The draft with this code if this officer may decide on it now; else the answer why not.
-    async fn own_draft(
+    /// The draft or waiting alert with this code if this officer may decide on it now; else the answer why
+    /// not.
+    async fn undecided(
         &self,
         officer: &Staff,
         asked: &Asked<'_>,
         code: &CheckCode,
     ) -> Result<Result<Alert, Act>, StoreError> {
         let now = self.clock.now();
-        // Outside the officer's area an alert is as good as none.
-        let found = self
-            .store
-            .alert_by_code(code)
-            .await?
-            .filter(|alert| officer.area.contains(&alert.area));
+        let staff = self.staff().await?;
+        // Outside the officer's area an alert is as good as none, unless it is to reach in there.
+        let found = self.store.alert_by_code(code).await?.filter(|alert| {
+            officer.area.contains(&alert.area)
+                || (alert.state == AlertState::Pending
+                    && self
+                        .approvers(alert, &staff)
+                        .iter()
+                        .any(|person| person.name == officer.name))
+        });
         let Some(alert) = found else {
             return Ok(Err(self.reply(asked, say::desk::no_such_draft())));
         };
@@ -403,11 +534,20 @@ impl Desk {
             AlertState::Draft if alert.author() != officer.name => {
                 say::desk::only_the_author(alert.author())
             }
-            AlertState::Draft if now - alert.drafted_at >= self.settings.draft_lasts => {
+            // Set back far, a clock says nothing of how old it is.
+            AlertState::Draft if (now - alert.drafted_at).abs() >= self.settings.draft_lasts => {
                 say::desk::draft_too_old(self.settings.draft_lasts.num_minutes())
             }
-            AlertState::Draft => return Ok(Ok(alert)),
-            AlertState::Pending => say::desk::awaits_approval(&alert.code),
+            AlertState::Pending
+                if alert.author() != officer.name
+                    && !self
+                        .approvers(&alert, &staff)
+                        .iter()
+                        .any(|person| person.name == officer.name) =>
+            {
+                say::approval::not_yours(&alert.code)
+            }
+            AlertState::Draft | AlertState::Pending => return Ok(Ok(alert)),
             AlertState::Dropped => say::desk::was_dropped(&alert.code),
             AlertState::Live
             | AlertState::AllClear
@@ -430,20 +570,48 @@ impl Desk {
         }
         let found = match words::check_code(rest) {
             Some(code) => self.store.alert_by_code(&code).await?,
+            None if words::is_mistyped_code(rest) => {
+                return Ok(self.reply(asked, say::alert::mistyped_code()));
+            }
             None => None,
         };
-        let text = found.map_or_else(say::alert::unknown_code, |alert| {
-            say::alert::checked(&alert, &self.areas.title(&alert.area), now)
-        });
+        let text = match found {
+            Some(alert) => say::alert::checked(&alert, &self.areas.title(&alert.area), now),
+            None => {
+                // A code that exists is read in two steps: the other answer takes as many.
+                self.store.alert(AlertId(0)).await?;
+                say::alert::unknown_code()
+            }
+        };
         Ok(self.reply(asked, text))
     }
 
     pub(super) async fn tidy_alerts(&self) -> Result<Option<Act>, StoreError> {
         let mut doing = self.begin();
         for mut alert in self.store.open_alerts().await? {
+            let since = doing.now - alert.versions.latest().at;
             let (step, act) = match alert.state {
-                AlertState::Draft if doing.now - alert.drafted_at >= self.settings.draft_lasts => {
+                AlertState::Draft
+                    if (doing.now - alert.drafted_at).abs() >= self.settings.draft_lasts =>
+                {
                     (Step::Drop, "alert.lapse")
+                }
+                AlertState::Pending => {
+                    self.tidy_pending(&mut doing, alert).await?;
+                    continue;
+                }
+                // Its end has been reported, or never will be: nothing is open any more.
+                AlertState::AllClear | AlertState::Withdrawn
+                    if alert.reported || since >= REPORT_GRACE =>
+                {
+                    doing
+                        .act
+                        .expects
+                        .push(Expect::Alert(alert.id, alert.revision));
+                    alert.revision += 1;
+                    alert.progress = None;
+                    doing.act.writes.push(Write::Alert(Box::new(alert)));
+                    continue;
                 }
                 AlertState::Live
                     if doing.now >= alert.expires_at
@@ -484,7 +652,7 @@ impl Desk {
 
 impl Doing<'_> {
     /// Takes the buttons from the message whose button was pressed, so that it cannot be pressed again.
-    fn without_buttons(&mut self, asked: &Asked<'_>, text: impl FnOnce() -> String) {
+    pub(super) fn without_buttons(&mut self, asked: &Asked<'_>, text: impl FnOnce() -> String) {
         let message = asked.press.and_then(|press| press.message.clone());
         // In a group the preview does not hold the words, and its edit must not bring them either.
         if let Some(message) = message

@@ -72,6 +72,8 @@ impl Desk {
         let before = before.map(|area| self.areas.title(&area));
         doing.answer(asked, say::desk::bound(&title, before.as_deref()));
         doing.audit(&admin.name, "room.bind", &room.id, area.as_str());
+        self.tell_what_is_in_force(&mut doing, std::slice::from_ref(&room))
+            .await?;
         doing.act.writes.push(Write::Room(Box::new(room)));
         Ok(doing.act)
     }

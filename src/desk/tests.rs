@@ -1,5 +1,7 @@
 //! The desk as its people meet it: commands in, acts into a store in memory, answers out.
 
+mod life;
+
 use std::sync::Arc;
 use std::sync::Mutex;
 
@@ -423,6 +425,7 @@ async fn an_officer_sees_the_exact_words_and_the_rooms_before_anything_is_sent()
     Bà con không chuyển tiền.
 
     Công an xã Quảng Ninh, 15:05 ngày 24/11/2026.
+    Hiệu lực đến 15:05 ngày 25/11/2026.
     Mã kiểm tra: 333333. Muốn biết tin này có thật không, nhắn cho bot: /kiemtra 333333
 
     ———
@@ -481,8 +484,7 @@ async fn a_plain_ok_sends_to_every_bound_room_once() {
 #[tokio::test]
 async fn the_button_sends_and_loses_its_buttons() {
     let mut ward = Ward::new().await;
-    ward.command(HA, HA, CommandName::CanhBao, "khẩn: cháy chợ")
-        .await;
+    ward.command(HA, HA, CommandName::CanhBao, "cháy chợ").await;
     let said = ward.presses(HA, HA, "a:ok:333333").await.unwrap();
     assert_eq!(said.len(), 5);
     assert_eq!(
@@ -492,14 +494,15 @@ async fn the_button_sends_and_loses_its_buttons() {
     assert_snapshot!(said[4].text, @r"
     [edit] ĐÃ XÁC NHẬN, gửi đến 2 nhóm:
 
-    🔴 KHẨN
+    ⚠️ CẢNH BÁO
 
     cháy chợ
 
     Công an xã Quảng Ninh, 15:05 ngày 24/11/2026.
+    Hiệu lực đến 15:05 ngày 25/11/2026.
     Mã kiểm tra: 333333. Muốn biết tin này có thật không, nhắn cho bot: /kiemtra 333333
     ");
-    assert_eq!(ward.alert("333333").await.level, Level::Urgent);
+    assert_eq!(ward.alert("333333").await.level, Level::Warning);
 }
 
 #[tokio::test]
@@ -998,21 +1001,6 @@ async fn rooms_are_listed_by_name_in_private_only() {
     Bot đã bị đưa ra (1): Nhóm cũ
     ");
     assert_snapshot!(ward.answer(HA, KHU, CommandName::Nhom, "").await, @"2 nhóm nhận cảnh báo, 1 nhóm chưa gắn thôn, 1 nhóm đã đưa bot ra. Danh sách: nhắn riêng /nhom cho bot.");
-}
-
-#[tokio::test]
-async fn what_is_not_built_yet_says_what_to_do_instead() {
-    let mut ward = Ward::new().await;
-    for name in [
-        CommandName::ThuHoi,
-        CommandName::DinhChinh,
-        CommandName::HetCanhBao,
-    ] {
-        assert_eq!(
-            ward.answer(HA, HA, name, "333333").await,
-            say::desk::alerts_stand()
-        );
-    }
 }
 
 #[tokio::test]

@@ -52,21 +52,76 @@ pub(crate) fn yes_or_no(text: &str) -> Option<YesNo> {
 /// The level a text names in front, and the words that remain.
 ///
 /// `tin:` and `khẩn:` are levels and leave the text; `khẩn cấp:` is a level and also part of the
-/// words. Without a colon there is no level: `tin giả …` is a sentence.
+/// words. The words `khẩn` and `tin` alone are levels, too, unless the next word makes another word of
+/// them: `tin giả …`, `khẩn trương …` are sentences.
 pub(crate) fn level(text: &str) -> (Level, &str) {
     let text = text.trim();
-    let Some((head, tail)) = text.split_once([':', '：']) else {
-        return (Level::Warning, text);
+    let head = text
+        .split_once([':', '：'])
+        .filter(|(head, _)| head.len() <= 32);
+    if let Some((head, tail)) = head {
+        match plain(head).as_str() {
+            "tin" => return (Level::Info, tail.trim_start()),
+            "khan" => return (Level::Urgent, tail.trim_start()),
+            "khan cap" => return (Level::Urgent, text),
+            _ => {}
+        }
+    }
+    leading_level(text).unwrap_or((Level::Warning, text))
+}
+
+/// The level that the first word names, and what follows it; `khẩn cấp` stays part of the words.
+pub(crate) fn leading_level(text: &str) -> Option<(Level, &str)> {
+    let (first, rest) = next_word(text)?;
+    let next = next_word(rest).map_or_else(String::new, |(word, _)| {
+        plain(word.trim_matches(|c: char| !c.is_alphanumeric()))
+    });
+    match plain(first).as_str() {
+        "khan" if next == "cap" => Some((Level::Urgent, text)),
+        // khẩn trương, khẩn thiết, khẩn cầu, khẩn khoản; khan hiếm, khán giả.
+        "khan" if ["truong", "thiet", "cau", "khoan", "hiem", "gia"].contains(&next.as_str()) => {
+            None
+        }
+        "khan" => Some((Level::Urgent, rest.trim_start())),
+        "tin" if NEWS.contains(&next.as_str()) => None,
+        "tin" => Some((Level::Info, rest.trim_start())),
+        _ => None,
+    }
+}
+
+/// What makes another word of `tin`: tin giả, tin đồn, tin nhắn, tin lời …
+const NEWS: [&str; 22] = [
+    "gia", "don", "nhan", "bao", "tuc", "tuong", "rang", "vao", "loi", "la", "ai", "nguoi", "theo",
+    "xau", "that", "sai", "dung", "cay", "cho", "dua", "dang", "moi",
+];
+
+/// Whether a text has no word at all: only signs and pictures.
+pub(crate) fn has_no_words(text: &str) -> bool {
+    !text.chars().any(char::is_alphanumeric)
+}
+
+/// The check code in front and what follows it: `7F3A9K nước đã rút`, `mã 7f3a9k: …`.
+pub(crate) fn code_and_words(text: &str) -> Option<(CheckCode, &str)> {
+    let (first, tail) = next_word(text)?;
+    let (word, tail) = if matches!(plain(first).trim_end_matches(':'), "ma" | "so") {
+        next_word(tail)?
+    } else {
+        (first, tail)
     };
-    if head.len() > 32 {
-        return (Level::Warning, text);
-    }
-    match plain(head).as_str() {
-        "tin" => (Level::Info, tail.trim_start()),
-        "khan" => (Level::Urgent, tail.trim_start()),
-        "khan cap" => (Level::Urgent, text),
-        _ => (Level::Warning, text),
-    }
+    let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
+    Some((CheckCode::parse(bare)?, unlead(tail)))
+}
+
+/// Whether somebody typed a code with a letter or digit that no code has: a misreading, not a forgery.
+pub(crate) fn is_mistyped_code(text: &str) -> bool {
+    let bare = match next_word(text) {
+        Some((word, code)) if plain(word) == "ma" => code,
+        _ => text,
+    };
+    let word: String = bare.chars().filter(|c| c.is_alphanumeric()).collect();
+    word.len() == CheckCode::LENGTH
+        && word.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        && CheckCode::parse(&word).is_none()
 }
 
 /// The check code somewhere in the words: `7f3a9k`, `mã 7F3A9K`.
@@ -232,9 +287,43 @@ mod tests {
             ("Cảnh báo: giả danh", (Level::Warning, "Cảnh báo: giả danh")),
             ("", (Level::Warning, "")),
             ("khẩn:", (Level::Urgent, "")),
+            ("khẩn Cháy chợ", (Level::Urgent, "Cháy chợ")),
+            ("KHẨN", (Level::Urgent, "")),
+            ("khan chay cho", (Level::Urgent, "chay cho")),
+            ("Khẩn cấp sơ tán", (Level::Urgent, "Khẩn cấp sơ tán")),
+            ("Khẩn trương sơ tán", (Level::Warning, "Khẩn trương sơ tán")),
+            ("khan hiếm nước", (Level::Warning, "khan hiếm nước")),
+            ("tin Họp thôn 19h", (Level::Info, "Họp thôn 19h")),
+            ("tin nhắn lạ", (Level::Warning, "tin nhắn lạ")),
+            ("Nước lên: 18:30", (Level::Warning, "Nước lên: 18:30")),
         ] {
             assert_eq!(level(text), wanted, "{text}");
         }
+    }
+
+    #[test]
+    fn a_check_code_stands_in_front_of_a_change() {
+        let read = |text| {
+            code_and_words(text).map(|(code, words)| (code.as_str().to_owned(), words.to_owned()))
+        };
+        let wanted = Some(("7F3A9K".to_owned(), "nước đã rút".to_owned()));
+        for text in [
+            "7F3A9K nước đã rút",
+            "7f3a9k: nước đã rút",
+            "mã 7f3a9k, nước đã rút",
+            "[7F3A9K] nước đã rút ",
+        ] {
+            assert_eq!(read(text), wanted, "{text}");
+        }
+        assert_eq!(read("nước đã rút"), None);
+        assert_eq!(read(""), None);
+        for text in ["7F3A9O", "mã 7f3a0k", "7 F 3 A 1 K"] {
+            assert!(is_mistyped_code(text), "{text}");
+        }
+        for text in ["7F3A9K", "7F3A", "Đ7F3A9", ""] {
+            assert!(!is_mistyped_code(text), "{text}");
+        }
+        assert!(has_no_words("🔥🔥") && has_no_words("!?") && !has_no_words("🔥 cháy"));
     }
 
     #[test]

@@ -204,7 +204,8 @@ pub(super) fn typed_letters(raw: &str, passed_over: &[char], length: usize) -> O
 pub struct CheckCode(String);
 
 impl CheckCode {
-    const LENGTH: usize = 6;
+    /// Letters of a code.
+    pub const LENGTH: usize = 6;
 
     /// A fresh code out of random bytes.
     #[must_use]

@@ -103,6 +103,8 @@ named! {
         Gop = "gop",
         /// Send an alert.
         CanhBao = "canhbao",
+        /// Rehearse an alert.
+        DienTap = "dientap",
         /// An alert as the loudspeakers say it.
         Loa = "loa",
         /// Correct an alert.

@@ -1,5 +1,6 @@
 //! What a row says, at the moment at which it leaves.
 
+use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -7,27 +8,39 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use tokio::time::Instant;
 
 use super::cards::Cards;
 use super::split::split;
 use crate::channel::Channel;
+use crate::domain::alert::Alert;
 use crate::domain::alert::AlertState;
+use crate::domain::alert::Tally;
 use crate::domain::area::AreaBook;
 use crate::domain::clock::Time;
 use crate::domain::delivery::Body;
 use crate::domain::delivery::Delivery;
+use crate::domain::delivery::DeliveryState;
+use crate::domain::delivery::Follows;
 use crate::domain::delivery::Picture;
 use crate::domain::delivery::Post;
+use crate::domain::ids::AccountName;
 use crate::domain::ids::AlertId;
 use crate::domain::ids::DeliveryId;
+use crate::domain::ids::MessageId;
 use crate::domain::ids::RoomId;
 use crate::say;
+use crate::say::progress::Reached;
+use crate::store::REPLACED;
 use crate::store::Store;
 use crate::store::StoreError;
 
 /// How long an alert that was read is believed; a withdrawal stops the sending within this time.
 const FRESH: Duration = Duration::from_secs(1);
+
+/// People must have time to hear that an alert is over, also where the network was away.
+const END_LASTS: TimeDelta = TimeDelta::days(1);
 
 /// More alerts are not kept in memory.
 const MOST: usize = 16;
@@ -48,20 +61,43 @@ pub(super) enum Rendered {
     Useless(String),
 }
 
+/// What a room has seen of an alert.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Seen {
+    /// This message, which tells this version.
+    Message(MessageId, u32),
+    /// It may stand there, and we do not know where.
+    Somehow,
+    /// Nothing.
+    Never,
+}
+
 /// An alert, ready for the rooms.
 #[derive(Debug)]
 struct Sheet {
     version: u32,
     state: AlertState,
-    expires_at: Time,
+    /// Until when the words are worth sending.
+    until: Time,
     text: String,
     /// Its card, where it has one.
     card: Option<Arc<Picture>>,
+    /// The texts of the versions before.
+    earlier: Vec<(u32, String)>,
 }
 
 /// Whether a text needs no splitting.
 fn fits(text: &str, most: usize) -> bool {
     text.encode_utf16().count() <= most
+}
+
+impl Sheet {
+    fn earlier(&self, version: u32) -> Option<&str> {
+        self.earlier
+            .iter()
+            .find(|(number, _)| *number == version)
+            .map(|(_, text)| text.as_str())
+    }
 }
 
 /// Finds the words.
@@ -109,8 +145,12 @@ impl Words {
                         ..Post::default()
                     },
                 ),
-                Body::Alert { alert, version, .. } => {
-                    return self.alert(*alert, *version, room, now).await;
+                Body::Alert {
+                    alert,
+                    version,
+                    follows,
+                } => {
+                    return self.alert(*alert, *version, *follows, room, now).await;
                 }
                 Body::Progress { alert, edits } => self.progress(*alert, *edits, room).await?,
                 Body::PressAnswer { press, text } => Rendered::Press {
@@ -181,45 +221,90 @@ impl Words {
         &self,
         id: AlertId,
         version: u32,
+        follows: Option<Follows>,
         room: &RoomId,
         now: Time,
     ) -> Result<(Rendered, Option<Time>), StoreError> {
-        let Some(sheet) = self.sheet(id).await? else {
+        let Some(sheet) = self.sheet(id, version).await? else {
             return Ok((Rendered::Useless("the alert is gone".to_owned()), None));
         };
+        let until = sheet.until;
         let useless = match sheet.state {
             AlertState::Draft | AlertState::Pending | AlertState::Dropped => {
                 Some("the alert was never published")
             }
             AlertState::Expired => Some("the alert has expired"),
-            AlertState::Live if now >= sheet.expires_at => Some("the alert has expired"),
+            AlertState::Live if now >= until => Some("the alert has expired"),
             // The end of an alert is told as a version of it.
             AlertState::Live | AlertState::AllClear | AlertState::Withdrawn => {
-                (version != sheet.version).then_some("a newer version of the alert replaced it")
+                (version != sheet.version).then_some(REPLACED)
             }
         };
-        let rendered = match useless {
-            Some(why) => Rendered::Useless(why.to_owned()),
-            None => self.posts(
-                room,
-                Post {
-                    text: sheet.text.clone(),
-                    picture: sheet.card.clone(),
-                    ..Post::default()
-                },
-            ),
+        if let Some(why) = useless {
+            return Ok((Rendered::Useless(why.to_owned()), Some(until)));
+        }
+        let seen = self.seen(id, follows).await?;
+        let ends = matches!(sheet.state, AlertState::AllClear | AlertState::Withdrawn);
+        if ends && seen == Seen::Never {
+            let why = "the room never saw the alert";
+            return Ok((Rendered::Useless(why.to_owned()), Some(until)));
+        }
+        let mut post = Post {
+            text: sheet.text.clone(),
+            picture: sheet.card.clone(),
+            ..Post::default()
         };
-        Ok((rendered, Some(sheet.expires_at)))
+        if let Seen::Message(message, earlier) = seen {
+            let can = self.channel.capabilities(room);
+            let fits = |text: &str| split(text, can.max_text).len() == 1;
+            // Of a long text only the first part could be changed, and the rest would go on saying it.
+            let changes =
+                can.can_edit && fits(&sheet.text) && sheet.earlier(earlier).is_some_and(fits);
+            if changes {
+                post.edits = Some(message);
+            } else {
+                post.reply_to = Some(message);
+            }
+        }
+        Ok((self.posts(room, post), Some(until)))
     }
 
-    async fn sheet(&self, id: AlertId) -> Result<Option<Arc<Sheet>>, StoreError> {
+    /// What a room has seen of the alert before, along the rows that follow each other.
+    async fn seen(&self, id: AlertId, mut follows: Option<Follows>) -> Result<Seen, StoreError> {
+        while let Some(earlier) = follows {
+            let Some(row) = self.store.followed(id, earlier).await? else {
+                // It is still under way, so it may be there.
+                return Ok(Seen::Somehow);
+            };
+            match row.state {
+                DeliveryState::Sent {
+                    message: Some(message),
+                    ..
+                } => return Ok(Seen::Message(message, earlier.version)),
+                DeliveryState::Failed { .. } => {
+                    follows = match row.body {
+                        Body::Alert { follows, .. } => follows,
+                        _ => None,
+                    };
+                }
+                DeliveryState::Sent { message: None, .. }
+                | DeliveryState::Unknown { .. }
+                | DeliveryState::Waiting { .. }
+                | DeliveryState::Sending { .. } => return Ok(Seen::Somehow),
+            }
+        }
+        Ok(Seen::Never)
+    }
+
+    /// The alert as it stands; a row of a newer version than the one in memory shows that it is old.
+    async fn sheet(&self, id: AlertId, version: u32) -> Result<Option<Arc<Sheet>>, StoreError> {
         let now = Instant::now();
         let known = self
             .alerts
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .get(&id)
-            .filter(|(_, read)| now < *read + FRESH)
+            .filter(|(sheet, read)| now < *read + FRESH && version <= sheet.version)
             .map(|(sheet, _)| Arc::clone(sheet));
         if known.is_some() {
             return Ok(known);
@@ -228,13 +313,26 @@ impl Words {
             return Ok(None);
         };
         let title = self.areas.title(&alert.area);
-        let text = say::alert::room_text(&alert, &title);
         let card = self.cards.of(&alert, &title).await;
+        let latest = alert.versions.latest();
         let sheet = Arc::new(Sheet {
-            version: alert.version(),
+            version: latest.number,
             state: alert.state,
-            expires_at: alert.expires_at,
-            text,
+            until: if latest.kind.ends() {
+                latest.at + END_LASTS
+            } else {
+                alert.expires_at
+            },
+            text: say::alert::room_text(&alert, &title),
+            earlier: alert
+                .versions
+                .iter()
+                .filter(|version| version.number < latest.number)
+                .map(|version| {
+                    let text = say::alert::version_text(&alert, version, &title);
+                    (version.number, text)
+                })
+                .collect(),
             card,
         });
         let mut alerts = self.alerts.lock().unwrap_or_else(PoisonError::into_inner);
@@ -269,10 +367,42 @@ impl Words {
         Ok(self.posts(
             room,
             Post {
-                text: say::progress::report(&alert, &tally, &failures),
+                text: say::progress::report(
+                    &alert,
+                    &tally,
+                    &failures,
+                    &self.pace(&alert, &tally).await?,
+                ),
                 edits: earlier,
                 ..Post::default()
             },
         ))
+    }
+
+    /// When the rooms of the latest version were reached, account by account; nothing while it is on its
+    /// way. Read once for an alert, when all is done.
+    async fn pace(&self, alert: &Alert, tally: &Tally) -> Result<Vec<Reached>, StoreError> {
+        if tally.waiting() > 0 {
+            return Ok(Vec::new());
+        }
+        let latest = alert.versions.latest();
+        let mut reached: BTreeMap<AccountName, Time> = BTreeMap::new();
+        for row in self.store.alert_rows(alert.id).await? {
+            if let (Body::Alert { version, .. }, DeliveryState::Sent { at, .. }) =
+                (row.body, row.state)
+                && version == latest.number
+            {
+                let last = reached.entry(row.room.account).or_insert(at);
+                *last = at.max(*last);
+            }
+        }
+        Ok(reached
+            .into_iter()
+            .map(|(account, last)| Reached {
+                account: account.to_string(),
+                took: last - latest.at,
+                last,
+            })
+            .collect())
     }
 }

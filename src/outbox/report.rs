@@ -17,7 +17,6 @@ use tracing::info;
 
 use crate::channel::Channel;
 use crate::domain::alert::Alert;
-use crate::domain::alert::AlertState;
 use crate::domain::alert::Tally;
 use crate::domain::clock::Clock;
 use crate::domain::delivery::Body;
@@ -114,7 +113,8 @@ impl Reporter {
         let mut next = now + IDLE_LOOK;
         let mut alive = HashSet::new();
         for alert in self.store.open_alerts().await? {
-            if alert.state != AlertState::Live || alert.reported {
+            let is_out = alert.state.is_published();
+            if !is_out || alert.reported {
                 continue;
             }
             alive.insert(alert.id);
@@ -159,9 +159,8 @@ impl Reporter {
             return Ok(now + LOOK);
         }
         if alert.progress.is_none() {
-            let age = alert
-                .published_at
-                .and_then(|at| (self.clock.now() - at).to_std().ok())
+            let age = (self.clock.now() - alert.versions.latest().at)
+                .to_std()
                 .unwrap_or_default();
             if let Some(left) = FIRST.checked_sub(age).filter(|left| !left.is_zero()) {
                 return Ok(now + left);

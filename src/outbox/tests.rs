@@ -46,6 +46,7 @@ use crate::domain::clock::from_unix_ms;
 use crate::domain::delivery::Body;
 use crate::domain::delivery::Delivery;
 use crate::domain::delivery::DeliveryState;
+use crate::domain::delivery::Follows;
 use crate::domain::delivery::Lane;
 use crate::domain::delivery::Post;
 use crate::domain::delivery::SendOutcome;
@@ -605,6 +606,19 @@ impl Store for Counted {
     }
     async fn open_alerts(&self) -> Result<Vec<Alert>, StoreError> {
         self.inner.open_alerts().await
+    }
+    async fn alerts_since(&self, since: Time) -> Result<Vec<Alert>, StoreError> {
+        self.inner.alerts_since(since).await
+    }
+    async fn alert_rows(&self, alert: AlertId) -> Result<Vec<Delivery>, StoreError> {
+        self.inner.alert_rows(alert).await
+    }
+    async fn followed(
+        &self,
+        alert: AlertId,
+        follows: Follows,
+    ) -> Result<Option<Delivery>, StoreError> {
+        self.inner.followed(alert, follows).await
     }
     async fn tally(&self, alert: AlertId, version: u32) -> Result<Tally, StoreError> {
         self.inner.tally(alert, version).await

@@ -783,6 +783,19 @@ impl Run {
                 .then(|| SendOutcome::Accepted(job.first.take()));
         }
         if job.posted == 0 {
+            // The message to change is gone, or may not be changed any more: the words go after it.
+            if let SendOutcome::Refused {
+                room_gone: false, ..
+            } = outcome
+                && let (Some(Body::Alert { .. }), Some(post)) = (
+                    job.group.rows.first().map(|row| &row.body),
+                    parts.front_mut(),
+                )
+                && let Some(message) = post.edits.take()
+            {
+                post.reply_to = Some(message);
+                return None;
+            }
             return Some(outcome);
         }
         // The room has the beginning: starting again would repeat it.

@@ -6,27 +6,87 @@ use super::phrase::moment;
 use crate::domain::alert::Alert;
 use crate::domain::alert::AlertState;
 use crate::domain::alert::Level;
+use crate::domain::alert::Version;
+use crate::domain::alert::VersionKind;
 use crate::domain::clock::Time;
 use crate::domain::ids::CheckCode;
 
-/// What every room gets: the level, the officer's words exactly, who issued it and when, and how to
-/// check that it is real. `area_title` is the title of the alert's own area.
+/// Letters shown of an alert's first words where the whole has no place.
+const HEADLINE: usize = 120;
+
+/// What every room gets of the latest version: the level, the officer's words exactly, who issued it and
+/// when, until when it holds, and how to check that it is real. `area_title` is the title of the alert's
+/// own area.
 ///
 /// A draft shows the hour of its drafting where the sent alert will show the hour of its sending.
 #[must_use]
 pub fn room_text(alert: &Alert, area_title: &str) -> String {
-    let heading = match alert.level {
+    version_text(alert, alert.versions.latest(), area_title)
+}
+
+/// The same, of any version.
+#[must_use]
+pub fn version_text(alert: &Alert, version: &Version, area_title: &str) -> String {
+    let issuer = issuer(alert, area_title);
+    let code = &alert.code;
+    let at = moment(version.at);
+    let drill = if alert.drill {
+        "🔶 DIỄN TẬP. "
+    } else {
+        ""
+    };
+    let words = &version.words;
+    let mut text = match version.kind {
+        VersionKind::First => {
+            let level = level(alert.level);
+            format!("{drill}{level}\n\n{words}\n\n{issuer}, {at}.")
+        }
+        VersionKind::Correction => {
+            let level = level(alert.level);
+            format!(
+                "{drill}✏️ ĐÍNH CHÍNH. {level}\n\n{words}\n\n{issuer} đính chính lúc {at}. Xin bỏ qua lời đã gửi trước."
+            )
+        }
+        VersionKind::AllClear => {
+            let about = first_line(alert.words(), HEADLINE);
+            let more = said_too(words);
+            format!("{drill}✅ HẾT CẢNH BÁO\n\nSự việc đã qua: “{about}”{more}\n\n{issuer}, {at}.")
+        }
+        // What is taken back is not said again.
+        VersionKind::Withdrawal => {
+            let issued = moment(alert.published_at.unwrap_or(alert.drafted_at));
+            let more = said_too(words);
+            format!(
+                "{drill}🚫 ĐÃ THU HỒI\n\nCảnh báo mã {code} phát lúc {issued} không còn đúng, xin bà con bỏ qua và đừng chuyển tiếp.{more}\n\n{issuer}, {at}."
+            )
+        }
+    };
+    if alert.drill {
+        text.push_str("\nĐây là diễn tập, không có sự việc thật.");
+    }
+    if !version.kind.ends() {
+        text.push_str(&format!("\nHiệu lực đến {}.", moment(alert.expires_at)));
+    }
+    text.push_str(&format!(
+        "\nMã kiểm tra: {code}. Muốn biết tin này có thật không, nhắn cho bot: /kiemtra {code}"
+    ));
+    text
+}
+
+/// What an officer adds to an end.
+fn said_too(words: &str) -> String {
+    match words.trim() {
+        "" => String::new(),
+        words => format!("\n{words}"),
+    }
+}
+
+fn level(level: Level) -> &'static str {
+    match level {
         Level::Info => "📢 THÔNG BÁO",
         Level::Warning => "⚠️ CẢNH BÁO",
         Level::Urgent => "🔴 KHẨN",
-    };
-    let issuer = issuer(alert, area_title);
-    let at = moment(alert.versions.latest().at);
-    let code = &alert.code;
-    format!(
-        "{heading}\n\n{}\n\n{issuer}, {at}.\nMã kiểm tra: {code}. Muốn biết tin này có thật không, nhắn cho bot: /kiemtra {code}",
-        alert.words()
-    )
+    }
 }
 
 /// The unit that stands behind an alert.
@@ -47,6 +107,8 @@ pub fn checked(alert: &Alert, area_title: &str, now: Time) -> String {
     let issuer = issuer(alert, area_title);
     let code = &alert.code;
     let at = moment(alert.published_at.unwrap_or(alert.drafted_at));
+    let latest = alert.versions.latest();
+    let since = moment(latest.at);
     let standing = match alert.state {
         AlertState::Draft | AlertState::Pending | AlertState::Dropped => return unknown_code(),
         AlertState::Live if now < alert.expires_at => {
@@ -58,13 +120,42 @@ pub fn checked(alert: &Alert, area_title: &str, now: Time) -> String {
         AlertState::Live | AlertState::Expired => {
             format!("Cảnh báo đã hết hiệu lực từ {}.", moment(alert.expires_at))
         }
-        AlertState::AllClear => "Sự việc đã qua, cảnh báo không còn hiệu lực.".to_owned(),
-        AlertState::Withdrawn => "Cảnh báo này đã được thu hồi, xin đừng chuyển tiếp.".to_owned(),
+        AlertState::AllClear => {
+            format!("Sự việc đã qua, cảnh báo hết hiệu lực từ {since}.")
+        }
+        AlertState::Withdrawn => {
+            format!("Cảnh báo này đã được thu hồi lúc {since}, xin đừng chuyển tiếp.")
+        }
     };
-    let headline = first_line(alert.words(), 120);
+    let drill = if alert.drill {
+        " Đây là DIỄN TẬP, không có sự việc thật."
+    } else {
+        ""
+    };
+    let corrected = match latest.kind {
+        VersionKind::Correction => format!(
+            " Đã đính chính lúc {since}, đây là bản thứ {}.",
+            latest.number
+        ),
+        _ => String::new(),
+    };
+    // What was taken back is not told again: it may have named somebody.
+    let content = if alert.state == AlertState::Withdrawn {
+        String::new()
+    } else {
+        let headline = first_line(alert.words(), HEADLINE);
+        format!("\nNội dung thật bắt đầu bằng: “{headline}”")
+    };
     format!(
-        "✅ Mã {code} là thật: {issuer} phát lúc {at}. {standing}\nNội dung thật bắt đầu bằng: “{headline}”\nTin mang mã này mà nói khác đi là giả."
+        "✅ Mã {code} là thật: {issuer} phát lúc {at}.{drill}{corrected} {standing}{content}\nTin mang mã này mà nói khác đi là giả."
     )
+}
+
+/// The answer to a code with a letter that no code has.
+#[must_use]
+pub fn mistyped_code() -> String {
+    "Mã kiểm tra không có chữ O, I, L, U và số 0, số 1. Xin nhìn lại từng chữ rồi gửi lại."
+        .to_owned()
 }
 
 /// The answer to a code that no alert carries.
@@ -137,6 +228,7 @@ mod tests {
 
 
         Cán bộ công an phụ trách khu 7, 15:07 ngày 24/11/2026.
+        Hiệu lực đến 15:05 ngày 25/11/2026.
         Mã kiểm tra: 7F3A9K. Muốn biết tin này có thật không, nhắn cho bot: /kiemtra 7F3A9K
         ");
         assert_snapshot!(room_text(&alert(Level::Warning, "06862", "Giả danh."), "Xã Quảng Ninh"), @r"
@@ -145,6 +237,7 @@ mod tests {
         Giả danh.
 
         Công an xã Quảng Ninh, 15:07 ngày 24/11/2026.
+        Hiệu lực đến 15:05 ngày 25/11/2026.
         Mã kiểm tra: 7F3A9K. Muốn biết tin này có thật không, nhắn cho bot: /kiemtra 7F3A9K
         ");
         assert_snapshot!(room_text(&alert(Level::Urgent, "06862", "Cháy."), "Xã Quảng Ninh"), @r"
@@ -153,6 +246,7 @@ mod tests {
         Cháy.
 
         Công an xã Quảng Ninh, 15:07 ngày 24/11/2026.
+        Hiệu lực đến 15:05 ngày 25/11/2026.
         Mã kiểm tra: 7F3A9K. Muốn biết tin này có thật không, nhắn cho bot: /kiemtra 7F3A9K
         ");
     }
@@ -175,13 +269,12 @@ mod tests {
         Tin mang mã này mà nói khác đi là giả.
         ");
         assert_snapshot!(told(AlertState::AllClear), @r"
-        ✅ Mã 7F3A9K là thật: Công an xã Quảng Ninh phát lúc 15:07 ngày 24/11/2026. Sự việc đã qua, cảnh báo không còn hiệu lực.
+        ✅ Mã 7F3A9K là thật: Công an xã Quảng Ninh phát lúc 15:07 ngày 24/11/2026. Sự việc đã qua, cảnh báo hết hiệu lực từ 15:07 ngày 24/11/2026.
         Nội dung thật bắt đầu bằng: “Giả danh công an.”
         Tin mang mã này mà nói khác đi là giả.
         ");
         assert_snapshot!(told(AlertState::Withdrawn), @r"
-        ✅ Mã 7F3A9K là thật: Công an xã Quảng Ninh phát lúc 15:07 ngày 24/11/2026. Cảnh báo này đã được thu hồi, xin đừng chuyển tiếp.
-        Nội dung thật bắt đầu bằng: “Giả danh công an.”
+        ✅ Mã 7F3A9K là thật: Công an xã Quảng Ninh phát lúc 15:07 ngày 24/11/2026. Cảnh báo này đã được thu hồi lúc 15:07 ngày 24/11/2026, xin đừng chuyển tiếp.
         Tin mang mã này mà nói khác đi là giả.
         ");
         assert_snapshot!(told(AlertState::Expired), @r"

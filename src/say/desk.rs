@@ -41,17 +41,71 @@ pub fn not_your_button() -> String {
     "Nút này chỉ dành cho người soạn.".to_owned()
 }
 
-/// An alert that is out cannot be changed; what can be done instead.
-#[must_use]
-pub fn alerts_stand() -> String {
-    "Cảnh báo đã gửi thì bot chưa sửa hay thu hồi được. Cần báo lại, xin soạn cảnh báo mới bằng /canhbao."
-        .to_owned()
-}
-
 /// `/canhbao` without a text.
 #[must_use]
 pub fn alert_without_words() -> String {
     "Xin viết nội dung ngay sau lệnh, ví dụ:\n/canhbao Có người giả danh công an gọi điện đòi chuyển tiền. Bà con không làm theo, gọi 113.\nThêm “khẩn:” hoặc “tin:” ở đầu nội dung để đổi mức. Mẫu viết sẵn: /canhbao mẫu".to_owned()
+}
+
+/// A text without a single word.
+#[must_use]
+pub fn only_signs() -> String {
+    "Cảnh báo cần có lời, không chỉ biểu tượng: xin ghi rõ chuyện gì, ở đâu, bà con nên làm gì."
+        .to_owned()
+}
+
+/// A place that is none, or several.
+#[must_use]
+pub fn no_such_place(name: &str, perhaps: &[String]) -> String {
+    let name = room(name);
+    if perhaps.is_empty() {
+        format!(
+            "Chưa soạn: không thấy nơi nào tên “{name}”. Sau chữ “đến” xin ghi tên thôn, xã, “nhóm” kèm tên nhóm, hoặc Zalo, Facebook, Telegram; xem các nhóm bằng /nhom"
+        )
+    } else {
+        format!(
+            "Chưa soạn: “{name}” có thể là {}. Xin ghi rõ hơn.",
+            names(perhaps)
+        )
+    }
+}
+
+/// An end that is no moment.
+#[must_use]
+pub fn no_such_end(words: &str) -> String {
+    format!(
+        "Chưa soạn: chưa hiểu hạn “{}”. Ví dụ: hạn 18h, hạn 7h sáng mai, hạn 18h 25/11, hạn 6 tiếng, hạn 2 ngày.",
+        clip(words, 40)
+    )
+}
+
+/// An end that lies behind.
+#[must_use]
+pub fn end_has_passed(end: Time, now: Time) -> String {
+    format!(
+        "Chưa gửi: hạn {} đã qua. Xin ghi hạn ở sau lúc này, ví dụ: hạn 18h mai.",
+        moment_seen_from(end, now)
+    )
+}
+
+/// An end that lies too far ahead.
+#[must_use]
+pub fn end_too_far(days: i64) -> String {
+    format!("Chưa soạn: một cảnh báo có hiệu lực nhiều nhất {days} ngày.")
+}
+
+/// Nobody takes part in exercises.
+#[must_use]
+pub fn no_drill_rooms() -> String {
+    "Chưa nhóm nào nhận diễn tập. Quản trị viên đặt drills = true cho nhóm đó trong tệp cấu hình."
+        .to_owned()
+}
+
+/// The author's choice leaves no room.
+#[must_use]
+pub fn no_chosen_rooms() -> String {
+    "Chưa soạn: không nhóm nào vừa thuộc địa bàn vừa đúng nơi đã chọn. Xem các nhóm bằng /nhom"
+        .to_owned()
 }
 
 /// A text that is longer than an alert may be.
@@ -104,6 +158,16 @@ pub struct Preview<'a> {
     pub unbound: &'a [String],
     /// Rooms of the area that put the bot out.
     pub removed: &'a [String],
+    /// Rooms of the area that the author did not choose.
+    pub not_chosen: &'a [String],
+    /// Rooms that take no part in exercises.
+    pub no_drills: &'a [String],
+    /// How many rooms hear it only after their quiet hours.
+    pub quiet: usize,
+    /// Who may approve it, where a second officer is needed.
+    pub approvers: Option<Vec<&'a str>>,
+    /// The same words went to some of these rooms before.
+    pub repeats: Option<(&'a Alert, Time)>,
     /// For how long the draft can be confirmed.
     pub minutes: i64,
     /// What else its author should know, as [`super::draft`] says it.
@@ -131,22 +195,33 @@ pub fn preview(preview: &Preview<'_>) -> String {
     if count > NAMES_SHOWN {
         text.push_str(&format!("và {} nhóm nữa\n", count - NAMES_SHOWN));
     }
-    if !preview.unbound.is_empty() {
+    left_out(&mut text, "chưa gắn thôn", preview.unbound);
+    left_out(&mut text, "bot đã bị đưa ra khỏi nhóm", preview.removed);
+    left_out(&mut text, "không nằm trong nơi đã chọn", preview.not_chosen);
+    left_out(&mut text, "nhóm không nhận diễn tập", preview.no_drills);
+    if preview.quiet > 0 {
         text.push_str(&format!(
-            "Không gửi, vì chưa gắn thôn ({} nhóm): {}\n",
-            preview.unbound.len(),
-            names(preview.unbound)
+            "{} nhóm đang giờ yên tĩnh, sẽ nhận khi hết giờ.\n",
+            preview.quiet
         ));
     }
-    if !preview.removed.is_empty() {
+    if let Some((earlier, now)) = preview.repeats {
+        let at = moment_seen_from(earlier.published_at.unwrap_or(earlier.drafted_at), now);
         text.push_str(&format!(
-            "Không gửi, vì bot đã bị đưa ra khỏi nhóm ({} nhóm): {}\n",
-            preview.removed.len(),
-            names(preview.removed)
+            "\n⚠️ Đúng lời này đã gửi lúc {at}, mã {}. Gửi lại thật không?\n",
+            earlier.code
         ));
     }
+    if let Some(names) = &preview.approvers {
+        text.push_str(&format!("\n{}\n", super::approval::will_need(names)));
+    }
+    let how = if preview.repeats.is_some() {
+        "Gửi lại: bấm nút"
+    } else {
+        "Gửi: trả lời OK"
+    };
     text.push_str(&format!(
-        "\nMã {code}. Gửi: trả lời OK hoặc nhắn /duyet {code} trong {} phút. Không gửi: trả lời HUỶ.",
+        "\nMã {code}. {how} hoặc nhắn /duyet {code} trong {} phút. Không gửi: trả lời HUỶ.",
         preview.minutes
     ));
     for note in preview.notes {
@@ -154,6 +229,26 @@ pub fn preview(preview: &Preview<'_>) -> String {
         text.push_str(note);
     }
     text
+}
+
+fn left_out(text: &mut String, why: &str, rooms: &[String]) {
+    if !rooms.is_empty() {
+        text.push_str(&format!(
+            "Không gửi, vì {why} ({} nhóm): {}\n",
+            rooms.len(),
+            names(rooms)
+        ));
+    }
+}
+
+/// A plain OK to words that went out before.
+#[must_use]
+pub fn really_again(earlier: &Alert, code: &CheckCode, now: Time) -> String {
+    let at = moment_seen_from(earlier.published_at.unwrap_or(earlier.drafted_at), now);
+    format!(
+        "Chưa gửi: đúng lời này đã gửi lúc {at}, mã {}. Gửi lại thật thì nhắn /duyet {code}, không thì trả lời HUỶ.",
+        earlier.code
+    )
 }
 
 /// The draft as a group sees it when its author has no private chat with the bot.
@@ -174,6 +269,12 @@ pub fn previewed_in_private() -> String {
 #[must_use]
 pub fn button_send(rooms: usize) -> String {
     format!("Gửi cho {rooms} nhóm")
+}
+
+/// The button that sends the same words once more.
+#[must_use]
+pub fn button_send_again(rooms: usize) -> String {
+    format!("Vẫn gửi lại cho {rooms} nhóm")
 }
 
 /// The button that throws away.
@@ -210,12 +311,6 @@ pub fn was_dropped(code: &CheckCode) -> String {
     format!("Bản nháp mã {code} đã huỷ trước đó, không gửi nữa. Cần thì soạn lại bằng /canhbao.")
 }
 
-/// The author has confirmed; a second officer has to approve.
-#[must_use]
-pub fn awaits_approval(code: &CheckCode) -> String {
-    format!("Cảnh báo mã {code} chưa gửi, đang chờ cán bộ thứ hai duyệt.")
-}
-
 /// The alert is out already.
 #[must_use]
 pub fn already_sent(alert: &Alert, now: Time) -> String {
@@ -236,10 +331,20 @@ pub fn no_such_draft() -> String {
     "Không có bản nháp nào mang mã này. Xin xem lại mã.".to_owned()
 }
 
-/// `/duyet` without a code, and nothing waits.
+/// `/duyet` without a code, and no draft of the officer's own waits here.
 #[must_use]
-pub fn approve_which() -> String {
-    "Không có bản nháp nào đang chờ ở đây. Xin ghi mã, ví dụ: /duyet 7F3A9K".to_owned()
+pub fn approve_which(waiting: &[String]) -> String {
+    match waiting {
+        [] => "Không có bản nháp nào đang chờ ở đây. Xin ghi mã, ví dụ: /duyet 7F3A9K".to_owned(),
+        codes => format!(
+            "Xin ghi mã để duyệt: {}",
+            codes
+                .iter()
+                .map(|code| format!("/duyet {code}"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
+    }
 }
 
 /// Several drafts wait in one chat.

@@ -54,7 +54,7 @@ pub fn help_for_staff(officer: bool, admin: bool) -> String {
     if officer {
         text.push_str(
             "\nVụ việc, kèm mã: /nhan, /xong, /tuchoi, /giao, /gop.\n\
-             Cảnh báo: /canhbao kèm nội dung, /duyet kèm mã. Các nhóm: /nhom.",
+             Cảnh báo: /canhbao kèm nội dung; kèm mã: /duyet, /dinhchinh, /hetcanhbao, /thuhoi. Diễn tập: /dientap. Các nhóm: /nhom.",
         );
     }
     if admin {

@@ -2,13 +2,34 @@
 
 use std::fmt::Write;
 
+use chrono::TimeDelta;
+
 use crate::domain::alert::Alert;
 use crate::domain::alert::Tally;
+use crate::domain::alert::VersionKind;
+use crate::domain::clock::Time;
+
+/// How soon an account's rooms were reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reached {
+    /// Our name for the account.
+    pub account: String,
+    /// From the moment the version went out to its last room there.
+    pub took: TimeDelta,
+    /// When that room was reached.
+    pub last: Time,
+}
 
 /// The report, while it runs and at the end. `failures` are the reasons as the outbox keeps them, in
-/// English, with the number of rooms; the officer reads them in plain Vietnamese.
+/// English, with the number of rooms; the officer reads them in plain Vietnamese. `reached` is none while
+/// it runs.
 #[must_use]
-pub fn report(alert: &Alert, tally: &Tally, failures: &[(String, u32)]) -> String {
+pub fn report(
+    alert: &Alert,
+    tally: &Tally,
+    failures: &[(String, u32)],
+    reached: &[Reached],
+) -> String {
     let Tally {
         planned,
         sent,
@@ -16,19 +37,28 @@ pub fn report(alert: &Alert, tally: &Tally, failures: &[(String, u32)]) -> Strin
         failed,
         maybe_twice,
     } = *tally;
-    let code = &alert.code;
+    let what = what(alert);
     let waiting = tally.waiting();
     let mut text = if planned == 0 {
-        format!("Cảnh báo {code}: không có nhóm nào để gửi.")
+        format!("{what}: không có nhóm nào để gửi.")
     } else if waiting > 0 {
-        format!("Cảnh báo {code}: đang gửi, {sent}/{planned} nhóm đã nhận, còn {waiting} nhóm.")
+        format!("{what}: đang gửi, {sent}/{planned} nhóm đã nhận, còn {waiting} nhóm.")
     } else if sent == planned && planned == 1 {
-        format!("Cảnh báo {code}: đã gửi xong, nhóm đã nhận.")
+        format!("{what}: đã gửi xong, nhóm đã nhận.")
     } else if sent == planned {
-        format!("Cảnh báo {code}: đã gửi xong, cả {planned} nhóm đã nhận.")
+        format!("{what}: đã gửi xong, cả {planned} nhóm đã nhận.")
     } else {
-        format!("Cảnh báo {code}: đã gửi xong, {sent}/{planned} nhóm đã nhận.")
+        format!("{what}: đã gửi xong, {sent}/{planned} nhóm đã nhận.")
     };
+    if let Some(slowest) = reached.iter().max_by_key(|one| one.took) {
+        let took = seconds(slowest.took);
+        let at = slowest.last.format("%H:%M:%S");
+        let _ = write!(text, "\nNhóm cuối cùng nhận lúc {at}, sau {took}");
+        if reached.len() > 1 {
+            let _ = write!(text, " (chậm nhất: {})", slowest.account);
+        }
+        text.push('.');
+    }
     // Writing into a string cannot fail.
     if unknown > 0 {
         let _ = write!(
@@ -49,6 +79,28 @@ pub fn report(alert: &Alert, tally: &Tally, failures: &[(String, u32)]) -> Strin
         }
     }
     text
+}
+
+/// Which version is reported on.
+fn what(alert: &Alert) -> String {
+    let code = &alert.code;
+    let drill = if alert.drill { "Diễn tập, " } else { "" };
+    match alert.versions.latest().kind {
+        VersionKind::First if alert.drill => format!("Diễn tập, cảnh báo {code}"),
+        VersionKind::First => format!("Cảnh báo {code}"),
+        VersionKind::Correction => format!("{drill}Đính chính {code}"),
+        VersionKind::AllClear => format!("{drill}Tin hết cảnh báo {code}"),
+        VersionKind::Withdrawal => format!("{drill}Tin thu hồi {code}"),
+    }
+}
+
+/// `chưa đến 1 giây`, `45 giây`, `3 phút 20 giây`.
+fn seconds(time: TimeDelta) -> String {
+    match time.num_seconds().max(0) {
+        0 => "chưa đến 1 giây".to_owned(),
+        seconds @ 1..60 => format!("{seconds} giây"),
+        seconds => format!("{} phút {} giây", seconds / 60, seconds % 60),
+    }
 }
 
 /// Reasons as an officer understands them, most frequent first.
@@ -72,6 +124,8 @@ fn in_plain_word(why: &str) -> &'static str {
         "cảnh báo hết hiệu lực trước khi gửi được"
     } else if says(&["taken back", "newer version"]) {
         "cảnh báo đã được thu hồi hoặc thay bằng bản mới"
+    } else if says(&["never saw"]) {
+        "nhóm chưa từng nhận cảnh báo này"
     } else if says(&["outside the 24 hours"]) {
         "đã quá 24 giờ từ tin nhắn cuối của người nhận, Facebook không cho nhắn"
     } else if says(&["given up"]) {
@@ -133,15 +187,15 @@ mod tests {
             sent: 120,
             ..Tally::default()
         };
-        assert_snapshot!(report(&alert(), &tally, &[]), @"Cảnh báo 7F3A9K: đang gửi, 120/300 nhóm đã nhận, còn 180 nhóm.");
+        assert_snapshot!(report(&alert(), &tally, &[], &[]), @"Cảnh báo 7F3A9K: đang gửi, 120/300 nhóm đã nhận, còn 180 nhóm.");
         tally.sent = 300;
-        assert_snapshot!(report(&alert(), &tally, &[]), @"Cảnh báo 7F3A9K: đã gửi xong, cả 300 nhóm đã nhận.");
+        assert_snapshot!(report(&alert(), &tally, &[], &[]), @"Cảnh báo 7F3A9K: đã gửi xong, cả 300 nhóm đã nhận.");
         let one = Tally {
             planned: 1,
             sent: 1,
             ..Tally::default()
         };
-        assert_snapshot!(report(&alert(), &one, &[]), @"Cảnh báo 7F3A9K: đã gửi xong, nhóm đã nhận.");
+        assert_snapshot!(report(&alert(), &one, &[], &[]), @"Cảnh báo 7F3A9K: đã gửi xong, nhóm đã nhận.");
         tally = Tally {
             planned: 300,
             sent: 295,
@@ -157,8 +211,14 @@ mod tests {
                 1,
             ),
         ];
-        assert_snapshot!(report(&alert(), &tally, &failures), @"
+        let reached = ["oa1", "tg1"].map(|account| Reached {
+            account: account.into(),
+            took: TimeDelta::seconds(if account == "oa1" { 200 } else { 9 }),
+            last: from_unix_ms(1_800_000_000_000),
+        });
+        assert_snapshot!(report(&alert(), &tally, &failures, &reached), @"
         Cảnh báo 7F3A9K: đã gửi xong, 295/300 nhóm đã nhận.
+        Nhóm cuối cùng nhận lúc 15:00:00, sau 3 phút 20 giây (chậm nhất: oa1).
         ❓ 1 nhóm chưa rõ: đã gửi nhưng không thấy trả lời, xin hỏi lại trong nhóm.
         2 nhóm có thể nhận trùng: đã gửi lại vì lần đầu không thấy trả lời.
         ❌ 4 nhóm không gửi được:

@@ -15,6 +15,7 @@ use super::kv::Range;
 use super::kv::Staged;
 use super::kv::Stored;
 use super::kv::Was;
+use super::reads;
 use super::rows;
 use super::rows::AuditHead;
 use super::rows::AuditRow;
@@ -50,6 +51,9 @@ use crate::domain::room::Room;
 /// Delivery ids are set aside in blocks of this many, so that an id is not given out again after its
 /// row has ended and left.
 const ID_BLOCK: u64 = 1 << 16;
+
+/// Why a row of an alert was not sent when a newer version came first.
+pub(crate) const REPLACED: &str = "a newer version of the alert replaced it";
 
 /// What an engine is asked to write.
 #[derive(Debug)]
@@ -370,7 +374,35 @@ impl Writer<'_, '_> {
             }
             (true, true) | (false, false) => {}
         }
+        if old.is_some_and(|old| old.version() < alert.version()) {
+            self.drop_waiting(alert)?;
+        }
         self.staged.put(key, alert.seal(), was);
+        Ok(())
+    }
+
+    /// Ends the rows of earlier versions that have not been claimed. One that is under way ends by itself.
+    fn drop_waiting(&mut self, alert: &Alert) -> Result<(), StoreError> {
+        for queued in reads::queued_of(self.staged, alert.id)? {
+            let Body::Alert { version, .. } = queued.body else {
+                continue;
+            };
+            let waits = matches!(queued.state, DeliveryState::Waiting { .. });
+            if version >= alert.version() || !waits {
+                continue;
+            }
+            let key = key::outbox(&queued);
+            let (Some(mut row), was) = self.load::<Delivery>(&key)? else {
+                continue;
+            };
+            row.state = DeliveryState::Failed {
+                at: alert.versions.latest().at,
+                why: REPLACED.to_owned(),
+            };
+            self.staged.remove(key, was);
+            self.running.count(row.lane, -1);
+            self.alert_ended(alert.id, version, &row)?;
+        }
         Ok(())
     }
 

@@ -33,6 +33,7 @@ use crate::domain::appointment::Appointment;
 use crate::domain::area::AreaId;
 use crate::domain::clock::Time;
 use crate::domain::delivery::Delivery;
+use crate::domain::delivery::Follows;
 use crate::domain::delivery::Lane;
 use crate::domain::delivery::Settled;
 use crate::domain::errand::Errand;
@@ -235,6 +236,28 @@ impl<E: Engine> Store for E {
 
     async fn open_alerts(&self) -> Result<Vec<Alert>, StoreError> {
         reads::open_alerts(&self.view()?)
+    }
+
+    async fn alerts_since(&self, since: Time) -> Result<Vec<Alert>, StoreError> {
+        aside(self, move |engine| {
+            reads::alerts_since(&engine.view()?, &since)
+        })
+        .await
+    }
+
+    async fn alert_rows(&self, alert: AlertId) -> Result<Vec<Delivery>, StoreError> {
+        aside(self, move |engine| {
+            reads::alert_rows(&engine.view()?, alert)
+        })
+        .await
+    }
+
+    async fn followed(
+        &self,
+        alert: AlertId,
+        follows: Follows,
+    ) -> Result<Option<Delivery>, StoreError> {
+        reads::followed(&self.view()?, alert, follows)
     }
 
     async fn tally(&self, alert: AlertId, version: u32) -> Result<Tally, StoreError> {

@@ -52,9 +52,26 @@ impl MemoryStore {
     /// An empty store. Its salt is fixed, so that runs can be repeated.
     #[must_use]
     pub fn new() -> Self {
-        let rows = RwLock::new(BTreeMap::new());
-        let (desk, running) = Desk::opened([7; 32], &View(read(&rows)))
-            .expect("an empty map has no row that could be damaged");
+        Self::over(BTreeMap::new())
+    }
+
+    /// What a process finds that starts after this one was killed: the same rows, in a store that has just
+    /// been opened. This one is closed.
+    #[must_use]
+    pub fn after_a_kill(&self) -> Self {
+        let mut running = self
+            .0
+            .running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *running = None;
+        Self::over(read(&self.0.rows).clone())
+    }
+
+    fn over(rows: BTreeMap<Bytes, Bytes>) -> Self {
+        let rows = RwLock::new(rows);
+        let (desk, running) =
+            Desk::opened([7; 32], &View(read(&rows))).expect("we wrote these rows ourselves");
         Self(Arc::new(Inner {
             desk,
             rows,

@@ -27,6 +27,7 @@ use crate::domain::clock::from_unix_ms;
 use crate::domain::delivery::Body;
 use crate::domain::delivery::Delivery;
 use crate::domain::delivery::DeliveryState;
+use crate::domain::delivery::Follows;
 use crate::domain::delivery::Lane;
 use crate::domain::errand::Errand;
 use crate::domain::ids::AccountName;
@@ -39,6 +40,9 @@ use crate::domain::ids::MessageKey;
 use crate::domain::incident::Incident;
 use crate::domain::invite::Invite;
 use crate::domain::room::Room;
+
+/// Alerts older than the moment asked for that are looked at before the reading stops.
+const OLDER: usize = 16;
 
 /// How many keys or rows are read in one view: writers wait for a view to end.
 const STRETCH: usize = 512;
@@ -240,6 +244,65 @@ pub(crate) fn open_alerts(view: &dyn Kv) -> Result<Vec<Alert>, StoreError> {
                 .ok_or_else(|| kv::damaged(&key, "an index names it, but it does not exist"))
         })
         .collect()
+}
+
+/// The alerts that were drafted since a moment, newest first.
+pub(crate) fn alerts_since(view: &dyn Kv, since: &Time) -> Result<Vec<Alert>, StoreError> {
+    let mut found = Vec::new();
+    // Ids grow with time; an hour may run back with the clock, so a little more is looked at.
+    let mut older = 0;
+    for entry in view.scan(&Range::prefix(&[key::ALERT]), Order::Down) {
+        let alert: Alert = row(view, entry)?;
+        if alert.drafted_at >= *since {
+            found.push(alert);
+        } else {
+            older += 1;
+            if older > OLDER {
+                break;
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The rows of an alert that have not ended. They wait in the urgent lanes, where nothing else is kept
+/// long; what waits in other lanes is stepped over.
+pub(crate) fn queued_of(view: &dyn Kv, alert: AlertId) -> Result<Vec<Delivery>, StoreError> {
+    let mut found = Vec::new();
+    let mut rest = Range::prefix(&[key::OUTBOX]);
+    while let Some(entry) = view.scan(&rest, Order::Up).next() {
+        let (first, _) = entry?;
+        let account =
+            key::account_of(&first).ok_or_else(|| kv::damaged(&first, "its key is too short"))?;
+        let lane = Range::prefix(&key::urgent_lane(account));
+        for entry in view.scan(&lane, Order::Up) {
+            let delivery: Delivery = row(view, entry)?;
+            if matches!(delivery.body, Body::Alert { alert: own, .. } if own == alert) {
+                found.push(delivery);
+            }
+        }
+        match kv::after_prefix(account) {
+            Some(next) => rest.start = next,
+            None => break,
+        }
+    }
+    Ok(found)
+}
+
+/// Every row of an alert, by version and id; those that have not ended come last.
+pub(crate) fn alert_rows(view: &dyn Kv, alert: AlertId) -> Result<Vec<Delivery>, StoreError> {
+    let mut rows: Vec<Delivery> = list(view, &key::ended_of(alert))?;
+    rows.extend(queued_of(view, alert)?);
+    Ok(rows)
+}
+
+/// The row that another one follows, once it has ended.
+pub(crate) fn followed(
+    view: &dyn Kv,
+    alert: AlertId,
+    follows: Follows,
+) -> Result<Option<Delivery>, StoreError> {
+    read(view, &key::ended(alert, follows.version, follows.row))
 }
 
 pub(crate) fn tally(view: &dyn Kv, alert: AlertId, version: u32) -> Result<Tally, StoreError> {

@@ -291,6 +291,22 @@ pub(crate) mod key {
         made
     }
 
+    /// The account's part of the key of a waiting row: all its lanes begin so.
+    pub(crate) fn account_of(outbox: &[u8]) -> Option<&[u8]> {
+        let length = match *outbox.get(1)? {
+            u8::MAX => 32,
+            length => usize::from(length),
+        };
+        outbox.get(..2 + length)
+    }
+
+    /// The most urgent lane behind an account's part of a key.
+    pub(crate) fn urgent_lane(account: &[u8]) -> Vec<u8> {
+        let mut made = account.to_vec();
+        made.push(0);
+        made
+    }
+
     pub(crate) fn queue(account: &AccountName, lane: Lane) -> Vec<u8> {
         let mut made = account_queue(account);
         made.push(match lane {
@@ -317,6 +333,11 @@ pub(crate) mod key {
         let mut made = versioned(ENDED, alert, version);
         made.extend_from_slice(&id.0.to_be_bytes());
         made
+    }
+
+    /// The rows of all versions of an alert that have ended.
+    pub(crate) fn ended_of(alert: AlertId) -> Vec<u8> {
+        numbered(ENDED, &[alert.0])
     }
 
     pub(crate) fn tally(alert: AlertId, version: u32) -> Vec<u8> {

@@ -130,13 +130,11 @@ fn is_meant(name: CommandName, rest: &str, private: bool) -> bool {
         | CommandName::Xong
         | CommandName::TuChoi
         | CommandName::Gop => is_case(first),
-        CommandName::KiemTra
-        | CommandName::Duyet
-        | CommandName::Loa
-        | CommandName::ThuHoi
-        | CommandName::HetCanhBao => is_check_code_only(rest),
+        CommandName::KiemTra | CommandName::Duyet | CommandName::Loa => is_check_code_only(rest),
         // A resident corrects in these words, too.
-        CommandName::DinhChinh => CheckCode::parse(first).is_some(),
+        CommandName::DinhChinh | CommandName::ThuHoi | CommandName::HetCanhBao => {
+            is_check_code_only(rest) || CheckCode::parse(first).is_some()
+        }
         CommandName::TongHop => rest.split_whitespace().count() <= DIGEST_WORDS,
         // "Hẹn 25h" is a command, too: it is answered with an example.
         CommandName::Hen => {
@@ -145,7 +143,7 @@ fn is_meant(name: CommandName, rest: &str, private: bool) -> bool {
         }
         CommandName::Moi => is_number(first),
         // Whoever may not use them is taken to tell something: that is the reader's caller's to know.
-        CommandName::CanhBao | CommandName::GanThon => private,
+        CommandName::CanhBao | CommandName::DienTap | CommandName::GanThon => private,
     }
 }
 

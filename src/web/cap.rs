@@ -18,6 +18,7 @@ use quick_xml::events::BytesText;
 use quick_xml::events::Event;
 
 use crate::domain::alert::Alert;
+use crate::domain::alert::AlertState;
 use crate::domain::alert::Level;
 use crate::domain::alert::Version;
 use crate::domain::alert::VersionKind;
@@ -62,13 +63,15 @@ pub struct Published<'a> {
     pub version: &'a Version,
 }
 
-/// The versions of an alert that were ever out; none of a draft.
+/// The versions of an alert that may be told: none of a draft, and of one that was taken back only that it
+/// was, since its words may have hurt somebody.
 pub fn published(alert: &Alert) -> impl Iterator<Item = Published<'_>> {
     let known = alert.state.is_published();
+    let back = alert.state == AlertState::Withdrawn;
     alert
         .versions
         .iter()
-        .filter(move |_| known)
+        .filter(move |version| known && (!back || version.kind == VersionKind::Withdrawal))
         .map(move |version| Published { alert, version })
 }
 
@@ -115,23 +118,20 @@ impl Published<'_> {
             (VersionKind::First, Level::Warning) => "Cảnh báo",
             (VersionKind::First, Level::Urgent) => "Khẩn",
         };
-        let words = if self.version.kind.ends() {
-            self.alert.words()
-        } else {
-            &self.version.words
+        let about = match self.version.kind {
+            // What is taken back is not said again.
+            VersionKind::Withdrawal => format!("cảnh báo mã {}", self.alert.code),
+            VersionKind::AllClear => say::phrase::first_line(self.alert.words(), HEADLINE),
+            VersionKind::First | VersionKind::Correction => {
+                say::phrase::first_line(&self.version.words, HEADLINE)
+            }
         };
         let drill = if self.alert.drill {
             "DIỄN TẬP. "
         } else {
             ""
         };
-        say::phrase::clip(
-            &format!(
-                "{drill}{head}: {}",
-                say::phrase::first_line(words, HEADLINE)
-            ),
-            HEADLINE - 1,
-        )
+        say::phrase::clip(&format!("{drill}{head}: {about}"), HEADLINE - 1)
     }
 
     /// The words; an end without any of its own says what it is.
@@ -145,7 +145,10 @@ impl Published<'_> {
         let said = match self.version.kind {
             VersionKind::AllClear => format!("Sự việc đã qua. {words}"),
             VersionKind::Withdrawal => {
-                format!("Cảnh báo này đã được thu hồi, xin đừng chuyển tiếp. {words}")
+                let code = &self.alert.code;
+                format!(
+                    "Cảnh báo mã {code} không còn đúng, xin bà con bỏ qua và đừng chuyển tiếp. {words}"
+                )
             }
             VersionKind::First | VersionKind::Correction => words.to_owned(),
         };
@@ -196,11 +199,14 @@ impl Published<'_> {
             // CAP: the note says what an exercise is for.
             xml.text("note", "DIỄN TẬP: không phải sự việc thật.")?;
         }
-        let earlier: Vec<String> = published(self.alert)
-            .take_while(|other| other.version.number < self.version.number)
-            .map(|other| {
-                let (sender, name) = (source.sender, other.name());
-                format!("{sender},{name},{}", moment(other.version.at))
+        let earlier: Vec<String> = self
+            .alert
+            .versions
+            .iter()
+            .take_while(|version| version.number < self.version.number)
+            .map(|version| {
+                let (sender, at) = (source.sender, moment(version.at));
+                format!("{sender},{}-{},{at}", self.alert.code, version.number)
             })
             .collect();
         if !earlier.is_empty() {

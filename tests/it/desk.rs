@@ -611,7 +611,7 @@ async fn anybody_may_ask_whether_an_alert_is_real() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_long_alert_arrives_whole() {
     let ward = Ward::new().await;
-    let text = format!("khẩn: {}", "Bà con chú ý nước lên rất nhanh. ".repeat(300));
+    let text = format!("tin: {}", "Bà con chú ý nước lên rất nhanh. ".repeat(300));
     // Telegram takes no message above 4096 letters; with its heading this one must be split.
     let most: String = text.chars().take(4080).collect();
     ward.officer.tells(&format!("/canhbao {most}"));

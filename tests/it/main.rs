@@ -9,6 +9,7 @@ mod layers;
 
 mod support;
 
+mod alerts;
 mod desk;
 mod export;
 mod facebook;

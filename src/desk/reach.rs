@@ -1,0 +1,393 @@
+//! Which rooms an alert is for, and which it will not reach.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::collections::HashMap;
+use std::collections::HashSet;
+
+use super::Desk;
+use super::Doing;
+use super::StaffDirectory;
+use super::heading;
+use super::words;
+use super::words::Named;
+use crate::domain::account::Platform;
+use crate::domain::alert::Alert;
+use crate::domain::alert::Level;
+use crate::domain::alert::Target;
+use crate::domain::area::AreaBook;
+use crate::domain::area::AreaId;
+use crate::domain::clock::Time;
+use crate::domain::delivery::Body;
+use crate::domain::delivery::Delivery;
+use crate::domain::delivery::DeliveryState;
+use crate::domain::delivery::Follows;
+use crate::domain::delivery::Lane;
+use crate::domain::ids::AccountName;
+use crate::domain::ids::DeliveryId;
+use crate::domain::ids::RoomId;
+use crate::domain::person::Staff;
+use crate::domain::room::Quiet;
+use crate::domain::room::Room;
+use crate::domain::room::RoomKind;
+use crate::domain::room::RoomState;
+use crate::say;
+use crate::store::Act;
+use crate::store::Expect;
+use crate::store::StoreError;
+
+/// What a deployment says of its accounts and rooms.
+#[derive(Debug, Clone, Default)]
+pub struct RoomRules {
+    /// Our accounts, and where they live.
+    pub accounts: Vec<(AccountName, Platform)>,
+    /// When rooms are left alone by information.
+    pub quiet: Option<Quiet>,
+    /// The same for single rooms; none: never.
+    pub quiet_rooms: HashMap<RoomId, Option<Quiet>>,
+    /// Rooms that hear exercises.
+    pub drills: HashSet<RoomId>,
+}
+
+impl RoomRules {
+    /// Not before this moment is an alert of this level sent into the room.
+    pub(super) fn due(&self, room: &RoomId, level: Level, now: Time) -> Time {
+        let quiet = self.quiet_rooms.get(room).copied().unwrap_or(self.quiet);
+        match level {
+            Level::Info => quiet.and_then(|quiet| quiet.over_at(now)).unwrap_or(now),
+            Level::Warning | Level::Urgent => now,
+        }
+    }
+}
+
+/// The rooms of an alert, and those that will not hear it.
+#[derive(Debug, Default)]
+pub(super) struct Reach {
+    pub(super) hears: Vec<Room>,
+    pub(super) unbound: Vec<String>,
+    pub(super) removed: Vec<String>,
+    /// Of the area, but not named by the author.
+    pub(super) not_chosen: Vec<String>,
+    /// Did not opt in to exercises.
+    pub(super) no_drills: Vec<String>,
+}
+
+impl Reach {
+    pub(super) fn of(rooms: Vec<Room>, alert: &Alert, rules: &RoomRules) -> Self {
+        let target = &alert.target;
+        let mut reach = Self::default();
+        for room in rooms {
+            if room.kind == RoomKind::Private {
+                continue;
+            }
+            let covered = room.area.as_ref().is_some_and(|own| target.covers(own));
+            if target.is_heard_in(&room) {
+                if alert.drill && !rules.drills.contains(&room.id) {
+                    reach.no_drills.push(room.title);
+                } else {
+                    reach.hears.push(room);
+                }
+            } else if room.state == RoomState::Active && room.area.is_none() {
+                reach.unbound.push(room.title);
+            } else if room.state == RoomState::Removed && covered && target.names(&room.id) {
+                reach.removed.push(room.title);
+            } else if room.state == RoomState::Active && covered {
+                reach.not_chosen.push(room.title);
+            }
+        }
+        reach
+    }
+
+    /// The rooms' names by village, in the order in which they are shown.
+    pub(super) fn by_place(&self, areas: &AreaBook) -> Vec<(String, Vec<String>)> {
+        let mut places: BTreeMap<&AreaId, Vec<String>> = BTreeMap::new();
+        for room in &self.hears {
+            if let Some(area) = &room.area {
+                places.entry(area).or_default().push(room.title.clone());
+            }
+        }
+        places
+            .into_iter()
+            .map(|(area, mut names)| {
+                names.sort();
+                (areas.title(area), names)
+            })
+            .collect()
+    }
+}
+
+/// What a room has been told of an alert, by the rows that were queued for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Known {
+    /// Its latest row.
+    pub(super) row: Follows,
+    /// That row has not been claimed: a newer version drops it.
+    pub(super) waits: bool,
+    /// Some version is there, or may be.
+    pub(super) seen: bool,
+    /// It stands where it was when a newer version came.
+    pub(super) replaced: bool,
+}
+
+/// The rooms that an alert was queued for, under the ids they have now.
+pub(super) fn known_rooms(rows: &[Delivery], rooms: &[Room]) -> BTreeMap<RoomId, Known> {
+    let moved: HashMap<&RoomId, &RoomId> = rooms
+        .iter()
+        .filter_map(|room| match &room.state {
+            RoomState::Moved(to) => Some((&room.id, to)),
+            _ => None,
+        })
+        .collect();
+    let now = |room: &RoomId| {
+        let mut room = room.clone();
+        // A room that moves moves once; more hops than these are a circle.
+        for _ in 0..4 {
+            let Some(to) = moved.get(&room) else { break };
+            room = (*to).clone();
+        }
+        room
+    };
+    let mut sorted: Vec<(u32, DeliveryId, &Delivery)> = rows
+        .iter()
+        .filter_map(|row| match row.body {
+            Body::Alert { version, .. } => Some((version, row.id, row)),
+            _ => None,
+        })
+        .collect();
+    sorted.sort_by_key(|(version, id, _)| (*version, *id));
+    let mut known: BTreeMap<RoomId, Known> = BTreeMap::new();
+    for (version, id, row) in sorted {
+        let is_there = matches!(
+            row.state,
+            DeliveryState::Sent { .. }
+                | DeliveryState::Unknown { .. }
+                | DeliveryState::Sending { .. }
+        );
+        let room = now(&row.room);
+        let before = known.get(&room).is_some_and(|known| known.seen);
+        known.insert(
+            room,
+            Known {
+                row: Follows { version, row: id },
+                waits: matches!(row.state, DeliveryState::Waiting { .. }),
+                seen: before || is_there,
+                replaced: matches!(&row.state, DeliveryState::Failed { why, .. } if why == crate::store::REPLACED),
+            },
+        );
+    }
+    known
+}
+
+impl Desk {
+    /// For whom an officer wants an alert to be; else the answer that says what was not understood.
+    pub(super) fn meant(
+        &self,
+        officer: &Staff,
+        places: &[&str],
+        rooms: &[Room],
+        staff: &StaffDirectory,
+    ) -> Result<Target, NotFound> {
+        let mut target = Target::default();
+        for place in places {
+            self.add_place(&mut target, officer, place, rooms, staff)?;
+        }
+        if target.areas.is_empty() {
+            target.areas.push(officer.area.clone());
+        }
+        target.areas.dedup();
+        target.accounts.dedup();
+        target.rooms.dedup();
+        Ok(target)
+    }
+
+    fn add_place(
+        &self,
+        target: &mut Target,
+        officer: &Staff,
+        place: &str,
+        rooms: &[Room],
+        staff: &StaffDirectory,
+    ) -> Result<(), NotFound> {
+        let plain = words::plain(place);
+        let platforms: &[Platform] = match plain.as_str() {
+            "zalo" => &[Platform::ZaloBot, Platform::ZaloOa],
+            "zalo bot" => &[Platform::ZaloBot],
+            "zalo oa" | "oa" => &[Platform::ZaloOa],
+            "telegram" => &[Platform::Telegram],
+            "facebook" | "fb" | "trang facebook" => &[Platform::Facebook],
+            _ => &[],
+        };
+        if !platforms.is_empty() {
+            let ours = self.room_rules.accounts.iter();
+            let found: Vec<_> = ours
+                .filter(|(_, platform)| platforms.contains(platform))
+                .map(|(account, _)| account.clone())
+                .collect();
+            if found.is_empty() {
+                return Err(NotFound::new(place, true, Vec::new()));
+            }
+            target.accounts.extend(found);
+            return Ok(());
+        }
+        let communes = communes(staff, rooms);
+        if matches!(
+            plain.as_str(),
+            "moi xa" | "moi phuong" | "toan dia ban" | "tat ca"
+        ) {
+            target.areas.extend(communes);
+            return Ok(());
+        }
+        let named = |name: &str| -> Vec<&Room> {
+            let wanted = words::plain(name);
+            let groups = || rooms.iter().filter(|room| room.kind == RoomKind::Group);
+            let whole: Vec<&Room> = groups()
+                .filter(|room| words::plain(&room.title) == wanted)
+                .collect();
+            if whole.is_empty() && !wanted.is_empty() {
+                groups()
+                    .filter(|room| words::plain(&room.title).contains(&wanted))
+                    .collect()
+            } else {
+                whole
+            }
+        };
+        if let Some(name) = plain.strip_prefix("nhom ") {
+            return match named(name).as_slice() {
+                [room] => {
+                    target.rooms.push(room.id.clone());
+                    // A room of another commune widens the alert to its area.
+                    if let Some(area) = &room.area
+                        && !officer.area.contains(area)
+                    {
+                        target.areas.push(area.clone());
+                    }
+                    Ok(())
+                }
+                several => {
+                    let titles = several.iter().map(|room| room.title.clone()).collect();
+                    Err(NotFound::new(place, true, titles))
+                }
+            };
+        }
+        let own = words::area_named(&self.areas, &officer.area, place);
+        let mut found = match own {
+            Named::Nothing => Vec::new(),
+            Named::One(area) => vec![area],
+            Named::Several(areas) => areas,
+        };
+        if found.is_empty() {
+            for commune in communes {
+                match words::area_named(&self.areas, &commune, place) {
+                    Named::Nothing => {}
+                    Named::One(area) => found.push(area),
+                    Named::Several(areas) => found.extend(areas),
+                }
+            }
+        }
+        match found.as_slice() {
+            [area] => {
+                target.areas.push(area.clone());
+                Ok(())
+            }
+            several => {
+                let titles = several.iter().map(|area| self.areas.title(area)).collect();
+                Err(NotFound::new(place, heading::is_a_place(place), titles))
+            }
+        }
+    }
+
+    /// What is in force where rooms were just bound, and what they have not heard of it.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn rooms_bound(&self, rooms: &[Room]) -> Result<Act, StoreError> {
+        let mut doing = self.begin();
+        self.tell_what_is_in_force(&mut doing, rooms).await?;
+        Ok(doing.act)
+    }
+
+    pub(super) async fn tell_what_is_in_force(
+        &self,
+        doing: &mut Doing<'_>,
+        rooms: &[Room],
+    ) -> Result<(), StoreError> {
+        if rooms.is_empty() {
+            return Ok(());
+        }
+        for alert in self.store.open_alerts().await? {
+            if !alert.is_in_force(doing.now) {
+                continue;
+            }
+            let hears = |room: &&Room| {
+                alert.target.is_heard_in(room)
+                    && (!alert.drill || self.room_rules.drills.contains(&room.id))
+            };
+            let wanted: Vec<&Room> = rooms.iter().filter(hears).collect();
+            if wanted.is_empty() {
+                continue;
+            }
+            let rows = self.store.alert_rows(alert.id).await?;
+            let known = known_rooms(&rows, rooms);
+            let version = alert.version();
+            let mut told = false;
+            for room in wanted {
+                let before = known.get(&room.id);
+                let has_it = before.is_some_and(|known| {
+                    known.row.version == version && (known.seen || known.waits)
+                });
+                if has_it {
+                    continue;
+                }
+                let body = Body::Alert {
+                    alert: alert.id,
+                    version,
+                    follows: before.map(|known| known.row),
+                };
+                let due = self.room_rules.due(&room.id, alert.level, doing.now);
+                doing.send_at(due, room.id.clone(), Lane::Urgent, body);
+                told = true;
+            }
+            if told {
+                // A correction that comes at the same moment decides again.
+                doing
+                    .act
+                    .expects
+                    .push(Expect::Alert(alert.id, alert.revision));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A name that is no place, or more than one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct NotFound {
+    pub(super) name: String,
+    /// It was surely meant as a place; else it may be the beginning of a sentence.
+    pub(super) is_a_place: bool,
+    /// What it may have meant.
+    pub(super) perhaps: Vec<String>,
+}
+
+impl NotFound {
+    fn new(name: &str, is_a_place: bool, perhaps: Vec<String>) -> Self {
+        Self {
+            name: name.to_owned(),
+            is_a_place: is_a_place || !perhaps.is_empty(),
+            perhaps,
+        }
+    }
+
+    pub(super) fn answer(&self) -> String {
+        say::desk::no_such_place(&self.name, &self.perhaps)
+    }
+}
+
+/// The communes that this deployment serves.
+fn communes(staff: &StaffDirectory, rooms: &[Room]) -> BTreeSet<AreaId> {
+    let of_staff = staff.people().iter().map(|person| person.area.commune());
+    let of_rooms = rooms
+        .iter()
+        .filter_map(|room| Some(room.area.as_ref()?.commune()));
+    of_staff.chain(of_rooms).collect()
+}
