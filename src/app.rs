@@ -235,6 +235,10 @@ impl Commands for DeskCommands {
     async fn said_privately(&self, message: &Message) -> Result<Option<Act>, StoreError> {
         self.0.said_privately(message).await
     }
+
+    async fn let_in(&self, room: &Room) -> Result<Act, StoreError> {
+        self.0.rooms_bound(std::slice::from_ref(room)).await
+    }
 }
 
 /// One account as the root holds it while wiring.
