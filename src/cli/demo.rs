@@ -782,6 +782,7 @@ impl Ward {
             let line = json!({
                 "method": call.method,
                 "request": call.parameters,
+                "files": call.files,
                 "status": call.status,
                 "response": call.answer_json(),
             });
