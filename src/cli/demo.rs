@@ -47,7 +47,7 @@ const ALERT: &str = "Có người gọi điện tự xưng công an xã, bảo b
                      Đó là lừa đảo. Bà con không bấm link, không đọc mã OTP cho ai, gọi ngay công an xã hoặc 113.";
 
 /// What the officer corrects it to.
-const CORRECTED: &str = "Đính chính: kẻ gian tự xưng cán bộ phường, không phải công an xã, bảo bà con cài ứng dụng \
+const CORRECTED: &str = "Kẻ gian tự xưng cán bộ phường, không phải công an xã, bảo bà con cài ứng dụng \
                          VNeID qua đường link lạ. Bà con không bấm link, không đọc mã OTP cho ai, gọi 113.";
 
 /// What stands in every group when it is over.
