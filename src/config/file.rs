@@ -213,6 +213,15 @@ pub(super) struct RawRoom {
     pub(super) drills: bool,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawHandGroup {
+    pub(super) name: Spanned<String>,
+    pub(super) area: Spanned<String>,
+    pub(super) account: Spanned<String>,
+    pub(super) admin: NativeId,
+}
+
 /// Platform ids are often written without quotes.
 #[derive(Deserialize)]
 #[serde(untagged)]
@@ -247,6 +256,7 @@ pub(super) struct RawConfig {
     pub(super) account: Vec<RawAccount>,
     pub(super) officer: Vec<RawOfficer>,
     pub(super) room: Vec<RawRoom>,
+    pub(super) hand_group: Vec<RawHandGroup>,
 }
 
 impl RawConfig {
@@ -272,6 +282,7 @@ impl RawConfig {
             account: self.account,
             officer: self.officer,
             room: self.room,
+            hand_group: self.hand_group,
         }
     }
 }

@@ -19,10 +19,14 @@ use crate::domain::alert::Tally;
 use crate::domain::area::AreaBook;
 use crate::domain::clock::Time;
 use crate::domain::delivery::Body;
+use crate::domain::delivery::Button;
 use crate::domain::delivery::Delivery;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::delivery::Follows;
 use crate::domain::delivery::Post;
+use crate::domain::hand;
+use crate::domain::hand::HandGroup;
+use crate::domain::hand::HandGroups;
 use crate::domain::ids::AccountName;
 use crate::domain::ids::AlertId;
 use crate::domain::ids::DeliveryId;
@@ -33,6 +37,8 @@ use crate::say::progress::Reached;
 use crate::store::REPLACED;
 use crate::store::Store;
 use crate::store::StoreError;
+use crate::store::hands;
+use crate::store::hands::ByHand;
 
 /// How long an alert that was read is believed; a withdrawal stops the sending within this time.
 const FRESH: Duration = Duration::from_secs(1);
@@ -97,6 +103,7 @@ pub(super) struct Words {
     store: Arc<dyn Store>,
     areas: Arc<AreaBook>,
     channel: Arc<dyn Channel>,
+    hands: Arc<HandGroups>,
     alerts: Mutex<HashMap<AlertId, (Arc<Sheet>, Instant)>>,
 }
 
@@ -105,11 +112,13 @@ impl Words {
         store: Arc<dyn Store>,
         areas: Arc<AreaBook>,
         channel: Arc<dyn Channel>,
+        hands: Arc<HandGroups>,
     ) -> Self {
         Self {
             store,
             areas,
             channel,
+            hands,
             alerts: Mutex::default(),
         }
     }
@@ -222,6 +231,9 @@ impl Words {
             let why = "the room never saw the alert";
             return Ok((Rendered::Useless(why.to_owned()), Some(until)));
         }
+        if let Some(group) = self.hands.of(room) {
+            return Ok((self.by_hand(group, id, &sheet), Some(until)));
+        }
         let mut post = Post {
             text: sheet.text.clone(),
             ..Post::default()
@@ -239,6 +251,43 @@ impl Words {
             }
         }
         Ok((self.posts(room, post), Some(until)))
+    }
+
+    /// What somebody is asked to post, in a message of its own so that it can be copied whole. A new
+    /// version is a new message: a change in the old one would not be noticed.
+    fn by_hand(&self, group: &HandGroup, alert: AlertId, sheet: &Sheet) -> Rendered {
+        let words = Post {
+            text: sheet.text.clone(),
+            buttons: vec![vec![Button {
+                label: say::hand::button(),
+                data: format!(
+                    "h:{alert}:{}:{}",
+                    sheet.version,
+                    group.id.native.trim_start_matches(hand::PREFIX)
+                ),
+            }]],
+            ..Post::default()
+        };
+        let mut rendered = self.posts(&group.admin, words);
+        if let Rendered::Posts(posts) = &mut rendered {
+            posts.push_front(Post {
+                text: say::hand::please(&group.name),
+                ..Post::default()
+            });
+        }
+        rendered
+    }
+
+    /// How many groups have an alert by hand: posted, and handed over in all.
+    async fn hands(&self, alert: AlertId, version: u32) -> Result<(usize, usize), StoreError> {
+        let (mut posted, mut all) = (0, 0);
+        for group in &self.hands.0 {
+            if let Some(hand) = hands::of(self.store.as_ref(), group, alert, version).await? {
+                all += 1;
+                posted += usize::from(hand == ByHand::Posted);
+            }
+        }
+        Ok((posted, all))
     }
 
     /// What a room has seen of the alert before, along the rows that follow each other.
@@ -322,7 +371,12 @@ impl Words {
         let Some(alert) = self.store.alert(id).await? else {
             return Ok(Rendered::Useless("the alert is gone".to_owned()));
         };
-        let tally = self.store.tally(id, alert.version()).await?;
+        let mut tally = self.store.tally(id, alert.version()).await?;
+        // What is only with somebody who will post it has not reached anybody yet: it is counted apart.
+        let (posted, by_hand) = self.hands(id, alert.version()).await?;
+        let handed = u32::try_from(by_hand).unwrap_or(u32::MAX);
+        tally.planned = tally.planned.saturating_sub(handed);
+        tally.sent = tally.sent.saturating_sub(handed);
         let failures = self.store.failures(id, alert.version()).await?;
         let earlier = match edits {
             Some(row) => self.store.sent_message(row).await?,
@@ -334,15 +388,23 @@ impl Words {
                 "there is no message to change".to_owned(),
             ));
         }
+        let pace = self.pace(&alert, &tally).await?;
+        let mut text = say::progress::report(&alert, &tally, &failures, &pace);
+        if by_hand > 0 {
+            text.push('\n');
+            text.push_str(&say::hand::report(posted, by_hand));
+        }
+        // Where nothing can be changed, one more word is worth it only when everything is done.
+        let can_edit = self.channel.capabilities(room).can_edit;
+        if edits.is_some() && !can_edit && alert.reported && posted < by_hand {
+            return Ok(Rendered::Useless(
+                "the rest is still to be posted by hand".to_owned(),
+            ));
+        }
         Ok(self.posts(
             room,
             Post {
-                text: say::progress::report(
-                    &alert,
-                    &tally,
-                    &failures,
-                    &self.pace(&alert, &tally).await?,
-                ),
+                text,
                 edits: earlier,
                 ..Post::default()
             },

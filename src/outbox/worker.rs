@@ -70,6 +70,7 @@ use crate::domain::delivery::Lane;
 use crate::domain::delivery::Post;
 use crate::domain::delivery::SendOutcome;
 use crate::domain::delivery::Settled;
+use crate::domain::hand::HandGroups;
 use crate::domain::ids::AccountName;
 use crate::domain::ids::DeliveryId;
 use crate::domain::ids::MessageId;
@@ -82,6 +83,8 @@ use crate::store::Act;
 use crate::store::Store;
 use crate::store::StoreError;
 use crate::store::Write;
+use crate::store::hands;
+use crate::store::hands::ByHand;
 
 /// Without any news, look this often: a wake-up from another process may never come.
 const IDLE_LOOK: Duration = Duration::from_secs(30);
@@ -131,6 +134,8 @@ pub struct Settings {
     pub evidence: Duration,
     /// The names of areas, for the words of alerts.
     pub areas: Arc<AreaBook>,
+    /// Groups in which a person posts by hand.
+    pub hands: Arc<HandGroups>,
 }
 
 impl Settings {
@@ -145,6 +150,7 @@ impl Settings {
             drain: Duration::from_secs(8),
             evidence: Duration::from_secs(10),
             areas,
+            hands: Arc::default(),
         }
     }
 }
@@ -230,6 +236,15 @@ struct Shared {
     evidence: Duration,
     ledger: Option<Arc<Ledger>>,
     keeping: tokio::sync::Mutex<()>,
+    hands: Arc<HandGroups>,
+}
+
+impl Shared {
+    /// Where a room is spoken to: for a group in which a person posts by hand, the chat of that person.
+    fn reached_by(&self, room: &RoomId) -> RoomId {
+        let group = self.hands.of(room);
+        group.map_or_else(|| room.clone(), |group| group.admin.clone())
+    }
 }
 
 /// Rows that were claimed together and become one message, or one after the other.
@@ -334,12 +349,14 @@ impl Run {
                 Arc::clone(&worker.store),
                 Arc::clone(&worker.settings.areas),
                 Arc::clone(&worker.channel),
+                Arc::clone(&worker.settings.hands),
             ),
             rooms: Rooms::new(Arc::clone(&worker.store)),
             echoes: worker.echoes,
             evidence: worker.settings.evidence,
             ledger: worker.ledger,
             keeping: tokio::sync::Mutex::default(),
+            hands: Arc::clone(&worker.settings.hands),
             store: worker.store,
             channel: worker.channel,
             clock: worker.clock,
@@ -992,18 +1009,20 @@ async fn send(shared: Arc<Shared>, mut job: Job, ticket: Ticket, released: Insta
                     (None, Some(post)) => {
                         let first = job.group.rows.first();
                         let address = Address {
-                            room: job
-                                .group
-                                .line
-                                .room()
-                                .or(first.map(|row| &row.room))
-                                .cloned()
-                                .unwrap_or_else(|| RoomId::new(shared.account.clone(), "")),
+                            room: shared.reached_by(
+                                job.group
+                                    .line
+                                    .room()
+                                    .or(first.map(|row| &row.room))
+                                    .unwrap_or(&RoomId::new(shared.account.clone(), "")),
+                            ),
                             thread: first.and_then(|row| row.thread.clone()),
                             row: first.map(|row| row.id),
                         };
                         let twice = first.filter(|row| row.maybe_twice);
-                        say_in_time(&shared, &address, post, &job, twice).await
+                        let outcome = say_in_time(&shared, &address, post, &job, twice).await;
+                        handed_over(&shared, &job, &outcome).await;
+                        outcome
                     }
                     (None, None) => SendOutcome::Refused {
                         why: "there is nothing to say".to_owned(),
@@ -1025,6 +1044,31 @@ async fn send(shared: Arc<Shared>, mut job: Job, ticket: Ticket, released: Insta
         ticket,
         released,
         end,
+    }
+}
+
+/// Notes that the last part of an alert is with somebody who posts it by hand. It is a note for the report
+/// alone: without it the group counts as one that simply has the alert.
+async fn handed_over(shared: &Shared, job: &Job, outcome: &SendOutcome) {
+    let is_last = job.parts.as_ref().is_some_and(|parts| parts.len() == 1);
+    let room = job.group.line.room();
+    let (Some(group), [row], SendOutcome::Accepted(_), true) = (
+        room.and_then(|room| shared.hands.of(room)),
+        &job.group.rows[..],
+        outcome,
+        is_last,
+    ) else {
+        return;
+    };
+    let Body::Alert { alert, version, .. } = &row.body else {
+        return;
+    };
+    let act = Act {
+        expects: Vec::new(),
+        writes: vec![hands::is(group, *alert, *version, ByHand::HandedOver)],
+    };
+    if let Err(error) = shared.store.commit(vec![act]).await {
+        warn!(account = %shared.account, %error, "what was handed over could not be noted");
     }
 }
 
