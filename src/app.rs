@@ -843,6 +843,15 @@ impl App {
                 .collect(),
         });
 
+        let forms = web::alerts::Forms::new(
+            Arc::clone(&store),
+            Arc::clone(&areas),
+            config.web.public_url.as_ref(),
+        );
+        let cards = Arc::new(outbox::Cards::new(
+            config.alert.card,
+            forms.base().map(str::to_owned),
+        ));
         let hands = Arc::new(config.hand_groups.clone());
         let mut sending = Vec::new();
         let mut desks = HashMap::new();
@@ -865,6 +874,7 @@ impl App {
             let mut settings = outbox::Settings::new(rates, Arc::clone(&areas));
             settings.hands = Arc::clone(&hands);
             settings.in_flight = config.outbox.in_flight;
+            settings.cards = Arc::clone(&cards);
             settings.drain = STOP_SENDING;
             settings.policy.unknown = match config.outbox.unknown {
                 UnknownPolicy::Resend => outbox::OnUnknown::Resend,
@@ -1061,11 +1071,7 @@ impl App {
             metrics: Arc::new(metrics),
             admin,
             clock: Arc::clone(&clock),
-            forms: web::alerts::Forms::new(
-                Arc::clone(&store),
-                Arc::clone(&areas),
-                config.web.public_url.as_ref(),
-            ),
+            forms,
         });
         let web = tokio::spawn(async move {
             let stopped = async move {

@@ -33,6 +33,7 @@ pub use account::TelegramConfig;
 pub use account::ZaloBotConfig;
 pub use account::ZaloOaConfig;
 
+use crate::domain::alert::Level;
 use crate::domain::area::AreaBook;
 use crate::domain::area::AreaId;
 use crate::domain::hand::HandGroups;
@@ -159,6 +160,8 @@ pub struct AlertConfig {
     pub quiet: Option<Quiet>,
     /// A directory with the ward's own templates.
     pub templates: Option<PathBuf>,
+    /// From which level on an alert goes with its card.
+    pub card: Option<Level>,
 }
 
 /// What `[[room]]` says of a room besides its area.
@@ -459,6 +462,18 @@ fn parse_in(
             ),
             quiet: people::quiet(&own, "alert.quiet_hours", raw.alert.quiet_hours.as_ref())?
                 .flatten(),
+            card: own.value(
+                "alert.card",
+                &raw.alert.card,
+                |text| match text {
+                    "info" => Some(Some(Level::Info)),
+                    "warning" => Some(Some(Level::Warning)),
+                    "urgent" => Some(Some(Level::Urgent)),
+                    "never" => Some(None),
+                    _ => None,
+                },
+                "\"urgent\", \"warning\", \"info\" or \"never\"",
+            )?,
             templates: raw.alert.templates.map(|path| base.join(path)),
         },
         digest: DigestConfig {

@@ -302,6 +302,7 @@ impl Desk {
                 self.change(officer, &asked, rest, VersionKind::Withdrawal)
                     .await?
             }
+            CommandName::Loa => self.loudspeaker(officer, &asked, rest).await?,
             CommandName::Hen => self.schedule(officer, &asked, rest).await?,
             CommandName::Bao
             | CommandName::TroGiup

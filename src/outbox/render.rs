@@ -11,6 +11,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use tokio::time::Instant;
 
+use super::cards::Cards;
 use super::split::split;
 use crate::channel::Channel;
 use crate::domain::alert::Alert;
@@ -23,6 +24,7 @@ use crate::domain::delivery::Button;
 use crate::domain::delivery::Delivery;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::delivery::Follows;
+use crate::domain::delivery::Picture;
 use crate::domain::delivery::Post;
 use crate::domain::hand;
 use crate::domain::hand::HandGroup;
@@ -84,8 +86,15 @@ struct Sheet {
     /// Until when the words are worth sending.
     until: Time,
     text: String,
+    /// Its card, where it has one.
+    card: Option<Arc<Picture>>,
     /// The texts of the versions before.
     earlier: Vec<(u32, String)>,
+}
+
+/// Whether a text needs no splitting.
+fn fits(text: &str, most: usize) -> bool {
+    text.encode_utf16().count() <= most
 }
 
 impl Sheet {
@@ -103,6 +112,7 @@ pub(super) struct Words {
     store: Arc<dyn Store>,
     areas: Arc<AreaBook>,
     channel: Arc<dyn Channel>,
+    cards: Arc<Cards>,
     hands: Arc<HandGroups>,
     alerts: Mutex<HashMap<AlertId, (Arc<Sheet>, Instant)>>,
 }
@@ -112,12 +122,14 @@ impl Words {
         store: Arc<dyn Store>,
         areas: Arc<AreaBook>,
         channel: Arc<dyn Channel>,
+        cards: Arc<Cards>,
         hands: Arc<HandGroups>,
     ) -> Self {
         Self {
             store,
             areas,
             channel,
+            cards,
             hands,
             alerts: Mutex::default(),
         }
@@ -178,7 +190,21 @@ impl Words {
     /// As many posts as the platform needs: only the first answers or edits, only the last has buttons.
     fn posts(&self, room: &RoomId, mut post: Post) -> Rendered {
         let can = self.channel.capabilities(room);
-        let mut parts = split(&post.text, can.max_text);
+        let mut picture = post.picture.take();
+        let beside = picture
+            .as_ref()
+            .and_then(|picture| can.pictures.beside(picture));
+        // Beside a picture there is less room. Words that do not fit go without it, in one message where
+        // one will do; unless they replace a message, which may have one and would keep it.
+        let most = match beside {
+            Some(most) if fits(&post.text, most) => most,
+            Some(most) if post.edits.is_some() && can.can_edit => most,
+            _ => {
+                picture = None;
+                can.max_text
+            }
+        };
+        let mut parts = split(&post.text, most);
         let buttons = std::mem::take(&mut post.buttons);
         let mut posts: VecDeque<Post> = parts
             .drain(..)
@@ -190,6 +216,7 @@ impl Words {
         if let Some(first) = posts.front_mut() {
             first.reply_to = post.reply_to;
             first.edits = post.edits.filter(|_| can.can_edit);
+            first.picture = picture;
         }
         if let Some(last) = posts.back_mut()
             && can.buttons
@@ -236,6 +263,7 @@ impl Words {
         }
         let mut post = Post {
             text: sheet.text.clone(),
+            picture: sheet.card.clone(),
             ..Post::default()
         };
         if let Seen::Message(message, earlier) = seen {
@@ -334,6 +362,7 @@ impl Words {
             return Ok(None);
         };
         let title = self.areas.title(&alert.area);
+        let card = self.cards.of(&alert, &title).await;
         let latest = alert.versions.latest();
         let sheet = Arc::new(Sheet {
             version: latest.number,
@@ -353,6 +382,7 @@ impl Words {
                     (version.number, text)
                 })
                 .collect(),
+            card,
         });
         let mut alerts = self.alerts.lock().unwrap_or_else(PoisonError::into_inner);
         if alerts.len() >= MOST {

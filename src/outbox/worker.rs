@@ -37,6 +37,7 @@ use tracing::info;
 use tracing::trace;
 use tracing::warn;
 
+use super::cards::Cards;
 use super::late::Late;
 use super::limit::Limits;
 use super::limit::Rates;
@@ -134,6 +135,8 @@ pub struct Settings {
     pub evidence: Duration,
     /// The names of areas, for the words of alerts.
     pub areas: Arc<AreaBook>,
+    /// The pictures that go with alerts.
+    pub cards: Arc<Cards>,
     /// Groups in which a person posts by hand.
     pub hands: Arc<HandGroups>,
 }
@@ -150,6 +153,7 @@ impl Settings {
             drain: Duration::from_secs(8),
             evidence: Duration::from_secs(10),
             areas,
+            cards: Arc::default(),
             hands: Arc::default(),
         }
     }
@@ -349,6 +353,7 @@ impl Run {
                 Arc::clone(&worker.store),
                 Arc::clone(&worker.settings.areas),
                 Arc::clone(&worker.channel),
+                Arc::clone(&worker.settings.cards),
                 Arc::clone(&worker.settings.hands),
             ),
             rooms: Rooms::new(Arc::clone(&worker.store)),
@@ -1108,7 +1113,33 @@ async fn say_in_time(
 }
 
 /// Posts, and where no answer comes looks whether the post comes back by itself.
+///
+/// A picture that is not wanted there takes no words with it: they go again without it, since surely
+/// nothing was posted.
 async fn say(shared: &Shared, to: &Address, post: &Post, twice: Option<&Delivery>) -> SendOutcome {
+    let outcome = say_once(shared, to, post, twice).await;
+    let room_gone = match &outcome {
+        SendOutcome::Refused { room_gone, .. } => *room_gone,
+        SendOutcome::Denied(_) => false,
+        _ => return outcome,
+    };
+    if room_gone || post.picture.is_none() {
+        return outcome;
+    }
+    warn!(account = %shared.account, room = %to.room, ?outcome, "a picture was refused; its words go alone");
+    let words = Post {
+        picture: None,
+        ..post.clone()
+    };
+    say_once(shared, to, &words, twice).await
+}
+
+async fn say_once(
+    shared: &Shared,
+    to: &Address,
+    post: &Post,
+    twice: Option<&Delivery>,
+) -> SendOutcome {
     if !shared.channel.capabilities(&to.room).echoes {
         return shared.channel.post(to, post).await;
     }
