@@ -316,3 +316,37 @@ async fn the_program_asks_for_what_it_needs_and_answers_the_challenge() {
     assert_eq!(ask("").await.0, 403);
     ward.ends().await;
 }
+
+#[tokio::test]
+async fn a_correction_changes_the_post_and_the_end_marks_it() {
+    let ward = Ward::new().await;
+    ward.warns("Có người giả danh công an gọi điện").await;
+    let alert = ward.hears_on_the_wall().await;
+    let words = alert.text.split_whitespace();
+    let code = words.filter_map(keng::domain::ids::CheckCode::parse).next();
+    let code = code.expect("an alert carries its code");
+    ward.settles().await;
+    ward.hears_all();
+    let becomes = async |said: &str| {
+        let changed = ward.facebook.wait(PATIENCE, || {
+            let all = ward.facebook.sent().into_iter();
+            all.filter(|sent| sent.id == alert.id)
+                .find(|sent| sent.edited && sent.text.contains(said))
+        });
+        assert!(changed.await.is_some(), "{:#?}", ward.facebook.sent());
+        ward.settles().await;
+        ward.hears_all();
+    };
+    let code = code.as_str();
+    ward.tells(
+        &ward.officer,
+        &format!("/dinhchinh {code} Kẻ gọi tự xưng cán bộ phường"),
+    );
+    becomes("cán bộ phường").await;
+    ward.tells(&ward.officer, &format!("/hetcanhbao {code}"));
+    becomes("HẾT CẢNH BÁO").await;
+    let posts = ward.facebook.sent().into_iter();
+    let posts = posts.filter(|sent| sent.place == Place::Wall);
+    assert_eq!(posts.count(), 2, "the alert and what was there before");
+    ward.ends().await;
+}

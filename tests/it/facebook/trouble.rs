@@ -222,3 +222,32 @@ fn calls_of(ward: &Ward, path: &str) -> usize {
     let calls = ward.facebook.calls().into_iter();
     calls.filter(|call| call.path.ends_with(path)).count()
 }
+
+#[tokio::test]
+async fn a_page_that_may_send_no_messages_for_a_while_still_has_its_wall() {
+    let mut ward = Ward::new().await;
+    ward.facebook
+        .fault(Rule::once("/messages", Fault::Error(10, 1_893_063)));
+    ward.tells(&ward.lan, "/trogiup");
+    ward.until("nobody was told", async || {
+        logged("the Page may send no messages for a while")
+    })
+    .await;
+    let calls = calls_of(&ward, "/messages");
+    ward.tells(&ward.minh, "/trogiup");
+    let comment = ward.comments(&ward.minh, WHOLE);
+    ward.hears_under(&comment).await;
+    assert_eq!(
+        calls_of(&ward, "/messages"),
+        calls,
+        "that door is left alone"
+    );
+    let store = ward.store();
+    ward.until("what could not be sent does not wait", async || {
+        store.backlog().await.unwrap().reply == 2
+    })
+    .await;
+    ward.stops().await;
+    ward.facebook.stop();
+    ward.ended = true;
+}
