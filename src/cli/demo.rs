@@ -52,7 +52,7 @@ const ALERT: &str = "Có người gọi điện tự xưng công an xã, bảo b
 const HAND_GROUPS: [&str; 2] = ["Hội người Tiên Yên", "Chợ quê Tiên Yên"];
 
 /// What the officer corrects it to.
-const CORRECTED: &str = "Đính chính: kẻ gian tự xưng cán bộ phường, không phải công an xã, bảo bà con cài ứng dụng \
+const CORRECTED: &str = "Kẻ gian tự xưng cán bộ phường, không phải công an xã, bảo bà con cài ứng dụng \
                          VNeID qua đường link lạ. Bà con không bấm link, không đọc mã OTP cho ai, gọi 113.";
 
 /// What stands in every group when it is over.

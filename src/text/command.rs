@@ -258,6 +258,16 @@ mod tests {
             ),
             ("duyệt 7f3a9k", CommandName::Duyet, "7f3a9k"),
             ("thu hồi 7F3A9K", CommandName::ThuHoi, "7F3A9K"),
+            (
+                "Thu hồi 7f3a9k tin không đúng",
+                CommandName::ThuHoi,
+                "7f3a9k tin không đúng",
+            ),
+            (
+                "đính chính 7F3A9K nước đã rút",
+                CommandName::DinhChinh,
+                "7F3A9K nước đã rút",
+            ),
             ("hết cảnh báo 7F3A9K", CommandName::HetCanhBao, "7F3A9K"),
             ("hẹn", CommandName::Hen, ""),
             ("hẹn 18h", CommandName::Hen, "18h"),
@@ -281,6 +291,11 @@ mod tests {
             Some((CommandName::CanhBao, "nước lên".to_owned()))
         );
         assert_eq!(parsed("@anttbot cảnh báo có trộm ở ngõ 12", false), None);
+        assert_eq!(
+            parsed("diễn tập nước lên", true),
+            Some((CommandName::DienTap, "nước lên".to_owned()))
+        );
+        assert_eq!(parsed("thu hồi đất ở xóm Đình", true), None);
     }
 
     #[test]
