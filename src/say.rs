@@ -9,7 +9,6 @@ pub mod desk;
 pub mod digest;
 pub mod draft;
 pub mod groups;
-pub mod hand;
 pub mod loudspeaker;
 pub mod notice;
 pub mod phrase;

@@ -9,7 +9,6 @@ mod acts;
 pub mod aside;
 pub mod backup;
 mod engine;
-pub mod hands;
 mod kv;
 pub mod memory;
 mod reads;

@@ -11,7 +11,7 @@ use chrono::DateTime;
 use keng::domain::reading::Category;
 use keng::text::category::told;
 use keng::text::fold::fold;
-use keng::text::kinds::{COLUMNS, CUES, ROWS, TAGS, URGENCY, learned_from};
+use keng::text::kinds::{COLUMNS, CUES, EARNEST, ROWS, TAGS, URGENCY, learned_from};
 use keng::text::lexicon::Lexicon;
 use keng::text::{Addressing, shown, tag, token};
 use serde_json::Value;
@@ -161,21 +161,25 @@ fn lessons() -> Vec<Lesson> {
             let text = row["text"].as_str().expect("a text");
             let lesson = name.starts_with(LESSONS);
             let labels = if lesson { &row } else { &row["expect"] };
-            if !labels.is_object() || !seen.insert(text.to_owned()) {
+            let nothing = labels.is_null() && row["outcome"] != "update" && looks_addressed(text);
+            if !labels.is_object() && !nothing || !seen.insert(text.to_owned()) {
                 continue;
             }
             // Nobody wrote down when the lessons were sent.
             let sent_at = row["sent_at"].as_str();
             let now = DateTime::parse_from_rfc3339(sent_at.unwrap_or("2026-11-24T20:00:00+07:00"));
-            let primary = column(&labels["primary"]);
-            let shown = shown(
-                text,
-                &group,
-                &lexicon,
-                now.expect("a time"),
-                Category::ALL[primary],
-            );
-            let mut signs = [strengths(&shown.of_kind), strengths(&shown.of_urgency)];
+            let now = now.expect("a time");
+            let primary = if nothing {
+                Category::Other as usize
+            } else {
+                column(&labels["primary"])
+            };
+            let shown = shown(text, &group, &lexicon, now, Category::ALL[primary]);
+            let mut signs = [
+                strengths(&shown.of_kind),
+                strengths(&shown.of_urgency),
+                strengths(&shown.of_earnest),
+            ];
             if !lesson {
                 // The cues were written with these messages in view: they say more here than elsewhere.
                 signs[0].retain(|(row, _)| !(CUES..TAGS).contains(row));
@@ -190,9 +194,13 @@ fn lessons() -> Vec<Lesson> {
                 targets[*category] = learn::BESIDE;
             }
             targets[primary] = 1.0;
+            targets[EARNEST] = f64::from(u8::from(!nothing));
             match labels["urgent"].as_bool() {
                 Some(urgent) => targets[URGENCY] = f64::from(u8::from(urgent)),
                 None => signs[1].clear(),
+            }
+            if nothing {
+                signs[0].clear();
             }
             lessons.push(Lesson {
                 hand: name
@@ -210,6 +218,13 @@ fn lessons() -> Vec<Lesson> {
         }
     }
     lessons
+}
+
+/// It has a tag, a mention or a keyword, or what looks like one.
+fn looks_addressed(text: &str) -> bool {
+    let folded = fold(text);
+    let keywords = ["bao", "tin bao", "trinh bao", "to giac"];
+    text.contains(['#', '＃', '@']) || keywords.iter().any(|word| folded.starts_with(word))
 }
 
 /// Words, pairs of words and classes of words are counted; the rest is not.
@@ -265,11 +280,21 @@ fn compare(lessons: Vec<Lesson>) {
         let known: Vec<Lesson> = known;
         let examples: Vec<Example> = known.iter().map(|one| one.example.clone()).collect();
         let weights = learn(&examples, is_counted);
-        let mut right = 0_usize;
+        let (mut read, mut right) = (0_usize, 0_usize);
+        let (mut least, mut most) = (i32::MAX, i32::MIN);
         let (mut kinds, mut urgent) = ([0_usize; 3], [0_usize; 3]);
         for lesson in &unseen {
             let parts = |of: usize| sums(&weights, &lesson.example.signs[of]).map(whole);
+            let earnest = parts(2)[EARNEST];
+            match lesson.example.targets[EARNEST] > 0.0 {
+                true => least = least.min(earnest),
+                false => most = most.max(earnest),
+            }
+            if lesson.example.signs[0].is_empty() {
+                continue;
+            }
             let found = told(&parts(0));
+            read += 1;
             right += usize::from(found[0] as usize == lesson.example.primary);
             let found: BTreeSet<usize> = found.into_iter().map(|one| one as usize).collect();
             kinds[0] += found.intersection(&lesson.categories).count();
@@ -288,9 +313,9 @@ fn compare(lessons: Vec<Lesson>) {
         let share = |part: usize, all: usize| part as f64 / all.max(1) as f64;
         let f1 = |[both, found, wanted]: [usize; 3]| share(2 * both, found + wanted);
         println!(
-            "{hand:10} {:4} messages: primary {:.3}, categories {:.3}, urgent {:.3}",
-            unseen.len(),
-            share(right, unseen.len()),
+            "{hand:10} {read:4} reports: primary {:.3}, categories {:.3}, urgent {:.3}; the least earnest {least}, \
+             the most earnest of the others {most}",
+            share(right, read),
             f1(kinds),
             f1(urgent),
         );

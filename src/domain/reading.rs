@@ -105,8 +105,6 @@ named! {
         CanhBao = "canhbao",
         /// Rehearse an alert.
         DienTap = "dientap",
-        /// An alert as the loudspeakers say it.
-        Loa = "loa",
         /// Correct an alert.
         DinhChinh = "dinhchinh",
         /// Withdraw an alert.

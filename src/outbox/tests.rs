@@ -30,7 +30,6 @@ use crate::channel::Address;
 use crate::channel::Capabilities;
 use crate::channel::Channel;
 use crate::channel::HookError;
-use crate::channel::Pictures;
 use crate::channel::PollError;
 use crate::channel::Profile;
 use crate::domain::account::Account;
@@ -484,7 +483,6 @@ impl Channel for Ear {
             buttons: true,
             echoes: false,
             max_text: 4096,
-            pictures: Pictures::Never,
             closes: false,
         }
     }

@@ -79,13 +79,11 @@ pub fn card(alert: &Alert, version: &Version, area_title: &str) -> Card {
                 String::new(),
             )
         }
-        // What is taken back is not said again.
         VersionKind::Withdrawal => {
-            let issued = moment(alert.published_at.unwrap_or(alert.drafted_at));
-            let code = &alert.code;
-            let before = format!("Cảnh báo mã {code} phát lúc {issued} không còn đúng.");
+            let (title, ..) = parts(alert.words());
+            let before = format!("Cảnh báo đã thu hồi: {title}");
             (
-                "Xin bỏ qua, đừng chuyển tiếp".to_owned(),
+                "Xin đừng chuyển tiếp".to_owned(),
                 joined(&version.words, &before),
                 String::new(),
             )

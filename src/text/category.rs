@@ -307,13 +307,17 @@ pub fn told(weights: &[i32; kinds::COLUMNS]) -> Vec<Category> {
     all
 }
 
-/// The same where neither a cue nor a hashtag names a kind: words alone must speak for it clearly.
-pub fn told_by_words(weights: &[i32; kinds::COLUMNS]) -> Vec<Category> {
+/// The same where no cue outside the hashtags names a kind: words alone must speak clearly against what a
+/// hashtag names, or for anything at all where none does.
+pub fn told_by_words(weights: &[i32; kinds::COLUMNS], named: Option<Category>) -> Vec<Category> {
     let of = |category: Category| weights.get(category as usize).copied().unwrap_or(0);
+    let (kind, clearly) = named.map_or((Category::Other, CLEARLY), |named| (named, 2 * CLEARLY));
     let mut all = told(weights);
-    let clear = |first: &Category| of(*first) - of(Category::Other) > CLEARLY;
-    if !all.first().is_some_and(clear) {
-        all = vec![Category::Other];
+    if all
+        .first()
+        .is_some_and(|first| of(*first) - of(kind) <= clearly)
+    {
+        all = vec![kind];
     }
     all
 }

@@ -130,7 +130,7 @@ fn is_meant(name: CommandName, rest: &str, private: bool) -> bool {
         | CommandName::Xong
         | CommandName::TuChoi
         | CommandName::Gop => is_case(first),
-        CommandName::KiemTra | CommandName::Duyet | CommandName::Loa => is_check_code_only(rest),
+        CommandName::KiemTra | CommandName::Duyet => is_check_code_only(rest),
         // A resident corrects in these words, too.
         CommandName::DinhChinh | CommandName::ThuHoi | CommandName::HetCanhBao => {
             is_check_code_only(rest) || CheckCode::parse(first).is_some()
@@ -187,7 +187,6 @@ fn is_one_syllable(name: CommandName) -> bool {
             | CommandName::Xong
             | CommandName::Gop
             | CommandName::Duyet
-            | CommandName::Loa
             | CommandName::Hen
             | CommandName::Moi
             | CommandName::Nhom
@@ -258,6 +257,16 @@ mod tests {
             ),
             ("duyệt 7f3a9k", CommandName::Duyet, "7f3a9k"),
             ("thu hồi 7F3A9K", CommandName::ThuHoi, "7F3A9K"),
+            (
+                "Thu hồi 7f3a9k tin không đúng",
+                CommandName::ThuHoi,
+                "7f3a9k tin không đúng",
+            ),
+            (
+                "đính chính 7F3A9K nước đã rút",
+                CommandName::DinhChinh,
+                "7F3A9K nước đã rút",
+            ),
             ("hết cảnh báo 7F3A9K", CommandName::HetCanhBao, "7F3A9K"),
             ("hẹn", CommandName::Hen, ""),
             ("hẹn 18h", CommandName::Hen, "18h"),
@@ -281,6 +290,11 @@ mod tests {
             Some((CommandName::CanhBao, "nước lên".to_owned()))
         );
         assert_eq!(parsed("@anttbot cảnh báo có trộm ở ngõ 12", false), None);
+        assert_eq!(
+            parsed("diễn tập nước lên", true),
+            Some((CommandName::DienTap, "nước lên".to_owned()))
+        );
+        assert_eq!(parsed("thu hồi đất ở xóm Đình", true), None);
     }
 
     #[test]

@@ -22,10 +22,12 @@ const BUILTIN: &[u8] = include_bytes!("../../config/lexicon/kinds.bin");
 
 /// Number of categories.
 const KINDS: usize = Category::ALL.len();
-/// A weight for each category, and one for urgency.
-pub const COLUMNS: usize = KINDS + 1;
+/// A weight for each category, one for urgency, and one for earnest.
+pub const COLUMNS: usize = KINDS + 2;
 /// The column of urgency.
 pub const URGENCY: usize = KINDS;
+/// The column of earnest: something has happened; it is no joke, exercise, offer or denial.
+pub const EARNEST: usize = KINDS + 1;
 /// A weight of one is so many parts.
 pub const UNIT: i32 = 40;
 /// A sign that is there once weighs so many parts; less when it is faint.
@@ -180,15 +182,8 @@ pub fn cues(
     }
 }
 
-/// States told of (by their number, and whether in more than one word), the hour, the kind of incident and
-/// what the rules say of its urgency.
-pub fn state_of_things(
-    states: impl Iterator<Item = (u8, bool)>,
-    hour: Hour,
-    primary: Category,
-    judged: bool,
-    signs: &mut Vec<Sign>,
-) {
+/// States told of, by their number, and whether in more than one word.
+pub fn states(states: impl Iterator<Item = (u8, bool)>, signs: &mut Vec<Sign>) {
     let (mut short, mut long) = (0_u64, 0_u64);
     for (state, several) in states {
         short |= 1 << state;
@@ -198,6 +193,10 @@ pub fn state_of_things(
         let told = (0..64).filter(|state| bits >> state & 1 == 1);
         signs.extend(told.map(|state| Sign::new(row + state, FULL)));
     }
+}
+
+/// The hour, the kind of incident and what the rules say of its urgency.
+pub fn judged(hour: Hour, primary: Category, judged: bool, signs: &mut Vec<Sign>) {
     signs.push(Sign::new(HOURS + hour as usize, FULL));
     signs.push(Sign::new(PRIMARIES + primary as usize, FULL));
     let judged = if judged { KINDS } else { 0 };

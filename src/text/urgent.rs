@@ -58,7 +58,7 @@ pub fn hour(now: DateTime<FixedOffset>, time: Option<&When>) -> Hour {
 
 /// Somebody should act now, as far as all that is shown says.
 pub fn is(weights: &[i32; kinds::COLUMNS]) -> bool {
-    weights.last().is_some_and(|weight| *weight > 0)
+    weights[kinds::URGENCY] > 0
 }
 
 /// What the rules make of tokens `from..to`.

@@ -2,14 +2,14 @@
 //! a logistic regression over what messages show, by coordinate descent, and a tenth of naive Bayes, which
 //! is bolder about what stands in few messages.
 
-use keng::text::kinds::{ALWAYS, COLUMNS, FULL, ROWS, Sign, UNIT, URGENCY};
+use keng::text::kinds::{ALWAYS, COLUMNS, EARNEST, FULL, ROWS, Sign, UNIT, URGENCY};
 
 /// A message that somebody labelled.
 #[derive(Clone)]
 pub(crate) struct Example {
-    /// What speaks for its kinds, then what speaks for its urgency: row and strength. None of it when nobody
-    /// said.
-    pub(crate) signs: [Vec<(usize, f64)>; 2],
+    /// What speaks for its kinds, for its urgency and for its being a report: row and strength. None of it
+    /// when nobody said.
+    pub(crate) signs: [Vec<(usize, f64)>; 3],
     /// What it is, by column: one for the primary category, [`BESIDE`] for the others.
     pub(crate) targets: [f64; COLUMNS],
     /// The primary category's column.
@@ -38,16 +38,16 @@ pub(crate) fn strengths(signs: &[Sign]) -> Vec<(usize, f64)> {
 /// The weights of all rows for all columns, as the program holds them.
 pub(crate) fn learn(examples: &[Example], counted: impl Fn(usize) -> bool) -> Vec<i8> {
     let mut weights = vec![0_i8; ROWS * COLUMNS];
-    let shown = [by_row(examples, 0), by_row(examples, 1)];
+    let shown = [0, 1, 2].map(|of| by_row(examples, of));
     for column in 0..COLUMNS {
-        let shown = &shown[usize::from(column == URGENCY)];
+        let shown = &shown[list(column)];
         let targets: Vec<f64> = examples.iter().map(|one| one.targets[column]).collect();
         let mut learned = regress(shown, &targets);
         // A message counts for its primary kind alone.
         let told: Vec<bool> = examples
             .iter()
             .map(|one| match column {
-                URGENCY => one.targets[URGENCY] > 0.0,
+                URGENCY | EARNEST => one.targets[column] > 0.0,
                 _ => one.primary == column,
             })
             .collect();
@@ -60,6 +60,15 @@ pub(crate) fn learn(examples: &[Example], counted: impl Fn(usize) -> bool) -> Ve
         }
     }
     weights
+}
+
+/// Which of the signs are a column's.
+pub(crate) fn list(column: usize) -> usize {
+    match column {
+        URGENCY => 1,
+        EARNEST => 2,
+        _ => 0,
+    }
 }
 
 /// By row: the messages that show it, and how strongly.
@@ -130,13 +139,13 @@ fn add_bayes(
         };
         let often = (sum(true) + sum(false) + 1.0) / (all + 1.0);
         weights[row] += BAYES * share(sum(true), here, often);
-        if column == URGENCY {
+        if list(column) > 0 {
             weights[row] -= BAYES * share(sum(false), all - here, often);
         }
     }
-    if column != URGENCY {
+    if list(column) == 0 {
         // Relative to kinds of a middling number of messages.
-        let kinds = count(COLUMNS - 1);
+        let kinds = count(URGENCY);
         weights[ALWAYS] += BAYES * 0.5 * ((here + 1.0) / (all / kinds + 1.0)).ln();
     }
 }
