@@ -192,6 +192,7 @@ impl Channel for Door {
             buttons: true,
             echoes: false,
             max_text: 4096,
+            pictures: keng::channel::Pictures::Never,
             closes: false,
         }
     }

@@ -69,6 +69,8 @@ use crate::desk::Wording;
 use crate::domain::area::AreaId;
 use crate::domain::clock::Clock;
 use crate::domain::clock::Time;
+use crate::domain::hand;
+use crate::domain::hand::HandGroups;
 use crate::domain::ids::AccountName;
 use crate::domain::ids::MessageId;
 use crate::domain::ids::MessageKey;
@@ -234,6 +236,10 @@ impl Commands for DeskCommands {
 
     async fn said_privately(&self, message: &Message) -> Result<Option<Act>, StoreError> {
         self.0.said_privately(message).await
+    }
+
+    async fn let_in(&self, room: &Room) -> Result<Act, StoreError> {
+        self.0.rooms_bound(std::slice::from_ref(room)).await
     }
 }
 
@@ -579,7 +585,8 @@ pub fn desk(
         Arc::new(SystemRandom),
         wording,
     )
-    .with_rooms(room_rules(config)))
+    .with_rooms(room_rules(config))
+    .with_hands(config.hand_groups.clone()))
 }
 
 /// The accounts of this program, as the desk measures words by them.
@@ -665,6 +672,48 @@ async fn bind_rooms(store: &dyn Store, rules: &Rules, now: Time) -> Result<Vec<R
     Ok(bound_now)
 }
 
+/// Keeps the groups in which people post by hand among the rooms, as the config names them now: they hear
+/// every alert of their area, each through its administrator.
+async fn keep_hand_groups(
+    store: &dyn Store,
+    groups: &HandGroups,
+    now: Time,
+) -> Result<(), StoreError> {
+    let mut writes = Vec::new();
+    for room in store.rooms().await? {
+        let is_by_hand = room.id.native.starts_with(hand::PREFIX);
+        if is_by_hand && groups.of(&room.id).is_none() && room.state == RoomState::Active {
+            writes.push(Write::Room(Box::new(Room {
+                state: RoomState::Removed,
+                ..room
+            })));
+        }
+    }
+    for group in &groups.0 {
+        let known = store.room(&group.id).await?;
+        let room = Room {
+            id: group.id.clone(),
+            kind: RoomKind::Group,
+            title: say::hand::title(&group.name),
+            area: Some(group.area.clone()),
+            state: RoomState::Active,
+            sees_all: None,
+            joined_at: known.as_ref().map_or(now, |room| room.joined_at),
+        };
+        if known.as_ref() != Some(&room) {
+            writes.push(Write::Room(Box::new(room)));
+        }
+    }
+    if !writes.is_empty() {
+        let act = Act {
+            expects: Vec::new(),
+            writes,
+        };
+        store.commit(vec![act]).await?;
+    }
+    Ok(())
+}
+
 /// Writes the token by which this machine's command line reaches the running program.
 fn write_admin_token(directory: &Path) -> anyhow::Result<(Secret, PathBuf)> {
     use std::os::unix::fs::OpenOptionsExt as _;
@@ -700,6 +749,9 @@ impl App {
         let bound = bind_rooms(store.as_ref(), &rules, clock.now())
             .await
             .context("binding the rooms of the config")?;
+        keep_hand_groups(store.as_ref(), &config.hand_groups, clock.now())
+            .await
+            .context("keeping the groups of the config in which people post by hand")?;
         let (admin, admin_file) = match &config.store.kind {
             StoreKind::Sled(directory) => {
                 write_admin_token(directory).map(|(token, path)| (token, Some(path)))?
@@ -791,6 +843,16 @@ impl App {
                 .collect(),
         });
 
+        let forms = web::alerts::Forms::new(
+            Arc::clone(&store),
+            Arc::clone(&areas),
+            config.web.public_url.as_ref(),
+        );
+        let cards = Arc::new(outbox::Cards::new(
+            config.alert.card,
+            forms.base().map(str::to_owned),
+        ));
+        let hands = Arc::new(config.hand_groups.clone());
         let mut sending = Vec::new();
         let mut desks = HashMap::new();
         let mut worker_metrics = Vec::new();
@@ -810,7 +872,9 @@ impl App {
                 room_per_minute: account.limits.room_per_minute,
             };
             let mut settings = outbox::Settings::new(rates, Arc::clone(&areas));
+            settings.hands = Arc::clone(&hands);
             settings.in_flight = config.outbox.in_flight;
+            settings.cards = Arc::clone(&cards);
             settings.drain = STOP_SENDING;
             settings.policy.unknown = match config.outbox.unknown {
                 UnknownPolicy::Resend => outbox::OnUnknown::Resend,
@@ -1007,11 +1071,7 @@ impl App {
             metrics: Arc::new(metrics),
             admin,
             clock: Arc::clone(&clock),
-            forms: web::alerts::Forms::new(
-                Arc::clone(&store),
-                Arc::clone(&areas),
-                config.web.public_url.as_ref(),
-            ),
+            forms,
         });
         let web = tokio::spawn(async move {
             let stopped = async move {

@@ -10,6 +10,7 @@ mod fields;
 pub mod groups;
 mod json;
 mod media;
+mod once;
 mod repair;
 pub mod telegram;
 pub mod zalo_bot;
@@ -21,6 +22,7 @@ use thiserror::Error;
 use url::Url;
 
 use crate::domain::account::Account;
+use crate::domain::delivery::Picture;
 use crate::domain::delivery::Post;
 use crate::domain::delivery::SendOutcome;
 use crate::domain::ids::DeliveryId;
@@ -43,8 +45,39 @@ pub struct Capabilities {
     pub echoes: bool,
     /// The longest text of one message, in UTF-16 units. Longer ones are split by the caller.
     pub max_text: usize,
+    /// How a picture goes with words.
+    pub pictures: Pictures,
     /// It takes words only for a time after its person's last one ([`Inbound::Opened`]).
     pub closes: bool,
+}
+
+/// How a picture goes with words. The longest words beside one are in UTF-16 units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pictures {
+    /// Not at all.
+    Never,
+    /// It is sent with them.
+    Sent {
+        /// The longest words.
+        max_text: usize,
+    },
+    /// The platform fetches it from an address of ours.
+    Fetched {
+        /// The longest words.
+        max_text: usize,
+    },
+}
+
+impl Pictures {
+    /// The longest words that can stand beside this picture; none when it cannot be shown.
+    #[must_use]
+    pub fn beside(self, picture: &Picture) -> Option<usize> {
+        match self {
+            Self::Sent { max_text } => Some(max_text),
+            Self::Fetched { max_text } => picture.address.is_some().then_some(max_text),
+            Self::Never => None,
+        }
+    }
 }
 
 /// Where to post, and on whose behalf.

@@ -7,6 +7,7 @@ macro_rules! outln {
     };
 }
 
+mod alert;
 mod demo;
 mod export;
 mod groups;
@@ -124,6 +125,20 @@ enum Command {
     Zalo {
         #[command(subcommand)]
         what: Zalo,
+    },
+    /// Give the latest version of an alert as text for the loudspeakers, as CAP 1.2 or as its card, beside a
+    /// running server or while it is down.
+    Alert {
+        /// Its check code, such as 7F3A9K.
+        code: String,
+        /// In which form.
+        #[arg(long, value_enum, default_value = "txt")]
+        form: alert::Form,
+        /// Where to; standard output when not given.
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+        #[command(flatten)]
+        config: ConfigArg,
     },
     /// Draw an A4 page with the code of a group's link: a PDF, or a PNG.
     Poster {
@@ -374,6 +389,12 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             };
             poster::run(&config.config, &options)
         }
+        Command::Alert {
+            code,
+            form,
+            output,
+            config,
+        } => alert::run(&config.config, &code, form, output.as_deref()),
         Command::CheckConfig(config) => serve::check_config(&config.config),
         Command::Health(config) => keep::health(&config.config),
         Command::Verify(config) => keep::verify(&config.config),

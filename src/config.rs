@@ -33,8 +33,10 @@ pub use account::TelegramConfig;
 pub use account::ZaloBotConfig;
 pub use account::ZaloOaConfig;
 
+use crate::domain::alert::Level;
 use crate::domain::area::AreaBook;
 use crate::domain::area::AreaId;
+use crate::domain::hand::HandGroups;
 use crate::domain::ids::RoomId;
 use crate::domain::person::Staff;
 use crate::domain::reading::Category;
@@ -158,6 +160,8 @@ pub struct AlertConfig {
     pub quiet: Option<Quiet>,
     /// A directory with the ward's own templates.
     pub templates: Option<PathBuf>,
+    /// From which level on an alert goes with its card.
+    pub card: Option<Level>,
 }
 
 /// What `[[room]]` says of a room besides its area.
@@ -205,6 +209,8 @@ pub struct Config {
     pub staff: Vec<Staff>,
     /// Rooms that are bound from the start.
     pub bindings: HashMap<RoomId, AreaId>,
+    /// Groups in which a person posts by hand.
+    pub hand_groups: HandGroups,
     /// What else is said of these rooms.
     pub rooms: HashMap<RoomId, RoomConfig>,
 }
@@ -298,6 +304,7 @@ fn parse_in(
         .collect();
     let staff = people::staff(&own, &raw.officer, &areas, &names)?;
     let bindings = people::bindings(&own, &raw.room, &areas, &names)?;
+    let hand_groups = people::hand_groups(&own, &raw.hand_group, &areas, &names)?;
     let rooms = people::rooms(&own, &raw.room)?;
 
     let web = raw.web;
@@ -455,6 +462,18 @@ fn parse_in(
             ),
             quiet: people::quiet(&own, "alert.quiet_hours", raw.alert.quiet_hours.as_ref())?
                 .flatten(),
+            card: own.value(
+                "alert.card",
+                &raw.alert.card,
+                |text| match text {
+                    "info" => Some(Some(Level::Info)),
+                    "warning" => Some(Some(Level::Warning)),
+                    "urgent" => Some(Some(Level::Urgent)),
+                    "never" => Some(None),
+                    _ => None,
+                },
+                "\"urgent\", \"warning\", \"info\" or \"never\"",
+            )?,
             templates: raw.alert.templates.map(|path| base.join(path)),
         },
         digest: DigestConfig {
@@ -467,6 +486,7 @@ fn parse_in(
         accounts,
         staff,
         bindings,
+        hand_groups,
         rooms,
     })
 }
@@ -510,7 +530,7 @@ mod tests {
         insta::assert_snapshot!(refusal("[web]\nlisten = \"nowhere\"\n"), @r#"ward.toml, line 2: `web.listen` is "nowhere", but should be an address and port such as 127.0.0.1:8080"#);
         insta::assert_snapshot!(refusal("[outbox]\nunknown = \"maybe\""), @r#"ward.toml, line 2: `outbox.unknown` is "maybe", but should be "resend" or "hold""#);
         insta::assert_snapshot!(refusal("[outbox]\nin_flight = 0"), @"ward.toml, line 2: `outbox.in_flight` is 0, but should be between 1 and 1024");
-        insta::assert_snapshot!(refusal("[stroe]\nkind = \"sled\""), @"ward.toml, line 1: unknown key `stroe`, expected one of `store`, `web`, `log`, `bot`, `lexicon`, `intake`, `outbox`, `alert`, `digest`, `limits`, `area`, `account`, `officer`, `room`");
+        insta::assert_snapshot!(refusal("[stroe]\nkind = \"sled\""), @"ward.toml, line 1: unknown key `stroe`, expected one of `store`, `web`, `log`, `bot`, `lexicon`, `intake`, `outbox`, `alert`, `digest`, `limits`, `area`, `account`, `officer`, `room`, `hand_group`");
         insta::assert_snapshot!(refusal(&account.replace("env = \"TOKEN\"", "env = \"NOPE\"")), @"ward.toml, line 5: `account.token`: the environment variable NOPE is not set");
         insta::assert_snapshot!(refusal(&account.replace("{ env = \"TOKEN\" }", "\"1:secret\"")), @r#"ward.toml, line 5: `account.token` must be { env = "NAME" } or { file = "PATH" }: a secret never stands in the config itself"#);
         insta::assert_snapshot!(refusal(&account.replace("telegram", "telegrm")), @r#"ward.toml, line 3: `account.platform` is "telegrm", but should be "telegram" or "zalo_bot" or "zalo_oa" or "facebook""#);
@@ -577,7 +597,7 @@ mod tests {
             let (table, lists) = match name.as_str() {
                 "account" => continue,
                 "limits" => ("[limits.telegram]".to_owned(), false),
-                "area" | "officer" | "room" => (format!("[[{name}]]"), true),
+                "area" | "officer" | "room" | "hand_group" => (format!("[[{name}]]"), true),
                 _ => (format!("[{name}]"), false),
             };
             assert_eq!(

@@ -23,6 +23,7 @@ mod changes;
 mod digests;
 mod errands;
 pub mod groups;
+mod hands;
 mod heading;
 mod invites;
 mod limit;
@@ -65,6 +66,7 @@ use crate::domain::delivery::Delivery;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::delivery::Lane;
 use crate::domain::delivery::Post;
+use crate::domain::hand::HandGroups;
 use crate::domain::ids::AccountName;
 use crate::domain::ids::DeliveryId;
 use crate::domain::ids::MessageId;
@@ -187,6 +189,7 @@ pub struct Desk {
     refusals: PerMinute,
     /// Accounts whose platform lets them make groups.
     group_accounts: Vec<AccountName>,
+    hands: Arc<HandGroups>,
 }
 
 impl Desk {
@@ -213,6 +216,16 @@ impl Desk {
             questions: PerMinute::new(QUESTIONS_PER_MINUTE),
             refusals: PerMinute::new(QUESTIONS_PER_MINUTE),
             group_accounts: Vec::new(),
+            hands: Arc::default(),
+        }
+    }
+
+    /// Knows of groups in which people post by hand.
+    #[must_use]
+    pub fn with_hands(self, hands: HandGroups) -> Self {
+        Self {
+            hands: Arc::new(hands),
+            ..self
         }
     }
 
@@ -289,6 +302,7 @@ impl Desk {
                 self.change(officer, &asked, rest, VersionKind::Withdrawal)
                     .await?
             }
+            CommandName::Loa => self.loudspeaker(officer, &asked, rest).await?,
             CommandName::Hen => self.schedule(officer, &asked, rest).await?,
             CommandName::Bao
             | CommandName::TroGiup
@@ -317,10 +331,13 @@ impl Desk {
     /// # Errors
     /// When the store cannot be read.
     pub async fn pressed(&self, press: &Press) -> Result<Option<Act>, StoreError> {
+        let asked = Asked::by_press(press, self.clock.now());
+        if let Some(posted) = hands::button(&press.data) {
+            return self.posted_by_button(&asked, posted).await.map(Some);
+        }
         let Some((answer, code)) = alerts::button(&press.data) else {
             return Ok(None);
         };
-        let asked = Asked::by_press(press, self.clock.now());
         let Some(officer) = self.officer(&press.room, &press.sender).await? else {
             return Ok(Some(self.reply(&asked, say::desk::not_your_button())));
         };
@@ -342,13 +359,16 @@ impl Desk {
         if message.forwarded || !(to_bot || message.perhaps_reply || private) {
             return Ok(None);
         }
+        let asked = Asked::by_message(message);
+        if private && let Some(act) = self.posted_in_words(&asked, &message.text).await? {
+            return Ok(Some(act));
+        }
         let Some(answer) = words::yes_or_no(&message.text) else {
             return Ok(None);
         };
         let Some(officer) = self.officer(&message.room, &message.sender).await? else {
             return Ok(None);
         };
-        let asked = Asked::by_message(message);
         let which = if private && !to_bot {
             alerts::Which::Newest
         } else {

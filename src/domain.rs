@@ -13,6 +13,7 @@ pub mod clock;
 pub mod delivery;
 pub mod digest;
 pub mod errand;
+pub mod hand;
 pub mod ids;
 pub mod incident;
 pub mod invite;

@@ -124,6 +124,8 @@ pub trait Commands: Send + Sync + std::fmt::Debug {
     async fn role(&self, message: &Message) -> Result<Option<Role>, StoreError>;
     /// Plain words of a person with a role, such as `OK` to a preview. `None`: not theirs to take.
     async fn said_privately(&self, message: &Message) -> Result<Option<Act>, StoreError>;
+    /// What a room that the bot was just let into has missed and should hear.
+    async fn let_in(&self, room: &Room) -> Result<Act, StoreError>;
 }
 
 /// The ward's rules, from the config.
@@ -949,8 +951,13 @@ impl Task {
         if before.as_ref() == Some(&room) {
             return Ok(None);
         }
-        let mut act = Act::default();
-        act.writes.push(Write::Room(Box::new(room)));
+        // A room that was put out, or never knew us, may have missed an alert.
+        let mut act = if greet {
+            self.deps.commands.let_in(&room).await?
+        } else {
+            Act::default()
+        };
+        act.writes.insert(0, Write::Room(Box::new(room)));
         if greet {
             let post = Post {
                 text: words,

@@ -15,6 +15,7 @@
 //!
 //! `limit`, `plan`, `settle` and `split` are pure: time and rows are handed in.
 
+mod cards;
 mod late;
 pub mod limit;
 mod metrics;
@@ -29,6 +30,7 @@ pub mod split;
 mod tests;
 pub mod worker;
 
+pub use cards::Cards;
 pub use limit::Rates;
 pub use metrics::Metrics;
 pub use quota::Ledger;

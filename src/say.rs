@@ -9,6 +9,7 @@ pub mod desk;
 pub mod digest;
 pub mod draft;
 pub mod groups;
+pub mod hand;
 pub mod loudspeaker;
 pub mod notice;
 pub mod phrase;

@@ -9,6 +9,7 @@ mod acts;
 pub mod aside;
 pub mod backup;
 mod engine;
+pub mod hands;
 mod kv;
 pub mod memory;
 mod reads;

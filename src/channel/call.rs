@@ -66,15 +66,36 @@ impl Api {
         body: Vec<u8>,
         timeout: Duration,
     ) -> Result<Answered, Silence> {
-        let base = self.base.as_str().trim_end_matches('/');
-        let sent = self
-            .http
-            .post(format!("{base}/bot{}/{method}", self.token.expose()))
+        let request = self
+            .request(method)
             .header(header::CONTENT_TYPE, "application/json")
-            .timeout(timeout)
-            .body(body)
-            .send()
-            .await;
+            .body(body);
+        self.answer(request, timeout).await
+    }
+
+    /// Posts a form with files to a method.
+    pub(in crate::channel) async fn call_with_files(
+        &self,
+        method: &str,
+        form: reqwest::multipart::Form,
+        timeout: Duration,
+    ) -> Result<Answered, Silence> {
+        self.answer(self.request(method).multipart(form), timeout)
+            .await
+    }
+
+    fn request(&self, method: &str) -> reqwest::RequestBuilder {
+        let base = self.base.as_str().trim_end_matches('/');
+        self.http
+            .post(format!("{base}/bot{}/{method}", self.token.expose()))
+    }
+
+    async fn answer(
+        &self,
+        request: reqwest::RequestBuilder,
+        timeout: Duration,
+    ) -> Result<Answered, Silence> {
+        let sent = request.timeout(timeout).send().await;
         let response = sent.map_err(|error| self.silence(error))?;
         let status = response.status().as_u16();
         let retry_after = response

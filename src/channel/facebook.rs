@@ -33,6 +33,7 @@ use super::Address;
 use super::Capabilities;
 use super::Channel;
 use super::HookError;
+use super::Pictures;
 use super::PollError;
 use super::Profile;
 use super::fields::Object;
@@ -239,6 +240,8 @@ impl Channel for Facebook {
             } else {
                 post::MAX_MESSAGE
             },
+            // A picture on the wall is another kind of post, which is changed in another way.
+            pictures: Pictures::Never,
             closes: matches!(place, Place::Person(_)),
         }
     }

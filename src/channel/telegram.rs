@@ -39,14 +39,18 @@ use super::Address;
 use super::Capabilities;
 use super::Channel;
 use super::HookError;
+use super::Pictures;
 use super::PollError;
 use super::Profile;
 use super::call::Answered;
 use super::call::Api;
+use super::call::Silence;
 use super::json::Object;
+use super::once::Given;
 use super::repair;
 use crate::domain::account::Account;
 use crate::domain::account::Platform;
+use crate::domain::delivery::Picture;
 use crate::domain::delivery::Post;
 use crate::domain::delivery::SendOutcome;
 use crate::domain::ids::AccountName;
@@ -57,6 +61,9 @@ use crate::domain::secret::Secret;
 
 /// How long a call other than the long poll may take.
 const CALL: Duration = Duration::from_secs(20);
+
+/// How long a call may take that carries a file.
+const UPLOAD: Duration = Duration::from_secs(60);
 
 /// The header in which Telegram repeats the secret given to setWebhook.
 const SECRET_HEADER: &str = "X-Telegram-Bot-Api-Secret-Token";
@@ -91,6 +98,8 @@ pub(crate) struct Shared {
     hook_url: Option<Url>,
     /// Read for every batch, written when the platform tells who we are.
     me: RwLock<Arc<Me>>,
+    /// Pictures that Telegram has.
+    given: Given,
 }
 
 impl Telegram {
@@ -111,6 +120,7 @@ impl Telegram {
             webhook_secret: settings.webhook_secret,
             hook_url: settings.hook_url,
             me: RwLock::new(Arc::new(me)),
+            given: Given::default(),
         }))
     }
 
@@ -126,8 +136,13 @@ impl Telegram {
             Ok(request) => request,
             Err(outcome) => return outcome,
         };
-        match self.0.api.call(&request.method, request.body, CALL).await {
-            Ok(answered) => match post::outcome(&answered, &request.about) {
+        let answered = self.0.api.call(&request.method, request.body, CALL).await;
+        self.outcome(answered.as_ref(), &request.about)
+    }
+
+    fn outcome(&self, answered: Result<&Answered, &Silence>, about: &post::About) -> SendOutcome {
+        match answered {
+            Ok(answered) => match post::outcome(answered, about) {
                 // A proxy may repeat the path in its page, and the token is in the path.
                 SendOutcome::Refused { why, room_gone } => SendOutcome::Refused {
                     why: self.0.api.redact(&why),
@@ -139,8 +154,35 @@ impl Telegram {
                 SendOutcome::Unknown(why) => SendOutcome::Unknown(self.0.api.redact(&why)),
                 other => other,
             },
-            Err(silence) => post::unanswered(silence),
+            Err(silence) => post::unanswered(silence.clone()),
         }
+    }
+
+    /// Posts with a picture: by the name under which Telegram has it, else with the file itself.
+    async fn show(&self, to: &Address, post: &Post, picture: &Picture) -> SendOutcome {
+        let slot = self.0.given.slot(&picture.name);
+        let mut known = slot.lock().await;
+        if let Some(id) = known.clone() {
+            drop(known);
+            return self.send(post::photo(to, post, &id)).await;
+        }
+        let request = match post::photo(to, post, post::ATTACHED) {
+            Ok(request) => request,
+            Err(outcome) => return outcome,
+        };
+        let form = match request.with_file(picture) {
+            Ok(form) => form,
+            Err(outcome) => return outcome,
+        };
+        let answered = self
+            .0
+            .api
+            .call_with_files(&request.method, form, UPLOAD)
+            .await;
+        if let Ok(answered) = &answered {
+            *known = post::photo_id(answered);
+        }
+        self.outcome(answered.as_ref(), &request.about)
     }
 }
 
@@ -207,6 +249,9 @@ impl Channel for Telegram {
             buttons: true,
             echoes: false,
             max_text: 4096,
+            pictures: Pictures::Sent {
+                max_text: post::MAX_CAPTION,
+            },
             closes: false,
         }
     }
@@ -283,7 +328,10 @@ impl Channel for Telegram {
     }
 
     async fn post(&self, to: &Address, post: &Post) -> SendOutcome {
-        self.send(post::message(to, post)).await
+        match &post.picture {
+            Some(picture) => self.show(to, post, picture).await,
+            None => self.send(post::message(to, post)).await,
+        }
     }
 
     async fn delete(&self, room: &RoomId, message: &MessageId) -> SendOutcome {

@@ -36,6 +36,7 @@ use super::Address;
 use super::Capabilities;
 use super::Channel;
 use super::HookError;
+use super::Pictures;
 use super::PollError;
 use super::Profile;
 use super::call::Answered;
@@ -205,6 +206,7 @@ impl Channel for ZaloBot {
             buttons: false,
             echoes: false,
             max_text: MAX_TEXT,
+            pictures: Pictures::Fetched { max_text: MAX_TEXT },
             closes: false,
         }
     }
@@ -300,11 +302,11 @@ impl Channel for ZaloBot {
     }
 
     async fn post(&self, to: &Address, post: &Post) -> SendOutcome {
-        let body = match post::message(to, post) {
-            Ok(body) => body,
+        let (method, body) = match post::message(to, post) {
+            Ok(asked) => asked,
             Err(outcome) => return outcome,
         };
-        match self.0.api.call("sendMessage", body, CALL).await {
+        match self.0.api.call(method, body, CALL).await {
             Ok(answered) => post::outcome(&answered, |words| self.0.api.redact(words)),
             Err(silence) => post::unanswered(silence),
         }

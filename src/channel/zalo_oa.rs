@@ -46,15 +46,18 @@ use super::Capabilities;
 use super::Channel;
 use super::HookError;
 use super::Notebook;
+use super::Pictures;
 use super::PollError;
 use super::Profile;
 use super::fields::Object;
 use super::groups::GroupError;
 use super::groups::Groups;
 use super::media;
+use super::once::Given;
 use crate::domain::account::Account;
 use crate::domain::account::Platform;
 use crate::domain::clock::Clock;
+use crate::domain::delivery::Picture;
 use crate::domain::delivery::Post;
 use crate::domain::delivery::SendOutcome;
 use crate::domain::ids::AccountName;
@@ -118,6 +121,8 @@ pub(crate) struct Shared {
     forged: AtomicU64,
     /// Readings of the history that were completed.
     passes: AtomicU64,
+    /// Pictures that Zalo has. It keeps them for seven days, and alerts are sent within hours.
+    given: Given,
 }
 
 /// Ids of our own messages, the oldest forgotten first.
@@ -177,11 +182,29 @@ impl ZaloOa {
             oa_first: AtomicU64::default(),
             forged: AtomicU64::default(),
             passes: AtomicU64::default(),
+            given: Given::default(),
         };
         Self {
             shared: Arc::new(shared),
             catch_up: settings.catch_up,
         }
+    }
+
+    /// Gives Zalo a picture; its name there.
+    async fn upload(&self, picture: &Picture) -> Result<String, SendOutcome> {
+        let slot = self.shared.given.slot(&picture.name);
+        let mut known = slot.lock().await;
+        if let Some(id) = known.as_ref() {
+            return Ok(id.clone());
+        }
+        let ask = api::Ask::File(&picture.bytes);
+        let answered = self.shared.api.call("/v2.0/oa/upload/image", &ask).await;
+        let id = match answered {
+            Ok(answered) => post::attachment(&answered)?,
+            Err(silence) => return Err(post::not_uploaded(silence)),
+        };
+        *known = Some(id.clone());
+        Ok(id)
     }
 
     /// The history of the OA's groups, beside its webhooks.
@@ -259,6 +282,9 @@ impl Channel for ZaloOa {
             buttons: false,
             echoes: true,
             max_text: post::MAX_TEXT,
+            pictures: Pictures::Sent {
+                max_text: post::MAX_TEXT,
+            },
             closes: false,
         }
     }
@@ -300,7 +326,14 @@ impl Channel for ZaloOa {
     }
 
     async fn post(&self, to: &Address, post: &Post) -> SendOutcome {
-        let (path, body) = post::message(to, post);
+        let (path, mut body) = post::message(to, post);
+        if let Some(picture) = &post.picture {
+            match self.upload(picture).await {
+                Ok(id) => post::attach(&mut body, &id),
+                // Nothing was posted yet.
+                Err(outcome) => return outcome,
+            }
+        }
         match self.shared.api.call(path, &api::Ask::Post(&body)).await {
             Ok(answered) => {
                 let outcome = post::outcome(&answered);

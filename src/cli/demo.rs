@@ -1,7 +1,7 @@
 //! `keng demo`: a make-believe ward at work, with nothing configured.
 //!
-//! The same program as `keng serve` runs against a simulated Telegram, Zalo Bot Platform and Zalo Official
-//! Account on loopback, with the real store in a directory of its own. What is claimed at the end is counted
+//! The same program as `keng serve` runs against a simulated Telegram, Zalo Bot Platform, Zalo Official
+//! Account and Facebook Page on loopback, with the real store in a directory of its own. What is claimed at the end is counted
 //! from what the simulators saw and from what the store holds, never from what the script meant to happen.
 
 use std::cell::Cell;
@@ -25,6 +25,8 @@ use tokio::sync::broadcast::error::RecvError;
 use crate::app::App;
 use crate::domain::clock::SystemClock;
 use crate::domain::incident::Incident;
+use crate::sim::facebook;
+use crate::sim::facebook::Facebook;
 use crate::sim::folk::Folk;
 use crate::sim::telegram::Chat;
 use crate::sim::telegram::Options as Town;
@@ -46,6 +48,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const ALERT: &str = "Có người gọi điện tự xưng công an xã, bảo bà con cài ứng dụng VNeID qua đường link lạ. \
                      Đó là lừa đảo. Bà con không bấm link, không đọc mã OTP cho ai, gọi ngay công an xã hoặc 113.";
 
+/// Facebook groups of the ward, which no program may enter: the head posts there by hand.
+const HAND_GROUPS: [&str; 2] = ["Hội người Tiên Yên", "Chợ quê Tiên Yên"];
+
 /// What the officer corrects it to.
 const CORRECTED: &str = "Kẻ gian tự xưng cán bộ phường, không phải công an xã, bảo bà con cài ứng dụng \
                          VNeID qua đường link lạ. Bà con không bấm link, không đọc mã OTP cho ai, gọi 113.";
@@ -59,15 +64,16 @@ struct Count {
     telegram: usize,
     zalo_bot: usize,
     zalo_oa: usize,
+    facebook: usize,
 }
 
 impl Count {
     fn all(self) -> usize {
-        self.telegram + self.zalo_bot + self.zalo_oa
+        self.telegram + self.zalo_bot + self.zalo_oa + self.facebook
     }
 
     fn json(self) -> serde_json::Value {
-        json!({ "telegram": self.telegram, "zalo_bot": self.zalo_bot, "zalo_oa": self.zalo_oa })
+        json!({ "telegram": self.telegram, "zalo_bot": self.zalo_bot, "zalo_oa": self.zalo_oa, "facebook": self.facebook })
     }
 }
 
@@ -76,6 +82,8 @@ impl Count {
 struct Heard {
     /// The second officer was asked, on another platform, before any group heard it.
     asked_first: bool,
+    /// Groups in which somebody posted it by hand, as its author was told.
+    by_hand: usize,
     alerted: Count,
     corrected: Count,
     cleared: Count,
@@ -108,6 +116,11 @@ struct Ward {
     oa: ZaloOa,
     oa_groups: Vec<(zalo_oa::Chat, &'static str)>,
     oa_residents: Vec<zalo_oa::Person>,
+    /// And on the wall of its Facebook Page.
+    page: Facebook,
+    page_residents: Vec<facebook::Person>,
+    /// Something on the wall to write under.
+    page_post: String,
 }
 
 /// What was written, to be held against what was kept.
@@ -120,13 +133,15 @@ struct Said {
     mentions: Vec<(zalo_bot::Chat, String)>,
     /// Those in the groups of the Official Account.
     to_oa: Vec<(zalo_oa::Chat, String)>,
+    /// Those on the Page's wall.
+    on_page: Vec<String>,
     untagged: Vec<String>,
 }
 
 impl Said {
     /// What was said to the bot, anywhere.
     fn to_bot(&self) -> usize {
-        self.tagged.len() + self.mentions.len() + self.to_oa.len()
+        self.tagged.len() + self.mentions.len() + self.to_oa.len() + self.on_page.len()
     }
 }
 
@@ -151,6 +166,9 @@ async fn play(options: Options) -> anyhow::Result<ExitCode> {
                 "KENG_DEMO_OA_APP_SECRET" => Some(ward.oa.options().app_secret.clone()),
                 "KENG_DEMO_OA_SECRET" => Some(ward.oa.options().oa_secret.clone()),
                 "KENG_DEMO_OA_TOKENS" => Some(ward.oa.new_pair()),
+                "KENG_DEMO_FB_TOKEN" => Some(ward.page.options().token.clone()),
+                "KENG_DEMO_FB_APP_SECRET" => Some(ward.page.options().app_secret.clone()),
+                "KENG_DEMO_FB_VERIFY" => Some(ward.page.options().verify_token.clone()),
                 _ => None,
             },
         )?;
@@ -161,6 +179,8 @@ async fn play(options: Options) -> anyhow::Result<ExitCode> {
     // An Official Account's webhook is set by hand.
     ward.oa
         .set_webhook(&format!("http://{}/hooks/oa1", app.address()));
+    ward.page
+        .set_webhook(&format!("http://{}/hooks/fb1", app.address()));
     for (chat, _) in &ward.groups {
         ward.town.join_bot(*chat);
         ward.town.promote_bot(*chat);
@@ -225,8 +245,14 @@ async fn play(options: Options) -> anyhow::Result<ExitCode> {
                 .iter()
                 .map(|(chat, id)| (chat.id.to_string(), id.clone())),
         )
+        .chain(
+            said.on_page
+                .iter()
+                .map(|id| (ward.page.options().page_id.clone(), id.clone())),
+        )
         .collect();
-    let rooms = ward.groups.len() + ward.zalo_groups.len() + ward.oa_groups.len();
+    let rooms = ward.groups.len() + ward.zalo_groups.len() + ward.oa_groups.len() + 1;
+    let by_hand = heard.by_hand;
     let untagged_stored = said
         .untagged
         .iter()
@@ -240,6 +266,7 @@ async fn play(options: Options) -> anyhow::Result<ExitCode> {
                 && heard.alerted.all() == rooms
                 && heard.corrected.all() == rooms
                 && heard.cleared.all() == rooms
+                && by_hand == HAND_GROUPS.len()
                 && heard.real_code
                 && heard.forged_code
                 && digests == 1));
@@ -255,6 +282,7 @@ async fn play(options: Options) -> anyhow::Result<ExitCode> {
         "rooms_cleared": heard.cleared.json(),
         "real_code_known": heard.real_code,
         "forged_code_refused": heard.forged_code,
+        "by_hand": by_hand,
         "digests": digests,
         "untagged_stored": untagged_stored,
         "seconds": (started.elapsed().as_secs_f64() * 10.0).round() / 10.0,
@@ -271,12 +299,14 @@ async fn play(options: Options) -> anyhow::Result<ExitCode> {
         outln!("  có biên nhận           {receipts} / {}", said.to_bot());
         outln!("  không gửi bot, bị lưu  {untagged_stored}");
         outln!(
-            "nhóm nhận được cảnh báo  {} / {rooms} (Telegram {}, Zalo Bot {}, Zalo OA {})",
+            "nhóm nhận được cảnh báo  {} / {rooms} (Telegram {}, Zalo Bot {}, Zalo OA {}, trang Facebook {})",
             heard.alerted.all(),
             heard.alerted.telegram,
             heard.alerted.zalo_bot,
-            heard.alerted.zalo_oa
+            heard.alerted.zalo_oa,
+            heard.alerted.facebook
         );
+        outln!("  nhờ đăng tay, đã đăng  {by_hand} / {}", HAND_GROUPS.len());
         outln!(
             "  duyệt trước khi gửi    {}",
             if heard.asked_first { "có" } else { "KHÔNG" }
@@ -355,6 +385,12 @@ impl Ward {
             ),
             (oa.add_group("Xóm Bến thôn Hạ", &all), "06862/thon-ha"),
         ];
+        let page = Facebook::start(address, facebook::Options::default())
+            .await
+            .context("starting the simulated Facebook")?;
+        let page_residents = (0..6).map(|_| page.add_person(&folk.name())).collect();
+        let page_post =
+            page.admin_posts("Công an xã chào bà con. Bà con cần báo việc gì, xin viết dưới đây.");
         let zalo_residents = (0..6).map(|_| zalo.add_person(&folk.name())).collect();
         let residents = (0..12).map(|_| town.add_person(&folk.name())).collect();
         let officer = town.add_person("Phạm Thu Hà");
@@ -373,6 +409,9 @@ impl Ward {
             oa,
             oa_groups,
             oa_residents,
+            page,
+            page_residents,
+            page_post,
         })
     }
 
@@ -389,6 +428,10 @@ impl Ward {
              [[account]]\nname = \"oa1\"\nplatform = \"zalo_oa\"\napi_url = \"{oa}\"\noauth_url = \"{oa}\"\n\
              app_id = \"{}\"\noa_id = \"{}\"\napp_secret = {{ env = \"KENG_DEMO_OA_APP_SECRET\" }}\n\
              webhook_secret = {{ env = \"KENG_DEMO_OA_SECRET\" }}\nfirst_tokens = {{ env = \"KENG_DEMO_OA_TOKENS\" }}\n\
+             [[account]]\nname = \"fb1\"\nplatform = \"facebook\"\napi_url = \"{fb}\"\npage_id = \"{page}\"\n\
+             token = {{ env = \"KENG_DEMO_FB_TOKEN\" }}\napp_secret = {{ env = \"KENG_DEMO_FB_APP_SECRET\" }}\n\
+             verify_token = {{ env = \"KENG_DEMO_FB_VERIFY\" }}\n\
+             [[room]]\naccount = \"fb1\"\nnative = \"{page}\"\narea = \"06862\"\n\
              [[officer]]\nname = \"Đ/c Hà\"\nrole = \"officer\"\narea = \"06862\"\naccounts = {{ tg1 = \"{}\" }}\n\
              [[officer]]\nname = \"Đ/c Nam\"\nrole = \"officer\"\narea = \"06862\"\naccounts = {{ zb1 = \"{}\" }}\n\
              [[officer]]\nname = \"Bác Bình\"\nrole = \"head\"\narea = \"06862/tan-truc-tung\"\naccounts = {{ tg1 = \"{}\" }}\n",
@@ -401,7 +444,15 @@ impl Ward {
             self.second.0.id,
             self.head.0.id,
             oa = self.oa.url(),
+            fb = self.page.url(),
+            page = self.page.options().page_id,
         );
+        for name in HAND_GROUPS {
+            text.push_str(&format!(
+                "[[hand_group]]\nname = \"{name}\"\narea = \"06862\"\naccount = \"tg1\"\nadmin = \"{}\"\n",
+                self.head.0.id
+            ));
+        }
         for (chat, area) in &self.groups {
             text.push_str(&format!(
                 "[[room]]\naccount = \"tg1\"\nnative = \"{}\"\narea = \"{area}\"\n",
@@ -446,11 +497,13 @@ impl Ward {
             }
             self.act_on_zalo(folk, said, turn);
             self.act_on_oa(folk, said, turn);
+            self.act_on_page(folk, said, turn);
             tokio::time::sleep(pace).await;
         }
         let taken = self.town.wait_confirmed(PATIENCE).await
             && self.zalo.wait_taken(PATIENCE).await
-            && self.oa.wait_taken(PATIENCE).await;
+            && self.oa.wait_taken(PATIENCE).await
+            && self.page.wait_taken(PATIENCE).await;
         if !taken {
             bail!("the bot did not take the messages within {PATIENCE:?}");
         }
@@ -491,6 +544,56 @@ impl Ward {
             }
             _ => {}
         }
+    }
+
+    /// Under the Page's posts people talk with each other, and now and then to the police.
+    fn act_on_page(&self, folk: &mut Folk, said: &mut Said, turn: usize) {
+        let person = &self.page_residents[folk.below(self.page_residents.len())];
+        match turn % 6 {
+            1 | 2 => {
+                let text = folk.chatter();
+                self.page.comment(person, &self.page_post, text);
+                said.untagged.push(text.to_owned());
+            }
+            5 => {
+                let text = folk.report().text;
+                said.on_page
+                    .push(self.page.comment(person, &self.page_post, text));
+            }
+            _ => {}
+        }
+    }
+
+    /// Groups in which somebody says to have posted the alert by hand, as far as its author was told.
+    fn by_hand(&self) -> usize {
+        let reports = self.town.sent(self.officer.1).into_iter();
+        let told = reports.filter_map(|sent| {
+            let (_, rest) = sent.text.split_once("Nhờ đăng tay: ")?;
+            rest.split('/').next()?.parse().ok()
+        });
+        told.max().unwrap_or(0)
+    }
+
+    /// Whoever runs groups on Facebook is handed the alert, posts it there, and says so by one tap each.
+    async fn post_by_hand(&self) -> anyhow::Result<()> {
+        let (head, chat) = self.head;
+        for number in 1..=HAND_GROUPS.len() {
+            let handed = || {
+                let all = self.town.sent(chat).into_iter();
+                let mut all = all.filter(|sent| sent.button("Đã đăng").is_some());
+                all.nth(number - 1)
+            };
+            let words = self.town.wait(PATIENCE, handed).await;
+            let words = words.context("an alert to be posted by hand was not handed over")?;
+            let data = words
+                .button("Đã đăng")
+                .context("there is no button")?
+                .to_owned();
+            self.town.press(head, chat, words.message_id, &data);
+        }
+        let all = || (self.by_hand() == HAND_GROUPS.len()).then_some(());
+        let told = self.town.wait(PATIENCE, all).await;
+        told.context("the officer was not told that the alert was posted by hand")
     }
 
     /// Somebody who was asked where it happened answers the bot's question.
@@ -559,6 +662,8 @@ impl Ward {
         self.zalo.say(second, their_desk, &format!("/duyet {code}"));
         let alerted = self.everywhere(ALERT).await?;
         self.reported(desk, "Cảnh báo").await?;
+        self.post_by_hand().await?;
+        let by_hand = self.by_hand();
 
         // As people type it: small letters.
         let resident = self
@@ -599,6 +704,7 @@ impl Ward {
         self.reported(desk, "Tin hết cảnh báo").await?;
         Ok(Heard {
             asked_first,
+            by_hand,
             alerted,
             corrected,
             cleared,
@@ -648,6 +754,13 @@ impl Ward {
                 .await
                 .context("the alert did not reach every group of the Official Account")?;
         }
+        self.page
+            .wait_for(
+                |sent| sent.place == facebook::Place::Wall && sent.text.contains(words),
+                PATIENCE,
+            )
+            .await
+            .context("the alert does not stand on the Page")?;
         Ok(self.standing(words))
     }
 
@@ -681,6 +794,12 @@ impl Ward {
                     once(sent.iter().map(|sent| sent.text.as_str()), words)
                 })
                 .count(),
+            facebook: {
+                let posts = self.page.sent().into_iter();
+                let posts = posts.filter(|sent| sent.place == facebook::Place::Wall);
+                let posts: Vec<_> = posts.collect();
+                usize::from(once(posts.iter().map(|sent| sent.text.as_str()), words))
+            },
         }
     }
 
@@ -743,6 +862,14 @@ impl Ward {
             });
             told.count()
         };
+        let on_page = || {
+            let page = &self.page.options().page_id;
+            // What is not for everybody's eyes is answered in private.
+            let sent = self.page.sent();
+            let texts: Vec<&str> = sent.iter().map(|sent| sent.text.as_str()).collect();
+            let told = said.on_page.iter();
+            told.filter(|id| is_told(page, id, &texts)).count()
+        };
         if wait {
             let all = || (on_telegram() == said.tagged.len()).then_some(());
             self.town.wait(PATIENCE, all).await;
@@ -750,14 +877,17 @@ impl Ward {
             self.zalo.wait(PATIENCE, all).await;
             let all = || (at_oa() == said.to_oa.len()).then_some(());
             self.oa.wait(PATIENCE, all).await;
+            let all = || (on_page() == said.on_page.len()).then_some(());
+            self.page.wait(PATIENCE, all).await;
         }
-        Ok(on_telegram() + on_zalo() + at_oa())
+        Ok(on_telegram() + on_zalo() + at_oa() + on_page())
     }
 
     /// Prints what everybody can see, as it happens.
-    fn transcript(&self) -> [tokio::task::JoinHandle<()>; 3] {
+    fn transcript(&self) -> [tokio::task::JoinHandle<()>; 4] {
         let room = Arc::new(Mutex::new(String::new()));
-        let (on_telegram, on_zalo, at_oa) = (Arc::clone(&room), Arc::clone(&room), room);
+        let (on_telegram, on_zalo) = (Arc::clone(&room), Arc::clone(&room));
+        let (at_oa, on_page) = (Arc::clone(&room), room);
         [
             tokio::spawn(show(self.town.watch(), move |scene| {
                 print_scene(&scene, &on_telegram);
@@ -769,6 +899,10 @@ impl Ward {
             tokio::spawn(show(self.oa.watch(), move |scene| {
                 let title = format!("Zalo OA · {}", scene.title);
                 print_words(&title, scene.who.as_deref(), "", &scene.text, &at_oa);
+            })),
+            tokio::spawn(show(self.page.watch(), move |scene| {
+                let title = format!("Facebook · {}", scene.title);
+                print_words(&title, scene.who.as_deref(), "", &scene.text, &on_page);
             })),
         ]
     }

@@ -111,6 +111,17 @@ impl Running {
         Ok(answer)
     }
 
+    /// What is served at a path; nothing where there is nothing.
+    pub(super) async fn file(&self, path: &str) -> anyhow::Result<Option<Vec<u8>>> {
+        let request = self.http.get(format!("{}/{path}", self.base));
+        let answer = self.send(request).await?;
+        match answer.status() {
+            reqwest::StatusCode::NOT_FOUND => Ok(None),
+            status if status.is_success() => Ok(Some(answer.bytes().await?.to_vec())),
+            status => bail!("the running server at {} answered {status}", self.base),
+        }
+    }
+
     /// Has something done; the server's own words when it could not be.
     pub(super) async fn post(
         &self,

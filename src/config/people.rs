@@ -5,6 +5,8 @@ use std::collections::HashSet;
 
 use std::collections::BTreeSet;
 
+use sha2::Digest as _;
+use sha2::Sha256;
 use toml::Spanned;
 
 use super::COMMUNES;
@@ -12,10 +14,14 @@ use super::ConfigError;
 use super::RoomConfig;
 use super::file::Document;
 use super::file::RawArea;
+use super::file::RawHandGroup;
 use super::file::RawOfficer;
 use super::file::RawRoom;
 use crate::domain::area::AreaBook;
 use crate::domain::area::AreaId;
+use crate::domain::hand::HandGroup;
+use crate::domain::hand::HandGroups;
+use crate::domain::hand::PREFIX;
 use crate::domain::ids::AccountName;
 use crate::domain::ids::RoomId;
 use crate::domain::person::Role;
@@ -210,6 +216,43 @@ pub(super) fn bindings(
         }
     }
     Ok(bindings)
+}
+
+/// Groups in which a person posts by hand.
+pub(super) fn hand_groups(
+    file: &Document<'_>,
+    groups: &[RawHandGroup],
+    book: &AreaBook,
+    accounts: &HashSet<AccountName>,
+) -> Result<HandGroups, ConfigError> {
+    let mut all: Vec<HandGroup> = Vec::new();
+    for group in groups {
+        let account = known_account(file, "hand_group.account", &group.account, accounts)?;
+        let area = known_area(file, "hand_group.area", &group.area, book)?;
+        let at = Some(group.name.span().start);
+        let name = group.name.get_ref().trim();
+        if name.is_empty() {
+            return Err(file.error(at, "`hand_group.name` is empty"));
+        }
+        // The name is all that tells such a group apart: there is no id that a program could know.
+        let sum = Sha256::digest(name.as_bytes());
+        let short: String = sum
+            .iter()
+            .take(6)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let id = RoomId::new(account.clone(), format!("{PREFIX}{short}"));
+        if all.iter().any(|other| other.name == name) {
+            return Err(file.error(at, format!("two groups by hand are called `{name}`")));
+        }
+        all.push(HandGroup {
+            id,
+            name: name.to_owned(),
+            area,
+            admin: RoomId::new(account, group.admin.to_string()),
+        });
+    }
+    Ok(HandGroups(all))
 }
 
 /// Hours such as `22h-6h`; empty: never.

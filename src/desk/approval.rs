@@ -230,6 +230,14 @@ impl Desk {
     }
 }
 
+/// Whether an alert stands in an officer's area, or comes from there: then they may take it back.
+pub(super) fn answers_for(officer: &Staff, alert: &Alert) -> bool {
+    officer.area.contains(&alert.area)
+        || outside(&alert.area, alert)
+            .iter()
+            .any(|area| officer.area.contains(area))
+}
+
 /// The parts of an alert's target that its author's unit does not answer for.
 fn outside<'a>(author: &AreaId, alert: &'a Alert) -> Vec<&'a AreaId> {
     alert

@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 
 use super::Asked;
 use super::Desk;
+use super::approval::answers_for;
 use super::reach::known_rooms;
 use super::words;
 use crate::domain::alert::Alert;
@@ -47,7 +48,7 @@ impl Desk {
             .store
             .alert_by_code(&code)
             .await?
-            .filter(|alert| officer.area.contains(&alert.area));
+            .filter(|alert| answers_for(officer, alert));
         let Some(mut alert) = found else {
             return Ok(self.reply(asked, say::change::no_such_alert()));
         };
@@ -59,7 +60,7 @@ impl Desk {
             return self.throw_away(officer, asked, alert).await;
         }
         let revision = alert.revision;
-        if alert.step(kind.step()).is_err() || now >= alert.expires_at {
+        if !alert.is_in_force(now) || alert.step(kind.step()).is_err() {
             return Ok(self.reply(asked, say::change::is_over(&alert, now)));
         }
         let colleagues = self.concerned(officer, &alert).await?;
@@ -200,7 +201,7 @@ impl Desk {
             .open_alerts()
             .await?
             .iter()
-            .filter(|alert| alert.is_in_force(now) && officer.area.contains(&alert.area))
+            .filter(|alert| alert.is_in_force(now) && answers_for(officer, alert))
             .map(|alert| say::alert::in_a_list(&alert.code, alert.words()))
             .collect();
         // The words of an alert have been in the rooms: they may stand in any chat of the officer.

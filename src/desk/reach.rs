@@ -191,11 +191,26 @@ impl Desk {
         for place in places {
             self.add_place(&mut target, officer, place, rooms, staff)?;
         }
-        if target.areas.is_empty() {
+        let named = std::mem::take(&mut target.rooms);
+        let only_rooms = target.areas.is_empty() && target.accounts.is_empty() && !named.is_empty();
+        if target.areas.is_empty() && !only_rooms {
             target.areas.push(officer.area.clone());
         }
+        if !named.is_empty() {
+            // Groups by name are added to places: together they are a list of groups.
+            let of_places = rooms.iter().filter(|room| target.is_heard_in(room));
+            target.rooms = of_places.map(|room| room.id.clone()).collect();
+            target.accounts.clear();
+            for room in rooms.iter().filter(|room| named.contains(&room.id)) {
+                target.rooms.push(room.id.clone());
+                target.areas.extend(room.area.clone());
+            }
+        }
+        target.areas.sort();
         target.areas.dedup();
+        target.accounts.sort();
         target.accounts.dedup();
+        target.rooms.sort();
         target.rooms.dedup();
         Ok(target)
     }
@@ -239,7 +254,8 @@ impl Desk {
         }
         let named = |name: &str| -> Vec<&Room> {
             let wanted = words::plain(name);
-            let groups = || rooms.iter().filter(|room| room.kind == RoomKind::Group);
+            let bound = |room: &&Room| room.kind == RoomKind::Group && room.area.is_some();
+            let groups = || rooms.iter().filter(bound);
             let whole: Vec<&Room> = groups()
                 .filter(|room| words::plain(&room.title) == wanted)
                 .collect();
@@ -255,12 +271,6 @@ impl Desk {
             return match named(name).as_slice() {
                 [room] => {
                     target.rooms.push(room.id.clone());
-                    // A room of another commune widens the alert to its area.
-                    if let Some(area) = &room.area
-                        && !officer.area.contains(area)
-                    {
-                        target.areas.push(area.clone());
-                    }
                     Ok(())
                 }
                 several => {

@@ -1272,3 +1272,35 @@ async fn an_officer_is_asked_before_somebody_is_named_to_everybody() {
         "{preview}"
     );
 }
+
+#[tokio::test]
+async fn an_officer_gets_the_words_for_the_loudspeakers() {
+    let mut ward = Ward::new().await;
+    ward.knows_privately(HA).await;
+    ward.answer(HA, HA, CommandName::CanhBao, "mẫu 1").await;
+    let read = ward.answer(HA, HA, CommandName::Loa, "333333").await;
+    assert!(read.starts_with("Bản đọc loa, khoảng "), "{read}");
+    assert!(
+        read.contains(
+            "\nA lô, a lô. Công an xã Quảng Ninh cảnh báo.\nCảnh giác người giả danh công an."
+        ),
+        "{read}"
+    );
+    assert!(read.contains("Gọi một một ba"), "{read}");
+    for (who, room, code) in [
+        (HA, HA, ""),
+        (HA, HA, "7F3A9K"),
+        (HA, TRUC, "333333"),
+        (OTHER_WARD, OTHER_WARD, "333333"),
+    ] {
+        let answer = ward.answer(who, room, CommandName::Loa, code).await;
+        assert_eq!(
+            answer,
+            "Không có cảnh báo nào như vậy. Xin ghi mã, ví dụ: /loa 7F3A9K"
+        );
+    }
+    let answer = ward
+        .answer(STRANGER, STRANGER, CommandName::Loa, "333333")
+        .await;
+    assert!(answer.starts_with("Lệnh này không dùng được"), "{answer}");
+}

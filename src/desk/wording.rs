@@ -1,15 +1,19 @@
 //! The words of an alert before they are a draft: which template fills them, and what its author should
 //! look at before everybody does.
 
+use super::Asked;
 use super::Desk;
 use super::templates::Template;
 use super::templates::Wish;
 use super::words;
 use crate::domain::account::Platform;
 use crate::domain::alert::Level;
+use crate::domain::person::Staff;
 use crate::domain::room::Room;
 use crate::say;
 use crate::say::draft::Cautions;
+use crate::store::Act;
+use crate::store::StoreError;
 use crate::text::reveal::revealed;
 
 /// What an officer asked to be sent.
@@ -62,6 +66,28 @@ impl Desk {
             blanks: (values.is_empty() && !defaults.is_empty())
                 .then(|| say::draft::how_to_fill(number, &defaults)),
         })
+    }
+
+    /// `/loa CODE`: an alert as the loudspeakers say it. The words of a draft are told in private only.
+    pub(super) async fn loudspeaker(
+        &self,
+        officer: &Staff,
+        asked: &Asked<'_>,
+        rest: &str,
+    ) -> Result<Act, StoreError> {
+        let found = match words::check_code(rest) {
+            Some(code) => self.store.alert_by_code(&code).await?,
+            None => None,
+        };
+        let alert = found.filter(|alert| {
+            officer.area.contains(&alert.area) && (alert.state.is_published() || asked.is_private())
+        });
+        let text = alert.map_or_else(say::loudspeaker::which, |alert| {
+            let title = self.areas.title(&alert.area);
+            let version = alert.versions.latest();
+            say::loudspeaker::sheet(&say::loudspeaker::spoken(&alert, version, &title))
+        });
+        Ok(self.reply(asked, text))
     }
 
     fn number(&self, template: &Template) -> usize {

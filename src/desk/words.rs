@@ -49,6 +49,14 @@ pub(crate) fn yes_or_no(text: &str) -> Option<YesNo> {
     }
 }
 
+/// `đã đăng`, `đăng rồi`: the words are where they were to be posted.
+pub(crate) fn says_posted(text: &str) -> bool {
+    let words = plain(text);
+    let words = words.trim_end_matches(['.', '!', ' ', ',']);
+    let words = words.strip_suffix(" a").unwrap_or(words);
+    matches!(words, "da dang" | "dang roi" | "da dang roi")
+}
+
 /// The level a text names in front, and the words that remain.
 ///
 /// `tin:` and `khẩn:` are levels and leave the text; `khẩn cấp:` is a level and also part of the

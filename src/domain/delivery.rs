@@ -1,5 +1,7 @@
 //! One thing to be said in one room: the rows of the outbox.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::clock::Time;
@@ -45,6 +47,23 @@ pub struct Button {
     pub data: String,
 }
 
+/// A picture that goes with words: a PNG.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Picture {
+    /// Stands for it within this process: what a platform was given once need not be given again.
+    pub name: String,
+    /// The file.
+    pub bytes: Vec<u8>,
+    /// Where a platform that fetches pictures itself finds it.
+    pub address: Option<String>,
+}
+
+impl fmt::Debug for Picture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Picture({}, {} bytes)", self.name, self.bytes.len())
+    }
+}
+
 /// What to say. Plain text always: nothing in it is markup.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Post {
@@ -56,6 +75,8 @@ pub struct Post {
     pub buttons: Vec<Vec<Button>>,
     /// Our own earlier message that it replaces, where the platform edits.
     pub edits: Option<MessageId>,
+    /// What is shown above the words. It is made when the post leaves, and never kept in a row.
+    pub picture: Option<Arc<Picture>>,
 }
 
 /// What a row says, rendered when it is sent.

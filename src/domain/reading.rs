@@ -105,6 +105,8 @@ named! {
         CanhBao = "canhbao",
         /// Rehearse an alert.
         DienTap = "dientap",
+        /// An alert as the loudspeakers say it.
+        Loa = "loa",
         /// Correct an alert.
         DinhChinh = "dinhchinh",
         /// Withdraw an alert.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use tokio::time::Instant;
 
+use super::cards::Cards;
 use super::split::split;
 use crate::channel::Channel;
 use crate::domain::alert::Alert;
@@ -19,10 +20,15 @@ use crate::domain::alert::Tally;
 use crate::domain::area::AreaBook;
 use crate::domain::clock::Time;
 use crate::domain::delivery::Body;
+use crate::domain::delivery::Button;
 use crate::domain::delivery::Delivery;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::delivery::Follows;
+use crate::domain::delivery::Picture;
 use crate::domain::delivery::Post;
+use crate::domain::hand;
+use crate::domain::hand::HandGroup;
+use crate::domain::hand::HandGroups;
 use crate::domain::ids::AccountName;
 use crate::domain::ids::AlertId;
 use crate::domain::ids::DeliveryId;
@@ -33,6 +39,8 @@ use crate::say::progress::Reached;
 use crate::store::REPLACED;
 use crate::store::Store;
 use crate::store::StoreError;
+use crate::store::hands;
+use crate::store::hands::ByHand;
 
 /// How long an alert that was read is believed; a withdrawal stops the sending within this time.
 const FRESH: Duration = Duration::from_secs(1);
@@ -78,8 +86,15 @@ struct Sheet {
     /// Until when the words are worth sending.
     until: Time,
     text: String,
+    /// Its card, where it has one.
+    card: Option<Arc<Picture>>,
     /// The texts of the versions before.
     earlier: Vec<(u32, String)>,
+}
+
+/// Whether a text needs no splitting.
+fn fits(text: &str, most: usize) -> bool {
+    text.encode_utf16().count() <= most
 }
 
 impl Sheet {
@@ -97,6 +112,8 @@ pub(super) struct Words {
     store: Arc<dyn Store>,
     areas: Arc<AreaBook>,
     channel: Arc<dyn Channel>,
+    cards: Arc<Cards>,
+    hands: Arc<HandGroups>,
     alerts: Mutex<HashMap<AlertId, (Arc<Sheet>, Instant)>>,
 }
 
@@ -105,11 +122,15 @@ impl Words {
         store: Arc<dyn Store>,
         areas: Arc<AreaBook>,
         channel: Arc<dyn Channel>,
+        cards: Arc<Cards>,
+        hands: Arc<HandGroups>,
     ) -> Self {
         Self {
             store,
             areas,
             channel,
+            cards,
+            hands,
             alerts: Mutex::default(),
         }
     }
@@ -169,7 +190,21 @@ impl Words {
     /// As many posts as the platform needs: only the first answers or edits, only the last has buttons.
     fn posts(&self, room: &RoomId, mut post: Post) -> Rendered {
         let can = self.channel.capabilities(room);
-        let mut parts = split(&post.text, can.max_text);
+        let mut picture = post.picture.take();
+        let beside = picture
+            .as_ref()
+            .and_then(|picture| can.pictures.beside(picture));
+        // Beside a picture there is less room. Words that do not fit go without it, in one message where
+        // one will do; unless they replace a message, which may have one and would keep it.
+        let most = match beside {
+            Some(most) if fits(&post.text, most) => most,
+            Some(most) if post.edits.is_some() && can.can_edit => most,
+            _ => {
+                picture = None;
+                can.max_text
+            }
+        };
+        let mut parts = split(&post.text, most);
         let buttons = std::mem::take(&mut post.buttons);
         let mut posts: VecDeque<Post> = parts
             .drain(..)
@@ -181,6 +216,7 @@ impl Words {
         if let Some(first) = posts.front_mut() {
             first.reply_to = post.reply_to;
             first.edits = post.edits.filter(|_| can.can_edit);
+            first.picture = picture;
         }
         if let Some(last) = posts.back_mut()
             && can.buttons
@@ -222,8 +258,12 @@ impl Words {
             let why = "the room never saw the alert";
             return Ok((Rendered::Useless(why.to_owned()), Some(until)));
         }
+        if let Some(group) = self.hands.of(room) {
+            return Ok((self.by_hand(group, id, &sheet), Some(until)));
+        }
         let mut post = Post {
             text: sheet.text.clone(),
+            picture: sheet.card.clone(),
             ..Post::default()
         };
         if let Seen::Message(message, earlier) = seen {
@@ -239,6 +279,43 @@ impl Words {
             }
         }
         Ok((self.posts(room, post), Some(until)))
+    }
+
+    /// What somebody is asked to post, in a message of its own so that it can be copied whole. A new
+    /// version is a new message: a change in the old one would not be noticed.
+    fn by_hand(&self, group: &HandGroup, alert: AlertId, sheet: &Sheet) -> Rendered {
+        let words = Post {
+            text: sheet.text.clone(),
+            buttons: vec![vec![Button {
+                label: say::hand::button(),
+                data: format!(
+                    "h:{alert}:{}:{}",
+                    sheet.version,
+                    group.id.native.trim_start_matches(hand::PREFIX)
+                ),
+            }]],
+            ..Post::default()
+        };
+        let mut rendered = self.posts(&group.admin, words);
+        if let Rendered::Posts(posts) = &mut rendered {
+            posts.push_front(Post {
+                text: say::hand::please(&group.name),
+                ..Post::default()
+            });
+        }
+        rendered
+    }
+
+    /// How many groups have an alert by hand: posted, and handed over in all.
+    async fn hands(&self, alert: AlertId, version: u32) -> Result<(usize, usize), StoreError> {
+        let (mut posted, mut all) = (0, 0);
+        for group in &self.hands.0 {
+            if let Some(hand) = hands::of(self.store.as_ref(), group, alert, version).await? {
+                all += 1;
+                posted += usize::from(hand == ByHand::Posted);
+            }
+        }
+        Ok((posted, all))
     }
 
     /// What a room has seen of the alert before, along the rows that follow each other.
@@ -285,6 +362,7 @@ impl Words {
             return Ok(None);
         };
         let title = self.areas.title(&alert.area);
+        let card = self.cards.of(&alert, &title).await;
         let latest = alert.versions.latest();
         let sheet = Arc::new(Sheet {
             version: latest.number,
@@ -304,6 +382,7 @@ impl Words {
                     (version.number, text)
                 })
                 .collect(),
+            card,
         });
         let mut alerts = self.alerts.lock().unwrap_or_else(PoisonError::into_inner);
         if alerts.len() >= MOST {
@@ -322,7 +401,12 @@ impl Words {
         let Some(alert) = self.store.alert(id).await? else {
             return Ok(Rendered::Useless("the alert is gone".to_owned()));
         };
-        let tally = self.store.tally(id, alert.version()).await?;
+        let mut tally = self.store.tally(id, alert.version()).await?;
+        // What is only with somebody who will post it has not reached anybody yet: it is counted apart.
+        let (posted, by_hand) = self.hands(id, alert.version()).await?;
+        let handed = u32::try_from(by_hand).unwrap_or(u32::MAX);
+        tally.planned = tally.planned.saturating_sub(handed);
+        tally.sent = tally.sent.saturating_sub(handed);
         let failures = self.store.failures(id, alert.version()).await?;
         let earlier = match edits {
             Some(row) => self.store.sent_message(row).await?,
@@ -334,15 +418,23 @@ impl Words {
                 "there is no message to change".to_owned(),
             ));
         }
+        let pace = self.pace(&alert, &tally).await?;
+        let mut text = say::progress::report(&alert, &tally, &failures, &pace);
+        if by_hand > 0 {
+            text.push('\n');
+            text.push_str(&say::hand::report(posted, by_hand));
+        }
+        // Where nothing can be changed, one more word is worth it only when everything is done.
+        let can_edit = self.channel.capabilities(room).can_edit;
+        if edits.is_some() && !can_edit && alert.reported && posted < by_hand {
+            return Ok(Rendered::Useless(
+                "the rest is still to be posted by hand".to_owned(),
+            ));
+        }
         Ok(self.posts(
             room,
             Post {
-                text: say::progress::report(
-                    &alert,
-                    &tally,
-                    &failures,
-                    &self.pace(&alert, &tally).await?,
-                ),
+                text,
                 edits: earlier,
                 ..Post::default()
             },

@@ -30,6 +30,7 @@ use crate::channel::Address;
 use crate::channel::Capabilities;
 use crate::channel::Channel;
 use crate::channel::HookError;
+use crate::channel::Pictures;
 use crate::channel::PollError;
 use crate::channel::Profile;
 use crate::domain::account::Account;
@@ -483,6 +484,7 @@ impl Channel for Ear {
             buttons: true,
             echoes: false,
             max_text: 4096,
+            pictures: Pictures::Never,
             closes: false,
         }
     }

@@ -37,6 +37,7 @@ use tracing::info;
 use tracing::trace;
 use tracing::warn;
 
+use super::cards::Cards;
 use super::late::Late;
 use super::limit::Limits;
 use super::limit::Rates;
@@ -70,6 +71,7 @@ use crate::domain::delivery::Lane;
 use crate::domain::delivery::Post;
 use crate::domain::delivery::SendOutcome;
 use crate::domain::delivery::Settled;
+use crate::domain::hand::HandGroups;
 use crate::domain::ids::AccountName;
 use crate::domain::ids::DeliveryId;
 use crate::domain::ids::MessageId;
@@ -82,6 +84,8 @@ use crate::store::Act;
 use crate::store::Store;
 use crate::store::StoreError;
 use crate::store::Write;
+use crate::store::hands;
+use crate::store::hands::ByHand;
 
 /// Without any news, look this often: a wake-up from another process may never come.
 const IDLE_LOOK: Duration = Duration::from_secs(30);
@@ -131,6 +135,10 @@ pub struct Settings {
     pub evidence: Duration,
     /// The names of areas, for the words of alerts.
     pub areas: Arc<AreaBook>,
+    /// The pictures that go with alerts.
+    pub cards: Arc<Cards>,
+    /// Groups in which a person posts by hand.
+    pub hands: Arc<HandGroups>,
 }
 
 impl Settings {
@@ -145,6 +153,8 @@ impl Settings {
             drain: Duration::from_secs(8),
             evidence: Duration::from_secs(10),
             areas,
+            cards: Arc::default(),
+            hands: Arc::default(),
         }
     }
 }
@@ -230,6 +240,15 @@ struct Shared {
     evidence: Duration,
     ledger: Option<Arc<Ledger>>,
     keeping: tokio::sync::Mutex<()>,
+    hands: Arc<HandGroups>,
+}
+
+impl Shared {
+    /// Where a room is spoken to: for a group in which a person posts by hand, the chat of that person.
+    fn reached_by(&self, room: &RoomId) -> RoomId {
+        let group = self.hands.of(room);
+        group.map_or_else(|| room.clone(), |group| group.admin.clone())
+    }
 }
 
 /// Rows that were claimed together and become one message, or one after the other.
@@ -334,12 +353,15 @@ impl Run {
                 Arc::clone(&worker.store),
                 Arc::clone(&worker.settings.areas),
                 Arc::clone(&worker.channel),
+                Arc::clone(&worker.settings.cards),
+                Arc::clone(&worker.settings.hands),
             ),
             rooms: Rooms::new(Arc::clone(&worker.store)),
             echoes: worker.echoes,
             evidence: worker.settings.evidence,
             ledger: worker.ledger,
             keeping: tokio::sync::Mutex::default(),
+            hands: Arc::clone(&worker.settings.hands),
             store: worker.store,
             channel: worker.channel,
             clock: worker.clock,
@@ -992,18 +1014,20 @@ async fn send(shared: Arc<Shared>, mut job: Job, ticket: Ticket, released: Insta
                     (None, Some(post)) => {
                         let first = job.group.rows.first();
                         let address = Address {
-                            room: job
-                                .group
-                                .line
-                                .room()
-                                .or(first.map(|row| &row.room))
-                                .cloned()
-                                .unwrap_or_else(|| RoomId::new(shared.account.clone(), "")),
+                            room: shared.reached_by(
+                                job.group
+                                    .line
+                                    .room()
+                                    .or(first.map(|row| &row.room))
+                                    .unwrap_or(&RoomId::new(shared.account.clone(), "")),
+                            ),
                             thread: first.and_then(|row| row.thread.clone()),
                             row: first.map(|row| row.id),
                         };
                         let twice = first.filter(|row| row.maybe_twice);
-                        say_in_time(&shared, &address, post, &job, twice).await
+                        let outcome = say_in_time(&shared, &address, post, &job, twice).await;
+                        handed_over(&shared, &job, &outcome).await;
+                        outcome
                     }
                     (None, None) => SendOutcome::Refused {
                         why: "there is nothing to say".to_owned(),
@@ -1025,6 +1049,31 @@ async fn send(shared: Arc<Shared>, mut job: Job, ticket: Ticket, released: Insta
         ticket,
         released,
         end,
+    }
+}
+
+/// Notes that the last part of an alert is with somebody who posts it by hand. It is a note for the report
+/// alone: without it the group counts as one that simply has the alert.
+async fn handed_over(shared: &Shared, job: &Job, outcome: &SendOutcome) {
+    let is_last = job.parts.as_ref().is_some_and(|parts| parts.len() == 1);
+    let room = job.group.line.room();
+    let (Some(group), [row], SendOutcome::Accepted(_), true) = (
+        room.and_then(|room| shared.hands.of(room)),
+        &job.group.rows[..],
+        outcome,
+        is_last,
+    ) else {
+        return;
+    };
+    let Body::Alert { alert, version, .. } = &row.body else {
+        return;
+    };
+    let act = Act {
+        expects: Vec::new(),
+        writes: vec![hands::is(group, *alert, *version, ByHand::HandedOver)],
+    };
+    if let Err(error) = shared.store.commit(vec![act]).await {
+        warn!(account = %shared.account, %error, "what was handed over could not be noted");
     }
 }
 
@@ -1064,7 +1113,33 @@ async fn say_in_time(
 }
 
 /// Posts, and where no answer comes looks whether the post comes back by itself.
+///
+/// A picture that is not wanted there takes no words with it: they go again without it, since surely
+/// nothing was posted.
 async fn say(shared: &Shared, to: &Address, post: &Post, twice: Option<&Delivery>) -> SendOutcome {
+    let outcome = say_once(shared, to, post, twice).await;
+    let room_gone = match &outcome {
+        SendOutcome::Refused { room_gone, .. } => *room_gone,
+        SendOutcome::Denied(_) => false,
+        _ => return outcome,
+    };
+    if room_gone || post.picture.is_none() {
+        return outcome;
+    }
+    warn!(account = %shared.account, room = %to.room, ?outcome, "a picture was refused; its words go alone");
+    let words = Post {
+        picture: None,
+        ..post.clone()
+    };
+    say_once(shared, to, &words, twice).await
+}
+
+async fn say_once(
+    shared: &Shared,
+    to: &Address,
+    post: &Post,
+    twice: Option<&Delivery>,
+) -> SendOutcome {
     if !shared.channel.capabilities(&to.room).echoes {
         return shared.channel.post(to, post).await;
     }

@@ -79,11 +79,13 @@ pub fn card(alert: &Alert, version: &Version, area_title: &str) -> Card {
                 String::new(),
             )
         }
+        // What is taken back is not said again.
         VersionKind::Withdrawal => {
-            let (title, ..) = parts(alert.words());
-            let before = format!("Cảnh báo đã thu hồi: {title}");
+            let issued = moment(alert.published_at.unwrap_or(alert.drafted_at));
+            let code = &alert.code;
+            let before = format!("Cảnh báo mã {code} phát lúc {issued} không còn đúng.");
             (
-                "Xin đừng chuyển tiếp".to_owned(),
+                "Xin bỏ qua, đừng chuyển tiếp".to_owned(),
                 joined(&version.words, &before),
                 String::new(),
             )

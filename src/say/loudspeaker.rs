@@ -13,6 +13,7 @@
 
 use super::alert::issuer;
 use super::card::parts;
+use super::phrase::moment;
 use crate::domain::alert::Alert;
 use crate::domain::alert::Level;
 use crate::domain::alert::Version;
@@ -66,7 +67,11 @@ pub fn spoken(alert: &Alert, version: &Version, area_title: &str) -> Spoken {
     let (title, words, to_do) = if over {
         let (before, ..) = parts(alert.words());
         let said = match version.kind {
-            VersionKind::Withdrawal => format!("Xin bà con không chuyển tiếp cảnh báo: {before}"),
+            // What is taken back is not said again.
+            VersionKind::Withdrawal => {
+                let issued = moment(alert.published_at.unwrap_or(alert.drafted_at));
+                format!("Cảnh báo phát lúc {issued} không còn đúng, xin bà con bỏ qua.")
+            }
             _ => format!("Cảnh báo không còn hiệu lực: {before}"),
         };
         (said, format!("{title}\n{words}"), to_do)

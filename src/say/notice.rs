@@ -69,7 +69,7 @@ pub fn help_for_staff(officer: bool, admin: bool) -> String {
 #[must_use]
 pub fn greeting(native: &str) -> String {
     format!(
-        "Chào bà con, tôi là Kẻng.\n{}\nMã người dùng: {native}",
+        "Chào bà con, tôi là Kẻng, phần mềm trả lời tự động.\n{}\nMã người dùng: {native}",
         help(true)
     )
 }

@@ -1845,6 +1845,7 @@ impl From<Body1<'_>> for Body {
                     })
                     .collect(),
                 edits: edits.map(message),
+                picture: None,
             }),
             Body1::Receipt {
                 incident,
@@ -2353,6 +2354,7 @@ mod tests {
                             data: "ok:7".to_owned(),
                         }]],
                         edits: Some(MessageId::from(2)),
+                        picture: None,
                     }),
                     DeliveryState::Waiting { due: at(4) },
                 ),

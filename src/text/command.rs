@@ -130,7 +130,7 @@ fn is_meant(name: CommandName, rest: &str, private: bool) -> bool {
         | CommandName::Xong
         | CommandName::TuChoi
         | CommandName::Gop => is_case(first),
-        CommandName::KiemTra | CommandName::Duyet => is_check_code_only(rest),
+        CommandName::KiemTra | CommandName::Duyet | CommandName::Loa => is_check_code_only(rest),
         // A resident corrects in these words, too.
         CommandName::DinhChinh | CommandName::ThuHoi | CommandName::HetCanhBao => {
             is_check_code_only(rest) || CheckCode::parse(first).is_some()
@@ -187,6 +187,7 @@ fn is_one_syllable(name: CommandName) -> bool {
             | CommandName::Xong
             | CommandName::Gop
             | CommandName::Duyet
+            | CommandName::Loa
             | CommandName::Hen
             | CommandName::Moi
             | CommandName::Nhom

@@ -7,6 +7,7 @@
 //! | `/api/alerts/7F3A9K-1.xml` | CAP 1.2 |
 //! | `/api/alerts/7F3A9K-1.png` | the card |
 //! | `/api/alerts/7F3A9K-1.txt` | the words for the loudspeakers |
+//! | `/api/alerts/7F3A9K.xml` … | the latest version |
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -88,6 +89,12 @@ impl Forms {
         }
     }
 
+    /// The address of the forms, ending in `/`, where the outside reaches them.
+    #[must_use]
+    pub fn base(&self) -> Option<&str> {
+        self.base.as_deref()
+    }
+
     fn source(&self) -> Source<'_> {
         Source {
             sender: &self.sender,
@@ -141,7 +148,10 @@ impl Forms {
         let Some(alert) = self.store.alert_by_code(&code).await? else {
             return Ok(None);
         };
-        let version = cap::published(&alert).find(|one| one.version.number == number);
+        let version = match number {
+            Some(number) => cap::published(&alert).find(|one| one.version.number == number),
+            None => cap::published(&alert).last(),
+        };
         let Some(one) = version else {
             return Ok(None);
         };

@@ -18,6 +18,7 @@ use quick_xml::events::BytesText;
 use quick_xml::events::Event;
 
 use crate::domain::alert::Alert;
+use crate::domain::alert::AlertState;
 use crate::domain::alert::Level;
 use crate::domain::alert::Version;
 use crate::domain::alert::VersionKind;
@@ -62,25 +63,33 @@ pub struct Published<'a> {
     pub version: &'a Version,
 }
 
-/// The versions of an alert that were ever out; none of a draft.
+/// The versions of an alert that may be told: none of a draft, and of one that was taken back only that it
+/// was, since its words may have hurt somebody.
 pub fn published(alert: &Alert) -> impl Iterator<Item = Published<'_>> {
     let known = alert.state.is_published();
+    let back = alert.state == AlertState::Withdrawn;
     alert
         .versions
         .iter()
-        .filter(move |_| known)
+        .filter(move |version| known && (!back || version.kind == VersionKind::Withdrawal))
         .map(move |version| Published { alert, version })
 }
 
-/// Reads the name of a version's form without its ending: `7F3A9K-2`.
+/// Reads the name of a version without an ending: `7F3A9K-2`, or `7F3A9K` for the latest.
 #[must_use]
-pub fn parse_name(name: &str) -> Option<(CheckCode, u32)> {
-    let (code, version) = name.split_once('-')?;
+pub fn parse_name(name: &str) -> Option<(CheckCode, Option<u32>)> {
+    let (code, version) = match name.split_once('-') {
+        Some((code, version)) => (code, Some(version)),
+        None => (name, None),
+    };
     let read = CheckCode::parse(code)?;
     // Only as we write it: one form has one address.
     (read.as_str() == code).then_some(())?;
+    let Some(version) = version else {
+        return Some((read, None));
+    };
     let number: u32 = version.parse().ok()?;
-    (number.to_string() == version).then_some((read, number))
+    (number.to_string() == version).then_some((read, Some(number)))
 }
 
 impl Published<'_> {
@@ -109,23 +118,20 @@ impl Published<'_> {
             (VersionKind::First, Level::Warning) => "Cảnh báo",
             (VersionKind::First, Level::Urgent) => "Khẩn",
         };
-        let words = if self.version.kind.ends() {
-            self.alert.words()
-        } else {
-            &self.version.words
+        let about = match self.version.kind {
+            // What is taken back is not said again.
+            VersionKind::Withdrawal => format!("cảnh báo mã {}", self.alert.code),
+            VersionKind::AllClear => say::phrase::first_line(self.alert.words(), HEADLINE),
+            VersionKind::First | VersionKind::Correction => {
+                say::phrase::first_line(&self.version.words, HEADLINE)
+            }
         };
         let drill = if self.alert.drill {
             "DIỄN TẬP. "
         } else {
             ""
         };
-        say::phrase::clip(
-            &format!(
-                "{drill}{head}: {}",
-                say::phrase::first_line(words, HEADLINE)
-            ),
-            HEADLINE - 1,
-        )
+        say::phrase::clip(&format!("{drill}{head}: {about}"), HEADLINE - 1)
     }
 
     /// The words; an end without any of its own says what it is.
@@ -139,7 +145,10 @@ impl Published<'_> {
         let said = match self.version.kind {
             VersionKind::AllClear => format!("Sự việc đã qua. {words}"),
             VersionKind::Withdrawal => {
-                format!("Cảnh báo này đã được thu hồi, xin đừng chuyển tiếp. {words}")
+                let code = &self.alert.code;
+                format!(
+                    "Cảnh báo mã {code} không còn đúng, xin bà con bỏ qua và đừng chuyển tiếp. {words}"
+                )
             }
             VersionKind::First | VersionKind::Correction => words.to_owned(),
         };
@@ -190,11 +199,14 @@ impl Published<'_> {
             // CAP: the note says what an exercise is for.
             xml.text("note", "DIỄN TẬP: không phải sự việc thật.")?;
         }
-        let earlier: Vec<String> = published(self.alert)
-            .take_while(|other| other.version.number < self.version.number)
-            .map(|other| {
-                let (sender, name) = (source.sender, other.name());
-                format!("{sender},{name},{}", moment(other.version.at))
+        let earlier: Vec<String> = self
+            .alert
+            .versions
+            .iter()
+            .take_while(|version| version.number < self.version.number)
+            .map(|version| {
+                let (sender, at) = (source.sender, moment(version.at));
+                format!("{sender},{}-{},{at}", self.alert.code, version.number)
             })
             .collect();
         if !earlier.is_empty() {

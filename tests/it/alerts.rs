@@ -344,6 +344,26 @@ async fn an_alert_expires_by_itself_while_a_room_cannot_be_reached() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_that_lets_the_bot_in_again_hears_what_it_missed() {
+    let ward = Ward::new().await;
+    ward.town.kick_bot(ward.ha);
+    ward.settles().await;
+    ward.drafts(FLOOD).await;
+    ward.officer.tells("OK");
+    ward.hears(ward.five).await;
+    ward.settles().await;
+    ward.hears_nothing(ward.ha).await;
+    ward.town.join_bot(ward.ha);
+    ward.hears_where(ward.ha, |sent| sent.text.contains(FLOOD))
+        .await;
+    ward.settles().await;
+    let greeting = ward.hears_all(ward.ha);
+    assert!(greeting.len() <= 1, "{greeting:?}");
+    ward.hears_all(ward.officer.home);
+    ward.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_group_that_is_bound_later_hears_what_is_in_force_once() {
     let ward = Ward::on_disk().await;
     let code = out(&ward, FLOOD).await;

@@ -3,6 +3,7 @@
 //! A Page hears every comment on its wall, so the door that drops what is not for the bot is tried here
 //! hardest, and so is the promise that nothing sensitive is ever answered in public.
 
+mod by_hand;
 mod page;
 mod storm;
 mod trouble;

@@ -16,6 +16,9 @@ use keng::domain::alert::Versions;
 use keng::domain::area::AreaId;
 use keng::domain::clock::Clock as _;
 use keng::domain::ids::CheckCode;
+use keng::sim::telegram::Fault;
+use keng::sim::telegram::Kind;
+use keng::sim::telegram::Rule;
 use keng::store::Act;
 use keng::store::Write;
 
@@ -47,8 +50,9 @@ fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_alert_is_nowhere_on_the_web_before_it_is_sent_and_everywhere_after() {
-    let ward = Ward::with(Plan {
+    let mut ward = Ward::with(Plan {
         webhook: true,
+        sled: true,
         ..Plan::default()
     })
     .await;
@@ -60,6 +64,8 @@ async fn an_alert_is_nowhere_on_the_web_before_it_is_sent_and_everywhere_after()
     for ending in ["xml", "png", "txt"] {
         assert_eq!(get(&ward, &path(ending)).await.0, 404, "a draft is shown");
     }
+    let refused = ward.keng(&["alert", &code]).unwrap_err();
+    assert!(refused.contains("was ever sent"), "{refused}");
     assert!(!text(&ward, "/api/alerts").await.contains(&code));
     ward.officer.tells("OK");
     for chat in [ward.five, ward.ha] {
@@ -101,6 +107,29 @@ async fn an_alert_is_nowhere_on_the_web_before_it_is_sent_and_everywhere_after()
     ] {
         assert_eq!(get(&ward, &missing).await.0, 404, "{missing}");
     }
+    assert_eq!(
+        text(&ward, &format!("/api/alerts/{code}.txt")).await,
+        spoken
+    );
+    ward.settles().await;
+    for running in [true, false] {
+        if !running {
+            ward.stops().await;
+        }
+        let said = ward.keng(&["alert", &code.to_lowercase()]).unwrap();
+        assert_eq!(said.trim_end(), spoken, "running: {running}");
+        let file = ward.home.path().join("card.png");
+        let path = file.display().to_string();
+        ward.keng(&["alert", &code, "--form", "png", "--output", &path])
+            .unwrap();
+        assert!(std::fs::read(&file).unwrap() == card);
+        assert!(
+            ward.keng(&["alert", "111111"])
+                .unwrap_err()
+                .contains("no check code")
+        );
+    }
+    ward.starts().await;
     ward.settles().await;
     ward.hears_all(ward.officer.home);
     ward.ends().await;
@@ -150,6 +179,8 @@ fn alert(
 /// Where the judges look.
 fn kept() -> PathBuf {
     let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("cap");
+    // What an earlier run left is not judged.
+    let _ = std::fs::remove_dir_all(&directory);
     std::fs::create_dir_all(&directory).unwrap();
     directory
 }
@@ -211,10 +242,22 @@ async fn every_version_of_every_life_refers_to_the_ones_before_it() {
         let mut earlier = String::new();
         for version in alert.versions.iter() {
             let name = format!("{}-{}", alert.code, version.number);
-            assert!(
-                feed.contains(&format!("alert/{name}</id>")),
-                "{name} in {feed}"
-            );
+            let sent = version
+                .at
+                .to_rfc3339_opts(chrono::SecondsFormat::Secs, false);
+            let reference = format!("127.0.0.1,{name},{sent}");
+            // Of what was taken back nothing is told but that it was.
+            let back = alert.state == AlertState::Withdrawn && !version.kind.ends();
+            let entry = format!("alert/{name}</id>");
+            assert_eq!(feed.contains(&entry), !back, "{name} in {feed}");
+            if back {
+                for ending in ["xml", "png", "txt"] {
+                    let path = format!("/api/alerts/{name}.{ending}");
+                    assert_eq!(get(&ward, &path).await.0, 404, "{path}");
+                }
+                earlier.push_str(&reference);
+                continue;
+            }
             let cap = text(&ward, &format!("/api/alerts/{name}.xml")).await;
             std::fs::write(directory.join(format!("{name}.xml")), &cap).unwrap();
             let refers = cap.contains("<references>");
@@ -230,13 +273,20 @@ async fn every_version_of_every_life_refers_to_the_ones_before_it() {
             assert_eq!(between(&cap, "<msgType>", "</msgType>"), wanted);
             let status = if alert.drill { "Exercise" } else { "Actual" };
             assert_eq!(between(&cap, "<status>", "</status>"), status);
-            let sent = between(&cap, "<sent>", "</sent>");
+            assert_eq!(between(&cap, "<sent>", "</sent>"), sent);
             assert!(sent.ends_with("+07:00"), "{sent}");
-            assert!(between(&cap, "<expires>", "</expires>") > sent, "{cap}");
+            assert!(
+                between(&cap, "<expires>", "</expires>") > sent.as_str(),
+                "{cap}"
+            );
             if !earlier.is_empty() {
                 earlier.push(' ');
             }
-            earlier.push_str(&format!("127.0.0.1,{name},{sent}"));
+            assert!(
+                !cap.contains("Nước lên nhanh"),
+                "words that were taken back: {cap}"
+            );
+            earlier.push_str(&reference);
         }
     }
     assert!(
@@ -244,11 +294,8 @@ async fn every_version_of_every_life_refers_to_the_ones_before_it() {
             .await
             .contains("<responseType>AllClear</responseType>")
     );
-    assert!(
-        text(&ward, "/api/alerts/444444-1.xml")
-            .await
-            .contains("<value>06862/thon-ha</value>")
-    );
+    let cancel = text(&ward, "/api/alerts/444444-2.xml").await;
+    assert!(cancel.contains("<value>06862/thon-ha</value>"), "{cancel}");
     assert!(
         text(&ward, "/api/alerts/555555-1.xml")
             .await
@@ -265,4 +312,65 @@ async fn every_version_of_every_life_refers_to_the_ones_before_it() {
     .await;
     text(&ward, "/api/alerts/333333-1.xml").await;
     ward.abandons();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_alert_goes_with_its_card_above_the_words() {
+    let ward = Ward::with(Plan {
+        webhook: true,
+        more: "[alert]\ncard = \"warning\"\n".to_owned(),
+        ..Plan::default()
+    })
+    .await;
+    let preview = ward.drafts("Nước lên nhanh").await;
+    assert_eq!(preview.kind, Kind::Text);
+    let code = between(&preview.text, "/duyet ", " ").to_owned();
+    ward.officer.tells("OK");
+    let alerts = [ward.hears(ward.five).await, ward.hears(ward.ha).await];
+    for alert in &alerts {
+        assert_eq!(alert.kind, Kind::Photo);
+        assert!(preview.text.contains(&alert.text), "{}", alert.text);
+    }
+    // Telegram was given the file once, and it is the card that the web shows.
+    let files: Vec<_> = alerts
+        .iter()
+        .filter_map(|alert| alert.upload.as_ref())
+        .collect();
+    assert_eq!(files.len(), 1, "{files:?}");
+    let (_, _, card) = get(&ward, &format!("/api/alerts/{code}-1.png")).await;
+    assert!(files[0].content == card, "another picture was sent");
+    ward.settles().await;
+    ward.hears_all(ward.officer.home);
+
+    // Words that are longer than what may stand beside a picture go alone, in one message.
+    ward.drafts(&"Nước lên nhanh. ".repeat(100)).await;
+    ward.officer.tells("OK");
+    for chat in [ward.five, ward.ha] {
+        assert_eq!(ward.hears(chat).await.kind, Kind::Text);
+    }
+    ward.settles().await;
+    ward.hears_all(ward.officer.home);
+
+    // A group that forbids pictures hears the words all the same.
+    let description = "Bad Request: not enough rights to send photos to the chat".to_owned();
+    ward.town.fault(
+        Rule::once(
+            "sendPhoto",
+            Fault::Refuse {
+                code: 400,
+                description,
+            },
+        )
+        .times(2),
+    );
+    ward.drafts("Nước đã rút").await;
+    ward.officer.tells("OK");
+    for chat in [ward.five, ward.ha] {
+        let alert = ward.hears(chat).await;
+        assert_eq!(alert.kind, Kind::Text);
+        assert!(alert.text.contains("Nước đã rút"), "{}", alert.text);
+    }
+    ward.settles().await;
+    ward.hears_all(ward.officer.home);
+    ward.ends().await;
 }

@@ -60,6 +60,8 @@ const HALF: &str = "#tromcap mất xe Wave đêm qua";
 struct Plan {
     sled: bool,
     town: Options,
+    /// Further lines of the config.
+    more: &'static str,
 }
 
 /// A ward whose residents are on Zalo, with the program at work in it.
@@ -173,7 +175,7 @@ impl Ward {
                 chat.id
             ));
         }
-        text
+        text + plan.more
     }
 
     fn store_dir(&self) -> std::path::PathBuf {
@@ -1728,5 +1730,41 @@ async fn every_request_of_ours_has_the_documented_shape() {
     for name in shapes["requests"].as_object().unwrap().keys() {
         assert!(seen.contains(name), "{name} was not called");
     }
+    ward.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_alert_goes_with_its_card_which_zalo_is_given_once() {
+    let ward = Ward::with(Plan {
+        more: "[alert]\ncard = \"warning\"\n",
+        ..Plan::default()
+    })
+    .await;
+    ward.warns("Nước lên nhanh").await;
+    for chat in [&ward.five, &ward.ha] {
+        let alert = ward.hears(chat).await;
+        assert!(alert.text.contains("Nước lên nhanh"), "{}", alert.text);
+        let card = alert.attachment.unwrap();
+        assert_eq!(card["payload"]["elements"][0]["media_type"], "image");
+    }
+    let uploads = || {
+        let calls = ward.zalo.calls().into_iter();
+        calls
+            .filter(|call| call.path.ends_with("/upload/image"))
+            .count()
+    };
+    assert_eq!(uploads(), 1);
+    // A picture that Zalo does not take holds no words up.
+    ward.zalo.fault(Rule::once(
+        "upload/image",
+        Fault::Error(-201, "file type is invalid".to_owned()),
+    ));
+    ward.warns("Nước đã rút").await;
+    for chat in [&ward.five, &ward.ha] {
+        let alert = ward.hears(chat).await;
+        assert!(alert.text.contains("Nước đã rút"), "{}", alert.text);
+    }
+    ward.settles().await;
+    ward.hears_all(&ward.home(&ward.officer));
     ward.ends().await;
 }

@@ -12,6 +12,7 @@ use keng::channel::Address;
 use keng::channel::Capabilities;
 use keng::channel::Channel;
 use keng::channel::HookError;
+use keng::channel::Pictures;
 use keng::channel::PollError;
 use keng::channel::Profile;
 use keng::domain::account::Account;
@@ -251,6 +252,7 @@ impl Channel for Platform {
             buttons: false,
             echoes: false,
             max_text: 4096,
+            pictures: Pictures::Never,
             closes: false,
         }
     }

@@ -5,7 +5,12 @@
 
 use std::time::Duration;
 
+use reqwest::multipart::Form;
+use reqwest::multipart::Part;
 use serde::Serialize;
+use serde_json::Map;
+use serde_json::Value;
+use serde_json::json;
 use teloxide_core::payloads::AnswerCallbackQuery;
 use teloxide_core::payloads::AnswerCallbackQuerySetters as _;
 use teloxide_core::payloads::DeleteMessage;
@@ -31,6 +36,7 @@ use crate::channel::call::Silence;
 use crate::channel::json::Id;
 use crate::channel::json::Object;
 use crate::domain::delivery::Button;
+use crate::domain::delivery::Picture;
 use crate::domain::delivery::Post;
 use crate::domain::delivery::SendOutcome;
 use crate::domain::ids::MessageId;
@@ -38,6 +44,12 @@ use crate::domain::ids::RoomId;
 
 /// The longest answer to a pressed button, in characters (Bot API, answerCallbackQuery).
 const PRESS_ANSWER: usize = 200;
+
+/// The longest words beside a picture, in UTF-16 units (Bot API, sendPhoto: 1,024 characters).
+pub(super) const MAX_CAPTION: usize = 1_024;
+
+/// Stands for the file that the same call carries.
+pub(super) const ATTACHED: &str = "attach://picture";
 
 /// What to wait when the server says "too many" without saying how long.
 const WAIT_UNSAID: u64 = 5;
@@ -161,6 +173,77 @@ pub(super) fn message(to: &Address, post: &Post) -> Result<Request, SendOutcome>
         payload = payload.reply_markup(keyboard(&post.buttons));
     }
     request(&payload, About::Message(to.room.clone()))
+}
+
+/// A new message with a picture, or the new version of one. `photo` is Telegram's name of the picture, or
+/// [`ATTACHED`]. Written by hand: teloxide's payloads carry files in a way of their own.
+pub(super) fn photo(to: &Address, post: &Post, photo: &str) -> Result<Request, SendOutcome> {
+    let mut fields = Map::new();
+    fields.insert("chat_id".to_owned(), json!(recipient(&to.room)?));
+    let (method, about) = if let Some(edited) = &post.edits {
+        let Some(id) = native(edited) else {
+            return Err(never("the message to change has no Telegram id"));
+        };
+        let media = json!({"type": "photo", "media": photo, "caption": post.text});
+        fields.insert("message_id".to_owned(), json!(id.0));
+        fields.insert("media".to_owned(), media);
+        let about = About::Edit(to.room.clone(), edited.clone());
+        ("editMessageMedia", about)
+    } else {
+        fields.insert("photo".to_owned(), json!(photo));
+        fields.insert("caption".to_owned(), json!(post.text));
+        if let Some(thread) = to
+            .thread
+            .as_ref()
+            .and_then(|thread| thread.parse::<i32>().ok())
+        {
+            fields.insert("message_thread_id".to_owned(), json!(thread));
+        }
+        if let Some(id) = post.reply_to.as_ref().and_then(native) {
+            let reply = json!({"message_id": id.0, "allow_sending_without_reply": true});
+            fields.insert("reply_parameters".to_owned(), reply);
+        }
+        ("sendPhoto", About::Message(to.room.clone()))
+    };
+    if !post.buttons.is_empty() {
+        fields.insert("reply_markup".to_owned(), json!(keyboard(&post.buttons)));
+    }
+    Ok(Request {
+        method: method.to_owned(),
+        body: Value::Object(fields).to_string().into_bytes(),
+        about,
+    })
+}
+
+impl Request {
+    /// The same request as a form that carries the picture.
+    pub(super) fn with_file(&self, picture: &Picture) -> Result<Form, SendOutcome> {
+        let unwritable = || never("the request cannot be written");
+        let fields: Map<String, Value> =
+            serde_json::from_slice(&self.body).map_err(|_| unwritable())?;
+        let mut form = Form::new();
+        for (name, value) in fields {
+            form = form.text(
+                name,
+                match value {
+                    Value::String(text) => text,
+                    other => other.to_string(),
+                },
+            );
+        }
+        let file = Part::bytes(picture.bytes.clone())
+            .file_name("canh-bao.png")
+            .mime_str("image/png")
+            .map_err(|_| unwritable())?;
+        Ok(form.part("picture", file))
+    }
+}
+
+/// The name that Telegram gave to the picture of a message: that of its largest size.
+pub(super) fn photo_id(answered: &Answered) -> Option<String> {
+    let answer: Value = serde_json::from_slice(&answered.body).ok()?;
+    let sizes = answer["result"]["photo"].as_array()?;
+    sizes.last()?["file_id"].as_str().map(str::to_owned)
 }
 
 /// Our message taken away.

@@ -200,6 +200,7 @@ async fn every_kind_of_request_leaves_as_documented() {
             data: "ok:7F3A9K".to_owned(),
         }]],
         edits: None,
+        ..Post::default()
     };
     let topic = Address {
         room: room("-1001"),

@@ -72,8 +72,9 @@ impl Told {
     }
 }
 
-/// The body of sendMessage. Plain text: no `parse_mode`, so nobody's words become markup.
-pub(super) fn message(to: &Address, post: &Post) -> Result<Vec<u8>, SendOutcome> {
+/// The method and its body. Plain text: no `parse_mode`, so nobody's words become markup. A picture is
+/// fetched by the platform from its address.
+pub(super) fn message(to: &Address, post: &Post) -> Result<(&'static str, Vec<u8>), SendOutcome> {
     let mut text: String = post.text.nfc().collect();
     let units = |text: &str| text.encode_utf16().count();
     // A few letters grow in NFC; what fitted before then goes as it came.
@@ -86,8 +87,19 @@ pub(super) fn message(to: &Address, post: &Post) -> Result<Vec<u8>, SendOutcome>
             room_gone: false,
         });
     }
-    let body = json!({"chat_id": &*to.room.native, "text": text});
-    Ok(body.to_string().into_bytes())
+    let chat = &*to.room.native;
+    let address = post
+        .picture
+        .as_ref()
+        .and_then(|picture| picture.address.as_ref());
+    let (method, body) = match address {
+        Some(photo) => (
+            "sendPhoto",
+            json!({"chat_id": chat, "photo": photo, "caption": text}),
+        ),
+        None => ("sendMessage", json!({"chat_id": chat, "text": text})),
+    };
+    Ok((method, body.to_string().into_bytes()))
 }
 
 /// What the platform cannot do at all.

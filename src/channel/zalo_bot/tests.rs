@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use super::*;
 use crate::channel::Source as _;
 use crate::channel::call::Silence;
+use crate::domain::delivery::Picture;
 use crate::domain::message::Attachment;
 use crate::domain::message::Message;
 use crate::domain::message::Sender;
@@ -175,8 +176,26 @@ fn a_text_leaves_composed_plain_and_within_the_limit() {
         };
         post::message(&address(), &post)
     };
-    let sent: Value = serde_json::from_slice(&body("Mất xe o\u{302}\u{323} *x*").unwrap()).unwrap();
+    let (method, sent) = body("Mất xe o\u{302}\u{323} *x*").unwrap();
+    let sent: Value = serde_json::from_slice(&sent).unwrap();
+    assert_eq!(method, "sendMessage");
     assert_eq!(sent, json!({"chat_id": "0fe2d94b", "text": "Mất xe ộ *x*"}));
+    let post = Post {
+        text: "Cháy".to_owned(),
+        picture: Some(Arc::new(Picture {
+            name: "7F3A9K-1".to_owned(),
+            bytes: Vec::new(),
+            address: Some("https://keng.example.vn/api/alerts/7F3A9K-1.png".to_owned()),
+        })),
+        ..Post::default()
+    };
+    let (method, sent) = post::message(&address(), &post).unwrap();
+    let sent: Value = serde_json::from_slice(&sent).unwrap();
+    assert_eq!(method, "sendPhoto");
+    assert_eq!(
+        sent,
+        json!({"chat_id": "0fe2d94b", "caption": "Cháy", "photo": "https://keng.example.vn/api/alerts/7F3A9K-1.png"})
+    );
     assert!(body(&"ừ".repeat(2000)).is_ok());
     for text in ["", " \n", &"ừ".repeat(2001), &"🔔".repeat(1001)] {
         assert!(matches!(body(text), Err(SendOutcome::Refused { .. })));

@@ -7,6 +7,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use reqwest::multipart::Form;
+use reqwest::multipart::Part;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::sync::Mutex;
@@ -73,6 +75,8 @@ pub(super) enum Ask<'a> {
     Get(&'a [(&'a str, &'a str)]),
     /// A JSON body.
     Post(&'a Value),
+    /// A PNG.
+    File(&'a [u8]),
 }
 
 /// Where and as whom we call.
@@ -140,6 +144,15 @@ impl Api {
                 .post(url)
                 .header("content-type", "application/json")
                 .body(body.to_string()),
+            Ask::File(bytes) => {
+                let file = Part::bytes(bytes.to_vec())
+                    .file_name("canh-bao.png")
+                    .mime_str("image/png")
+                    .map_err(|_| Silence::NotSent("the file cannot be named".to_owned()))?;
+                self.http
+                    .post(url)
+                    .multipart(Form::new().part("file", file))
+            }
         };
         let sent = request
             .header("access_token", token.expose())

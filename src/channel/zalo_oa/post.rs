@@ -55,6 +55,42 @@ pub(super) fn message(to: &Address, post: &Post) -> (&'static str, Value) {
     (PERSON, body)
 }
 
+/// Shows an uploaded picture above the words.
+pub(super) fn attach(body: &mut Value, attachment: &str) {
+    body["message"]["attachment"] = json!({
+        "type": "template",
+        "payload": {
+            "template_type": "media",
+            "elements": [{ "media_type": "image", "attachment_id": attachment }],
+        },
+    });
+}
+
+/// The name of a picture that was uploaded; else what became of the post that waits for it: nothing of it
+/// has left.
+pub(super) fn attachment(answered: &Answered) -> Result<String, SendOutcome> {
+    let text = String::from_utf8_lossy(&answered.body);
+    let data = Object::read(&text).and_then(|answer| answer.object("data"));
+    let id = data.and_then(|data| data.id("attachment_id"));
+    match (id, outcome(answered)) {
+        (Some(id), SendOutcome::Accepted(_)) => Ok(id),
+        (None, SendOutcome::Accepted(_)) => Err(SendOutcome::Refused {
+            why: "Zalo took the picture and did not name it".to_owned(),
+            room_gone: false,
+        }),
+        (_, SendOutcome::Unknown(why)) => Err(SendOutcome::NotNow(why)),
+        (_, other) => Err(other),
+    }
+}
+
+/// An upload without an answer: the post itself has not left.
+pub(super) fn not_uploaded(silence: Silence) -> SendOutcome {
+    match silence {
+        Silence::NotSent(why) | Silence::NoAnswer(why) => SendOutcome::NotNow(why),
+        Silence::NoToken(why) => SendOutcome::AccountRefused(why),
+    }
+}
+
 /// Breaks every `[@…`, also where signs that nobody sees or blanks stand between the two, or where the
 /// signs are full-width twins. One letter for one, so that a text that fits still fits.
 fn unmentioned(text: &str) -> String {

@@ -265,6 +265,29 @@ async fn an_alert_for_another_commune_is_approved_there() {
         .await;
     assert_eq!(heard(&said, "-5"), ["[alert v1]"]);
     assert_eq!(heard(&said, TRUC), ["[alert v1]"]);
+    // Whoever let it in can take it back, everywhere.
+    ward.arrives("-5").await;
+    ward.arrives(TRUC).await;
+    let said = ward
+        .command(OTHER_WARD, OTHER_WARD, CommandName::ThuHoi, "333333")
+        .await;
+    assert_eq!(heard(&said, "-5"), ["[alert v2]"]);
+    assert_eq!(heard(&said, TRUC), ["[alert v2]"]);
+}
+
+#[tokio::test]
+async fn an_alert_whose_time_has_passed_is_over_before_anybody_marks_it() {
+    let mut ward = Ward::new().await;
+    ward.out(FLOOD).await;
+    ward.wait(24 * 60);
+    for (name, rest) in [
+        (CommandName::ThuHoi, "333333"),
+        (CommandName::DinhChinh, "333333 lời khác"),
+    ] {
+        let told = ward.answer(HA, HA, name, rest).await;
+        assert!(told.contains("đã hết hiệu lực từ 15:05"), "{told}");
+    }
+    assert_eq!(ward.alert("333333").await.state, AlertState::Live);
 }
 
 #[tokio::test]
@@ -645,6 +668,7 @@ async fn a_target_is_a_village_a_platform_or_a_group() {
         ("đến Zalo: họp dân", 1),
         ("đến khu 7, Telegram: họp khu", 1),
         ("đến nhóm Xóm Đình: họp xóm", 1),
+        ("đến thôn Tân Trúc Tùng, nhóm Xóm Đình: họp cả hai", 2),
         ("tin đến thôn Tân Trúc Tùng và khu 7: họp chung", 3),
         ("Đến 18h nước lên: bà con lên cao", 3),
     ]
@@ -664,7 +688,7 @@ async fn a_target_is_a_village_a_platform_or_a_group() {
         }
         names.push(preview);
     }
-    assert!(names[5].contains("Đến 18h nước lên: bà con lên cao"));
+    assert!(names[6].contains("Đến 18h nước lên: bà con lên cao"));
     for (text, wanted) in [
         (
             "đến thôn Hà Nội: họp",

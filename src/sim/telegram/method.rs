@@ -87,6 +87,7 @@ pub(super) fn call(world: &mut World, method: &str, args: &Args, now: Instant) -
         "sendlocation" => send_location(world, args, now),
         "editmessagetext" => edit(world, args, now, Part::Text),
         "editmessagecaption" => edit(world, args, now, Part::Caption),
+        "editmessagemedia" => edit_media(world, args, now),
         "editmessagereplymarkup" => edit(world, args, now, Part::Markup),
         "deletemessage" => delete(world, args, now),
         "answercallbackquery" => answer_callback(world, args, now),
@@ -451,6 +452,9 @@ fn send_media(
             format!("Bad Request: there is no {field} in the request"),
         ));
     }
+    if kind == Kind::Photo {
+        check_photo(upload.as_ref(), args.text(field).unwrap_or(""))?;
+    }
     let (text, entities) = caption_of(args)?;
     let number = world.dice.roll();
     let size = upload.as_ref().map_or(48_213, |file| file.content.len());
@@ -473,6 +477,21 @@ fn send_media(
         post.extra = extra;
         post.upload = upload.filter(|_| keep);
     })
+}
+
+/// A photo is a picture that came with the call, one that this server gave a name, or an address.
+fn check_photo(upload: Option<&Upload>, name: &str) -> Result<(), Failure> {
+    match upload {
+        Some(file) if is_picture(&file.content) => Ok(()),
+        Some(_) => Err(bad("Bad Request: IMAGE_PROCESS_FAILED")),
+        None if name.starts_with("AgAC") || name.starts_with("http") => Ok(()),
+        None => Err(bad("Bad Request: wrong file identifier/HTTP URL specified")),
+    }
+}
+
+/// Whether a file begins as PNGs and JPEGs do.
+fn is_picture(content: &[u8]) -> bool {
+    content.starts_with(b"\x89PNG\r\n\x1a\n") || content.starts_with(b"\xff\xd8\xff")
 }
 
 /// The `photo` member of a message, in two sizes.
@@ -581,6 +600,54 @@ fn edit(world: &mut World, args: &Args, now: Instant, part: Part) -> Outcome {
         post.text = text;
         post.entities = entities;
     }
+    post.markup = markup;
+    post.edit_date = date;
+    post.edits += 1;
+    post.edited_at = Some(now);
+    let shown = post.clone();
+    world.play(chat, &shown, What::Edited);
+    let mut out = Vec::with_capacity(512);
+    world.write_message(&mut out, chat, id);
+    Ok(out)
+}
+
+/// Another photo in a message of ours, or the first one in a text.
+fn edit_media(world: &mut World, args: &Args, now: Instant) -> Outcome {
+    let chat = reach(world, args, Access::Write)?;
+    let id = args.int("message_id").unwrap_or(0);
+    let media = args.json("media").ok().flatten().unwrap_or_default();
+    if media["type"] != "photo" {
+        return Err(bad(
+            "Bad Request: can't parse InputMedia: type must be non-empty",
+        ));
+    }
+    let name = media["media"].as_str().unwrap_or_default();
+    let upload = name
+        .strip_prefix("attach://")
+        .and_then(|part| args.file(part))
+        .cloned();
+    check_photo(upload.as_ref(), name)?;
+    let text = media["caption"].as_str().unwrap_or_default().to_owned();
+    if entity::utf16_len(&text) > 1024 {
+        return Err(bad("Bad Request: message caption is too long"));
+    }
+    let markup = markup_of(args)?;
+    let date = world.clock.now();
+    let number = world.dice.roll();
+    let keep = world.keep == Keep::Everything;
+    let size = upload.as_ref().map_or(48_213, |file| file.content.len());
+    let Some(room) = world.rooms.get_mut(&chat) else {
+        return Err(bad("Bad Request: chat not found"));
+    };
+    let Some(post) = room.post_mut(id).filter(|post| !post.deleted) else {
+        return Err(bad("Bad Request: message to edit not found"));
+    };
+    if post.author != Author::Bot || !matches!(post.kind, Kind::Text | Kind::Photo) {
+        return Err(bad("Bad Request: message can't be edited"));
+    }
+    (post.kind, post.text, post.entities) = (Kind::Photo, text, String::new());
+    post.extra = photo_member(number, size);
+    post.upload = upload.filter(|_| keep);
     post.markup = markup;
     post.edit_date = date;
     post.edits += 1;

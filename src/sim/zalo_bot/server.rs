@@ -202,8 +202,8 @@ impl Inner {
             }
             "sendPhoto" => {
                 let caption = word("caption");
-                if word("photo").is_empty() || units(&caption) > MAX_TEXT {
-                    return fail(400, "photo is missing or caption is too long");
+                if !word("photo").starts_with("http") || units(&caption) > MAX_TEXT {
+                    return fail(400, "photo is no address or caption is too long");
                 }
                 (format!("[ảnh] {caption}"), false)
             }

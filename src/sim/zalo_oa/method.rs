@@ -366,7 +366,10 @@ fn parts(args: &Args) -> (Map<String, Value>, Map<String, Value>) {
 }
 
 /// The text and the attachment, if both are as they must be.
-fn content(message: &Map<String, Value>) -> Result<(String, Option<Value>), Failure> {
+fn content(
+    world: &World,
+    message: &Map<String, Value>,
+) -> Result<(String, Option<Value>), Failure> {
     let text = message
         .get("text")
         .and_then(Value::as_str)
@@ -376,6 +379,12 @@ fn content(message: &Map<String, Value>) -> Result<(String, Option<Value>), Fail
         return fail(-210, "message text over limit");
     }
     let attachment = message.get("attachment").cloned();
+    let shown = attachment
+        .as_ref()
+        .and_then(|one| one["payload"]["elements"][0]["attachment_id"].as_str());
+    if shown.is_some_and(|id| !world.uploaded.contains(id)) {
+        return fail(-100, "attachment is expired");
+    }
     match &attachment {
         None if text.trim().is_empty() => fail(-201, "message.text is invalid"),
         None => Ok((text, None)),
@@ -413,7 +422,7 @@ fn group_message(world: &mut World, call: &Call<'_>) -> Outcome {
     let Some(id) = recipient.get("group_id").and_then(Value::as_str) else {
         return fail(-201, "recipient.group_id is invalid");
     };
-    let (text, attachment) = content(&message)?;
+    let (text, attachment) = content(world, &message)?;
     world
         .entrance(id)
         .map_err(|(code, words)| (code, words.to_owned()))?;
@@ -427,7 +436,7 @@ fn private_message(world: &mut World, call: &Call<'_>) -> Outcome {
     let Some(id) = recipient.get("user_id").and_then(Value::as_str) else {
         return fail(-201, "recipient.user_id is invalid");
     };
-    let (text, attachment) = content(&message)?;
+    let (text, attachment) = content(world, &message)?;
     if world.name_of(id).is_none() {
         return fail(-201, "user_id is invalid");
     }
@@ -460,7 +469,13 @@ fn upload(world: &mut World, args: &Args, kinds: &[&str], most: usize, answer: &
     if file.content.len() > most {
         return fail(-210, "file size over limit");
     }
+    let is_picture =
+        file.content.starts_with(b"\x89PNG\r\n\x1a\n") || file.content.starts_with(b"\xff\xd8\xff");
+    if answer == "attachment_id" && !is_picture {
+        return fail(-201, "file type is invalid");
+    }
     let id = world.hex(40);
+    world.uploaded.insert(id.clone());
     Ok(Some(json!({ answer: id })))
 }
 

@@ -322,9 +322,10 @@ async fn every_body_has_the_documented_shape() {
     )
     .await;
     for (what, name) in [("image", "a.png"), ("file", "a.pdf")] {
-        let body = format!(
-            "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\nabc\r\n--x--\r\n"
+        let head = format!(
+            "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n"
         );
+        let body = [head.as_bytes(), b"\x89PNG\r\n\x1a\nabc\r\n--x--\r\n"].concat();
         let request = bot
             .http
             .post(format!("{}/v2.0/oa/upload/{what}", bot.zalo.url()))

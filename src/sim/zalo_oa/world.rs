@@ -1,6 +1,6 @@
 //! The make-believe world: people, groups, tokens, packages, and what is due to be told.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -291,6 +291,8 @@ pub(super) struct World {
     pub(super) app_secret: String,
     pub(super) oa_secret: String,
     pub(super) switches: Switches,
+    /// Names of pictures and files that were uploaded.
+    pub(super) uploaded: HashSet<String>,
     pub(super) ahead: Duration,
     started: Instant,
     started_ms: u64,
@@ -326,6 +328,7 @@ impl World {
             oa_name: options.oa_name.clone(),
             url: String::new(),
             app_secret: options.app_secret.clone(),
+            uploaded: HashSet::new(),
             oa_secret: options.oa_secret.clone(),
             switches: options.switches.clone(),
             ahead: Duration::ZERO,

@@ -426,3 +426,27 @@ async fn every_way_in_which_the_platform_may_answer_a_poll_is_taken() {
         quarter.ends().await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_alert_goes_with_its_card_which_the_platform_fetches_from_us() {
+    let quarter = Quarter::greeted(Plan {
+        top: "[alert]\ncard = \"warning\"",
+        ..Plan::default()
+    })
+    .await;
+    let preview = quarter.drafts("Nước lên nhanh").await;
+    let (_, rest) = preview.text.split_once("/duyet ").unwrap();
+    let code = rest.split_whitespace().next().unwrap();
+    quarter.officer.tells("OK");
+    let alert = quarter.hears(&quarter.dinh).await;
+    assert!(alert.text.starts_with("[ảnh] "), "{}", alert.text);
+    assert!(alert.text.contains("Nước lên nhanh"), "{}", alert.text);
+    let card = reqwest::get(quarter.url(&format!("/api/alerts/{code}-1.png")))
+        .await
+        .unwrap();
+    assert_eq!(card.headers()["content-type"], "image/png");
+    assert!(card.bytes().await.unwrap().starts_with(b"\x89PNG"));
+    quarter.settles().await;
+    quarter.hears_all(&quarter.officer.home);
+    quarter.ends().await;
+}
