@@ -21,8 +21,6 @@ use std::collections::HashSet;
 use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -94,7 +92,6 @@ pub struct Facebook {
     ours: Mutex<Ours>,
     /// Why a person must look, while one must.
     alarm: Mutex<Option<String>>,
-    forged: AtomicU64,
 }
 
 /// Ids of our own words, the oldest forgotten first.
@@ -126,7 +123,6 @@ impl Facebook {
             utility_template: settings.utility_template,
             ours: Mutex::default(),
             alarm: Mutex::default(),
-            forged: AtomicU64::default(),
         }
     }
 
@@ -348,7 +344,6 @@ impl Channel for Facebook {
             .iter()
             .find(|(name, _)| name.eq_ignore_ascii_case(sign::HEADER));
         if !header.is_some_and(|(_, value)| sign::is_signed(&self.app_secret, value, body)) {
-            self.forged.fetch_add(1, Ordering::Relaxed);
             return Err(HookError::Forged);
         }
         let ours = |id: &str| self.is_ours(id);
