@@ -13,7 +13,10 @@
 
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
+use regex::Captures;
+use regex::Regex;
 use serde::Deserialize;
 use thiserror::Error;
 use toml::Spanned;
@@ -35,6 +38,10 @@ const BUILTIN: [(&str, &str); 2] = [
         include_str!("../../config/alerts/ward.toml"),
     ),
 ];
+
+/// A blank, and the sign behind it with which the sentence goes on.
+static BLANK: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"\{([^{}]*)\}([.,; ]?)").expect("it is written right"));
 
 /// The longest name, in letters and in words: it is typed on a telephone.
 const NAME_LETTERS: usize = 30;
@@ -262,11 +269,9 @@ impl Template {
     /// The alert. Values beyond the blanks are the caller's to refuse.
     pub(super) fn filled(&self, values: &[&str]) -> String {
         let words = |part: &str| {
-            let mut out = String::new();
-            let mut rest = part;
-            while let Some((before, after)) = rest.split_once('{') {
-                out.push_str(before);
-                let (name, after) = after.split_once('}').unwrap_or((after, ""));
+            let filled = BLANK.replace_all(part, |found: &Captures<'_>| {
+                let name = found.get(1).map_or("", |name| name.as_str());
+                let next = found.get(2).map_or("", |next| next.as_str());
                 let blank = self.blanks.iter().position(|blank| blank.name == name);
                 let value = blank.map_or("", |at| {
                     let own = values.get(at).copied().filter(|value| !says_nothing(value));
@@ -277,16 +282,14 @@ impl Template {
                     })
                 });
                 // What an officer ended with a full stop goes on here.
-                let goes_on = after.starts_with(['.', ',', ';', ' ']);
-                out.push_str(if goes_on {
-                    value.trim_end_matches('.')
-                } else {
+                let value = if next.is_empty() {
                     value
-                });
-                rest = after;
-            }
-            out.push_str(rest);
-            out.trim().nfc().collect::<String>()
+                } else {
+                    value.trim_end_matches('.')
+                };
+                format!("{value}{next}")
+            });
+            filled.trim().nfc().collect::<String>()
         };
         format!(
             "{}\n\n{}\n\n👉 {}",

@@ -302,8 +302,7 @@ async fn xoa_erases_the_words_of_its_owner_for_good() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_event_told_by_two_people_is_one_case_that_counts_them() {
     let ward = Ward::new().await;
-    ward.lan
-        .says(ward.five, "#danhnhau ở ngõ 12 lúc 20h tối nay");
+    ward.lan.says(ward.five, "#danhnhau ở ngõ 12 vừa xong");
     let first = ward.hears_only(ward.five).await;
     ward.minh
         .says(ward.five, "#danhnhau đang đánh nhau ở ngõ 12, đông lắm");
