@@ -826,23 +826,22 @@ fn signs_of_words(
     signs
 }
 
-/// What tokens `from..to` show of the kind of incident: words, classes of words, cues and tags.
-fn signs_of_kind(
+/// Adds what tokens `from..to` show of the kind of incident beside their words: classes of words, cues and tags.
+fn add_signs_of_kind(
     page: &Page<'_>,
     address: Address<'_>,
     (from, to): (usize, usize),
     scores: &category::Scores,
-    place: Option<&place::Found>,
-) -> Vec<kinds::Sign> {
-    let mut signs = signs_of_words(page, address, (from, to), place);
-    kinds::classes(&page.classes, from, to, &mut signs);
+    signs: &mut Vec<kinds::Sign>,
+) {
+    kinds::classes(&page.classes, from, to, signs);
     let tags = named_by(page, address.tags, from, to);
     let ruled = category::decide(scores, &tags);
-    kinds::cues(&scores.weights, ruled, &tags, &mut signs);
-    signs
+    kinds::cues(&scores.weights, ruled, &tags, signs);
 }
 
-fn signs_of_state(page: &Page<'_>, (from, to): (usize, usize), signs: &mut Vec<kinds::Sign>) {
+/// Adds the states told of.
+fn add_signs_of_state(page: &Page<'_>, (from, to): (usize, usize), signs: &mut Vec<kinds::Sign>) {
     let states = page.told.iter().filter_map(|hit| match hit.what {
         What::State(state) if from <= hit.from && hit.to <= to => {
             Some((state as u8, hit.to - hit.from > 1))
@@ -860,8 +859,9 @@ fn signs_of_earnest(
     scores: &category::Scores,
     place: Option<&place::Found>,
 ) -> Vec<kinds::Sign> {
-    let mut signs = signs_of_kind(page, address, (from, to), scores, place);
-    signs_of_state(page, (from, to), &mut signs);
+    let mut signs = signs_of_words(page, address, (from, to), place);
+    add_signs_of_kind(page, address, (from, to), scores, &mut signs);
+    add_signs_of_state(page, (from, to), &mut signs);
     signs
 }
 
@@ -874,7 +874,7 @@ fn earnest(
 ) -> i32 {
     let place = place::read(page, from, to, &[]);
     let signs = signs_of_earnest(page, address, (from, to), scores, place.as_ref());
-    kinds::weigh(&signs)[kinds::EARNEST]
+    kinds::Sums::of(&signs).weights()[kinds::EARNEST]
 }
 
 /// What the hashtags among tokens `from..to` name.
@@ -1500,21 +1500,18 @@ impl Message<'_> {
         }
     }
 
-    /// What tokens `from..to` show of urgency.
-    fn signs_of_urgency(
+    /// Adds what tokens `from..to` show of urgency beside their words.
+    fn add_signs_of_urgency(
         &self,
-        from: usize,
-        to: usize,
-        place: Option<&place::Found>,
+        span: (usize, usize),
         primary: Category,
         verdict: &urgent::Verdict,
         time: Option<&When>,
-    ) -> Vec<kinds::Sign> {
-        let mut signs = signs_of_words(&self.page, self.address(), (from, to), place);
-        signs_of_state(&self.page, (from, to), &mut signs);
+        signs: &mut Vec<kinds::Sign>,
+    ) {
+        add_signs_of_state(&self.page, span, signs);
         let hour = urgent::hour(self.page.now, time);
-        kinds::judged(hour, primary, verdict.urgent, &mut signs);
-        signs
+        kinds::judged(hour, primary, verdict.urgent, signs);
     }
 
     /// Numbers, the time and the place among tokens `from..to` of a message of this kind.
@@ -1557,8 +1554,12 @@ impl Message<'_> {
         let page = &self.page;
         let ruled = category::decide(scores, &self.tags_in(from, to));
         let (entities, mut time, place) = self.find(from, to, ruled);
-        let signs = signs_of_kind(page, self.address(), (from, to), scores, place.as_ref());
-        let weights = kinds::weigh(&signs);
+        // The words say something of both questions and are weighed once.
+        let mut signs = signs_of_words(page, self.address(), (from, to), place.as_ref());
+        let words = signs.len();
+        let said = kinds::Sums::of(&signs);
+        add_signs_of_kind(page, self.address(), (from, to), scores, &mut signs);
+        let weights = said.with(signs.get(words..).unwrap_or(&[])).weights();
         let categories = if self.told_outside_tags(scores) > 0 {
             category::told(&weights)
         } else {
@@ -1585,9 +1586,9 @@ impl Message<'_> {
         }
         let time = time.map(|found| found.when);
         let verdict = urgent::judge(page, from, to, primary, time.as_ref());
-        let signs =
-            self.signs_of_urgency(from, to, place.as_ref(), primary, &verdict, time.as_ref());
-        let weights = kinds::weigh(&signs);
+        signs.truncate(words);
+        self.add_signs_of_urgency((from, to), primary, &verdict, time.as_ref(), &mut signs);
+        let weights = said.with(signs.get(words..).unwrap_or(&[])).weights();
         let urgent = urgent::is(&weights);
         self.explain_urgency(urgent, primary, &verdict, &signs, evidence);
         Facts {
@@ -1720,17 +1721,15 @@ impl Message<'_> {
         let (_, time, place) = self.find(from, to, primary);
         let when = time.map(|found| found.when);
         let verdict = urgent::judge(page, from, to, primary, when.as_ref());
+        let (address, span) = (self.address(), (from, to));
+        let words = signs_of_words(page, address, span, place.as_ref());
+        let (mut of_kind, mut of_urgency) = (words.clone(), words);
+        add_signs_of_kind(page, address, span, &scores, &mut of_kind);
+        self.add_signs_of_urgency(span, primary, &verdict, when.as_ref(), &mut of_urgency);
         Shown {
-            of_kind: signs_of_kind(page, self.address(), (from, to), &scores, place.as_ref()),
-            of_earnest: signs_of_earnest(page, self.address(), (from, to), &scores, place.as_ref()),
-            of_urgency: self.signs_of_urgency(
-                from,
-                to,
-                place.as_ref(),
-                primary,
-                &verdict,
-                when.as_ref(),
-            ),
+            of_earnest: signs_of_earnest(page, address, span, &scores, place.as_ref()),
+            of_kind,
+            of_urgency,
         }
     }
 }

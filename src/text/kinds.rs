@@ -116,7 +116,9 @@ pub fn words(
     skip: impl Fn(usize) -> bool,
     signs: &mut Vec<Sign>,
 ) {
-    let start = signs.len();
+    // A word that is said again says no more.
+    let mut known = [0_u64; WORDS / 64];
+    let mut count = 0;
     let mut before = None;
     for (at, token) in tokens.iter().enumerate().take(to).skip(from) {
         if token.is_number() || token.foreign || skip(at) {
@@ -127,17 +129,22 @@ pub fn words(
         let pair = before.map(|before| both(before, token.key));
         for key in [Some(token.key), marked, pair].into_iter().flatten() {
             let row = row_of(key);
-            let known = signs.get(start..).unwrap_or(&[]);
-            if known.len() >= MOST {
+            let Some(bits) = known.get_mut(row / 64) else {
+                continue;
+            };
+            if *bits >> (row % 64) & 1 == 1 {
+                continue;
+            }
+            if count == MOST {
                 return;
             }
-            if !known.iter().any(|sign| sign.row == row) {
-                signs.push(Sign {
-                    row,
-                    much: FULL,
-                    token: Some(at),
-                });
-            }
+            *bits |= 1 << (row % 64);
+            count += 1;
+            signs.push(Sign {
+                row,
+                much: FULL,
+                token: Some(at),
+            });
         }
         before = Some(token.key);
     }
@@ -212,19 +219,36 @@ fn weight(row: &[u8; COLUMNS], column: usize) -> i32 {
         .map_or(0, |byte| i32::from(byte.cast_signed()))
 }
 
-/// What the signs weigh for each category and for urgency, in parts of [`UNIT`].
-pub fn weigh(signs: &[Sign]) -> [i32; COLUMNS] {
-    let mut sums = [0; COLUMNS];
-    let always = Sign::new(ALWAYS, FULL);
-    for sign in signs.iter().chain([&always]) {
-        let Some(row) = row(sign.row) else {
-            continue;
-        };
-        for (sum, byte) in sums.iter_mut().zip(row) {
-            *sum += sign.much * i32::from(byte.cast_signed());
-        }
+/// What signs weigh together, by column.
+#[derive(Debug, Clone, Copy)]
+pub struct Sums([i32; COLUMNS]);
+
+impl Sums {
+    /// Of these signs, and of what is added to every text.
+    pub fn of(signs: &[Sign]) -> Self {
+        Self([0; COLUMNS])
+            .with(&[Sign::new(ALWAYS, FULL)])
+            .with(signs)
     }
-    sums.map(|sum| sum / FULL)
+
+    /// And of these.
+    #[must_use]
+    pub fn with(mut self, signs: &[Sign]) -> Self {
+        for sign in signs {
+            let Some(row) = row(sign.row) else {
+                continue;
+            };
+            for (sum, byte) in self.0.iter_mut().zip(row) {
+                *sum += sign.much * i32::from(byte.cast_signed());
+            }
+        }
+        self
+    }
+
+    /// For each category, for urgency and for earnest, in parts of [`UNIT`].
+    pub fn weights(self) -> [i32; COLUMNS] {
+        self.0.map(|sum| sum / FULL)
+    }
 }
 
 /// The tokens whose words weigh most for a column, the heaviest first, each with its weight in parts of
