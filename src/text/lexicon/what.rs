@@ -185,7 +185,7 @@ pub enum What {
     Cue(#[serde(with = "by_id")] Category, u8),
     /// Belongs to a class of words that frames speak of.
     Class {
-        /// Its number in [`Frames`].
+        /// Its number in `Frames`.
         class: u8,
         /// It is one syllable with marks, so without them it may be another word.
         syllable: bool,
@@ -209,7 +209,7 @@ pub enum What {
     Place(PlaceWord),
     /// Part of the grammar of times.
     Time(TimeWord),
-    /// A bank, by its number in [`Lexicon::bank`].
+    /// A bank, by its number in `Lexicon::bank`.
     Bank(u16),
     /// An account number follows.
     AccountWord,
