@@ -157,7 +157,7 @@ def messages(client, lan):
         -240,
     )
     judge("the second version of messages is shut down", ok, shown)
-    image = client.upload_file(b"\x89PNG...", "image", "a.png", "image/png")
+    image = client.upload_file(b"\x89PNG\r\n\x1a\n...", "image", "a.png", "image/png")
     judge("an image becomes an attachment_id", bool(image["data"]["attachment_id"]), image)
     file = client.upload_file(b"%PDF...", "file", "a.pdf", "application/pdf")
     judge("a file becomes a token", bool(file["data"]["token"]), file)
