@@ -1594,6 +1594,8 @@ async fn what_a_killed_program_had_begun_is_not_begun_again() {
         expects: Vec::new(),
         writes: vec![errand("1", true), errand("2", false)],
     };
+    // The echo of the answer has come, too: a call that fails comes again only after half a minute.
+    ward.settles().await;
     ward.store().commit(vec![act]).await.unwrap();
     ward.stops().await;
     ward.starts().await;
