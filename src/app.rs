@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use async_trait::async_trait;
+use chrono::NaiveDate;
 use chrono::TimeDelta;
 use tokio::sync::Notify;
 use tokio::sync::mpsc;
@@ -122,8 +123,8 @@ const BACKUP_LOOK: Duration = Duration::from_secs(600);
 /// A journal of this many bytes makes a backup due at once.
 const BACKUP_JOURNAL: u64 = 256 << 20;
 
-/// How often it is looked whether an Official Account's tokens need somebody.
-const TOKENS_LOOK: Duration = Duration::from_secs(5);
+/// How often it is looked whether an account needs somebody.
+const NEEDS_LOOK: Duration = Duration::from_secs(5);
 
 /// Left of a refresh token's life, in days, when the operator is told.
 const TOKENS_END: u64 = 45;
@@ -593,14 +594,6 @@ pub fn desk(
 #[derive(Debug, Default)]
 pub struct Ours(HashMap<AccountName, Arc<dyn Channel>>);
 
-impl Ours {
-    fn of<'a>(channels: impl Iterator<Item = &'a Arc<dyn Channel>>) -> Self {
-        let named =
-            |channel: &Arc<dyn Channel>| (channel.account().name.clone(), Arc::clone(channel));
-        Self(channels.map(named).collect())
-    }
-}
-
 impl Carriers for Ours {
     fn carrier(&self, room: &RoomId) -> Option<Carrier> {
         let channel = self.0.get(&room.account)?;
@@ -800,10 +793,19 @@ impl App {
             .filter(|wired| wired.channel.groups().is_some())
             .map(|wired| wired.channel.account().name.clone())
             .collect();
+        let channels: HashMap<AccountName, Arc<dyn Channel>> = wired
+            .iter()
+            .map(|wired| {
+                (
+                    wired.channel.account().name.clone(),
+                    Arc::clone(&wired.channel),
+                )
+            })
+            .collect();
         let wording = Wording {
             templates: Arc::new(templates(&config)?),
             lexicon: Arc::clone(&lexicon),
-            carriers: Arc::new(Ours::of(wired.iter().map(|wired| &wired.channel))),
+            carriers: Arc::new(Ours(channels.clone())),
         };
         let desk_acts = desk(&config, Arc::clone(&store), Arc::clone(&clock), wording)?;
         let desk_acts = Arc::new(desk_acts.with_group_accounts(makes_groups));
@@ -921,39 +923,25 @@ impl App {
             sending_stop.clone(),
             failed.clone(),
         )));
-        sending.push(tokio::spawn(watch_tokens(
-            wired
-                .iter()
-                .filter_map(|wired| wired.official.clone())
-                .collect(),
-            Arc::clone(&desk),
-            Arc::clone(&store),
-            Arc::clone(&clock),
-            bells.clone(),
-            sending_stop.clone(),
-            failed.clone(),
-        )));
-        sending.push(tokio::spawn(watch_alarms(
-            wired
-                .iter()
-                .map(|wired| Arc::clone(&wired.channel))
-                .collect(),
-            Arc::clone(&desk),
-            Arc::clone(&store),
-            Arc::clone(&clock),
-            bells.clone(),
-            sending_stop.clone(),
-            failed.clone(),
-        )));
-        let channels: HashMap<AccountName, Arc<dyn Channel>> = wired
+        let officials: Vec<ZaloOa> = wired
             .iter()
-            .map(|wired| {
-                (
-                    wired.channel.account().name.clone(),
-                    Arc::clone(&wired.channel),
-                )
-            })
+            .filter_map(|wired| wired.official.clone())
             .collect();
+        let (every_channel, time) = (channels.clone(), Arc::clone(&clock));
+        let needs = move || {
+            let today = time.now().date_naive();
+            needs_of_tokens(&officials, today)
+                .chain(needs_of_alarms(every_channel.values(), today))
+                .collect()
+        };
+        sending.push(tokio::spawn(watch_accounts(
+            needs,
+            Arc::clone(&desk),
+            Arc::clone(&store),
+            bells.clone(),
+            sending_stop.clone(),
+            failed.clone(),
+        )));
         let errands = errands::Errands {
             desk: Arc::clone(&desk_acts),
             store: Arc::clone(&store),
@@ -1285,86 +1273,74 @@ async fn watch_months(
     }
 }
 
-/// Tells the operator when the tokens of an Official Account need its administrator: once a day while they
-/// do, and once a week while the refresh token nears its end.
-async fn watch_tokens(
-    accounts: Vec<ZaloOa>,
-    desk: Arc<DeskCommands>,
-    store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
-    bells: Vec<Arc<Notify>>,
-    mut stop: watch::Receiver<bool>,
-    failed: mpsc::Sender<anyhow::Error>,
-) {
-    if accounts.is_empty() {
-        return;
-    }
-    let look = async || {
-        for official in &accounts {
-            let (account, counts) = (&official.account().name, official.counts());
-            let today = clock.now().date_naive();
-            let (mark, words) = if counts.needs_person > 0 {
-                let words = say::desk::tokens_spent(account.as_str());
-                (format!("tokens:spent:{today}"), words)
-            } else if (1..=TOKENS_END).contains(&counts.days_left) {
-                let words = say::desk::tokens_ending(account.as_str(), counts.days_left);
-                (format!("tokens:ending:{}", counts.days_left / 7), words)
-            } else {
-                continue;
-            };
-            let key = MessageKey {
-                room: RoomId::new(account.clone(), ""),
-                message: MessageId(mark.into()),
-            };
-            if store.seen(&key).await?.is_some() {
-                continue;
-            }
-            let act = desk.0.warn(key, &words).await?;
-            store.commit(vec![act]).await?;
-            bells.iter().for_each(|bell| bell.notify_one());
-        }
-        Ok::<_, StoreError>(())
-    };
-    loop {
-        tokio::select! {
-            _ = stop.wait_for(|stop| *stop) => return,
-            () = tokio::time::sleep(TOKENS_LOOK) => {}
-        }
-        if let Err(error) = look().await {
-            let _ = failed
-                .send(anyhow::Error::new(error).context("watching the tokens"))
-                .await;
-            return;
-        }
-    }
+/// What an account needs somebody for.
+struct Need {
+    account: AccountName,
+    /// The operator is told once for each.
+    mark: String,
+    /// What they are told.
+    words: String,
 }
 
-/// Tells the operator when an account needs somebody, once a day for each reason.
-async fn watch_alarms(
-    channels: Vec<Arc<dyn Channel>>,
+/// Official Accounts whose tokens need their administrator: once a day while they do, and once a week while
+/// the refresh token nears its end.
+fn needs_of_tokens(accounts: &[ZaloOa], today: NaiveDate) -> impl Iterator<Item = Need> {
+    accounts.iter().filter_map(move |official| {
+        let (account, counts) = (official.account().name.clone(), official.counts());
+        let (mark, words) = if counts.needs_person > 0 {
+            let words = say::desk::tokens_spent(account.as_str());
+            (format!("tokens:spent:{today}"), words)
+        } else if (1..=TOKENS_END).contains(&counts.days_left) {
+            let words = say::desk::tokens_ending(account.as_str(), counts.days_left);
+            (format!("tokens:ending:{}", counts.days_left / 7), words)
+        } else {
+            return None;
+        };
+        Some(Need {
+            account,
+            mark,
+            words,
+        })
+    })
+}
+
+/// Accounts whose channel raises an alarm: once a day for each reason.
+fn needs_of_alarms<'a>(
+    channels: impl Iterator<Item = &'a Arc<dyn Channel>>,
+    today: NaiveDate,
+) -> impl Iterator<Item = Need> {
+    channels.filter_map(move |channel| {
+        let why = channel.alarm()?;
+        let account = channel.account().name.clone();
+        // The platform's own words follow in brackets; they change from call to call.
+        let reason = why.split(" (").next().unwrap_or_default();
+        Some(Need {
+            mark: format!("alarm:{today}:{reason}"),
+            words: say::desk::account_needs_somebody(account.as_str(), reason),
+            account,
+        })
+    })
+}
+
+/// Tells the operator what accounts need somebody for.
+async fn watch_accounts(
+    needs: impl Fn() -> Vec<Need>,
     desk: Arc<DeskCommands>,
     store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
     bells: Vec<Arc<Notify>>,
     mut stop: watch::Receiver<bool>,
     failed: mpsc::Sender<anyhow::Error>,
 ) {
     let look = async || {
-        for channel in &channels {
-            let Some(why) = channel.alarm() else { continue };
-            let account = &channel.account().name;
-            // The platform's own words follow in brackets; they change from call to call.
-            let reason = why.split(" (").next().unwrap_or_default();
-            let today = clock.now().date_naive();
+        for need in needs() {
             let key = MessageKey {
-                room: RoomId::new(account.clone(), ""),
-                message: MessageId(format!("alarm:{today}:{reason}").into()),
+                room: RoomId::new(need.account, ""),
+                message: MessageId(need.mark.into()),
             };
             if store.seen(&key).await?.is_some() {
                 continue;
             }
-            let words = say::desk::account_needs_somebody(account.as_str(), reason);
-            let act = desk.0.warn(key, &words).await?;
+            let act = desk.0.warn(key, &need.words).await?;
             store.commit(vec![act]).await?;
             bells.iter().for_each(|bell| bell.notify_one());
         }
@@ -1373,7 +1349,7 @@ async fn watch_alarms(
     loop {
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => return,
-            () = tokio::time::sleep(TOKENS_LOOK) => {}
+            () = tokio::time::sleep(NEEDS_LOOK) => {}
         }
         if let Err(error) = look().await {
             let _ = failed
@@ -1465,8 +1441,7 @@ impl DigestCounts {
 }
 
 fn count_digests(metrics: &mut Metrics, counts: &Arc<DigestCounts>) {
-    type Pick = fn(&DigestCounts) -> &AtomicU64;
-    let counters: [(&'static str, &'static str, Pick); 3] = [
+    let counters: [Counter<DigestCounts>; 3] = [
         ("digests_sent", "Digests that came by themselves", |c| {
             &c.sent
         }),
@@ -1481,17 +1456,11 @@ fn count_digests(metrics: &mut Metrics, counts: &Arc<DigestCounts>) {
             |c| &c.missed,
         ),
     ];
-    for (name, help, pick) in counters {
-        let counts = Arc::clone(counts);
-        metrics.counter(name, help, None, move || {
-            pick(&counts).load(Ordering::Relaxed)
-        });
-    }
+    count(metrics, counts, counters);
 }
 
 fn count_photos(metrics: &mut Metrics, counts: &Arc<photos::Counts>) {
-    type Pick = fn(&photos::Counts) -> &AtomicU64;
-    let counters: [(&'static str, &'static str, Pick); 3] = [
+    let counters: [Counter<photos::Counts>; 3] = [
         (
             "photos_copied",
             "Residents' photos of which a copy was made",
@@ -1506,12 +1475,7 @@ fn count_photos(metrics: &mut Metrics, counts: &Arc<photos::Counts>) {
             |c| &c.erased,
         ),
     ];
-    for (name, help, pick) in counters {
-        let counts = Arc::clone(counts);
-        metrics.counter(name, help, None, move || {
-            pick(&counts).load(Ordering::Relaxed)
-        });
-    }
+    count(metrics, counts, counters);
 }
 
 /// Keeps the store's own backup fresh, so that the journal behind it stays short.
@@ -1566,9 +1530,25 @@ fn size_of(directory: &Path) -> u64 {
         .sum()
 }
 
+/// A counter on `/metrics`: its name, its meaning, and where it is kept.
+type Counter<C> = (&'static str, &'static str, fn(&C) -> &AtomicU64);
+
+/// Shows what a part of the program counts.
+fn count<C: Send + Sync + 'static>(
+    metrics: &mut Metrics,
+    counts: &Arc<C>,
+    counters: impl IntoIterator<Item = Counter<C>>,
+) {
+    for (name, help, pick) in counters {
+        let counts = Arc::clone(counts);
+        metrics.counter(name, help, None, move || {
+            pick(&counts).load(Ordering::Relaxed)
+        });
+    }
+}
+
 fn count_intake(metrics: &mut Metrics, intake: &Arc<crate::intake::Metrics>) {
-    type Pick = fn(&crate::intake::Metrics) -> &AtomicU64;
-    let counters: [(&'static str, &'static str, Pick); 9] = [
+    let counters: [Counter<crate::intake::Metrics>; 9] = [
         ("received", "News from all platforms", |m| &m.received),
         (
             "dropped_untagged",
@@ -1593,12 +1573,7 @@ fn count_intake(metrics: &mut Metrics, intake: &Arc<crate::intake::Metrics>) {
             |m| &m.not_understood,
         ),
     ];
-    for (name, help, pick) in counters {
-        let intake = Arc::clone(intake);
-        metrics.counter(name, help, None, move || {
-            pick(&intake).load(Ordering::Relaxed)
-        });
-    }
+    count(metrics, intake, counters);
 }
 
 fn count_outbox(metrics: &mut Metrics, workers: Vec<(AccountName, Arc<outbox::Metrics>)>) {
