@@ -143,7 +143,7 @@ impl Desk {
         alert.drill = drill;
         alert.end_named = end.is_some();
         alert.desk_thread = private.is_none().then(|| asked.thread.clone()).flatten();
-        let reach = Reach::of(rooms, &alert, &self.room_rules);
+        let reach = self.reach(rooms, &alert).await?;
         if reach.hears.is_empty() {
             return Ok(self.reply(asked, self.no_rooms(&alert, &reach)));
         }
@@ -187,6 +187,7 @@ impl Desk {
                 removed: &reach.removed,
                 not_chosen: &reach.not_chosen,
                 no_drills: &reach.no_drills,
+                closed: &reach.closed,
                 quiet,
                 approvers: second.then(|| {
                     approvers
@@ -329,7 +330,7 @@ impl Desk {
             }
         };
         if answer == YesNo::Yes {
-            let reach = Reach::of(self.store.rooms().await?, chosen, &self.room_rules);
+            let reach = self.reach(self.store.rooms().await?, chosen).await?;
             if let Some(earlier) = self.repeats(chosen, &reach.hears).await? {
                 // A quick OK is not enough to say the same thing twice.
                 let text = say::desk::really_again(&earlier, &chosen.code, now);
@@ -364,7 +365,7 @@ impl Desk {
         if !self.needs_second(&officer.area, &alert) {
             return self.publish(officer, asked, alert, now).await;
         }
-        let reach = Reach::of(self.store.rooms().await?, &alert, &self.room_rules);
+        let reach = self.reach(self.store.rooms().await?, &alert).await?;
         let shown = say::alert::room_text(&alert, &self.areas.title(&alert.area));
         self.ask_second(asked, alert, &shown, reach.hears.len())
             .await
@@ -381,7 +382,7 @@ impl Desk {
         if alert.end_named && alert.expires_at <= now {
             return Ok(self.reply(asked, say::desk::end_has_passed(alert.expires_at, now)));
         }
-        let reach = Reach::of(self.store.rooms().await?, &alert, &self.room_rules);
+        let reach = self.reach(self.store.rooms().await?, &alert).await?;
         if reach.hears.is_empty() {
             let text = match asked.press {
                 Some(_) => say::desk::no_rooms_short(),
@@ -411,7 +412,7 @@ impl Desk {
                 follows: None,
             };
             let due = self.room_rules.due(&room.id, alert.level, now);
-            doing.send_as(id, due, room.id, None, Lane::Urgent, body);
+            doing.send_as(id, due, room.id, None, alert.level.lane(), body);
         }
         alert.progress = ids.next().map(|id| {
             let body = Body::Progress {

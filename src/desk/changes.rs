@@ -78,6 +78,13 @@ impl Desk {
             at: now,
         });
         let version = alert.version();
+        let lane = match kind {
+            // While something false stands there, every minute counts, however quietly it was said.
+            VersionKind::Withdrawal => Lane::Urgent,
+            VersionKind::First | VersionKind::Correction | VersionKind::AllClear => {
+                alert.level.lane()
+            }
+        };
         let mut count = 0;
         for (room, known) in known {
             // Who never saw the alert need not hear that it is over; who waits for it hears the new words.
@@ -95,7 +102,7 @@ impl Desk {
                 version,
                 follows: Some(known.row),
             };
-            doing.send_at(due, room, Lane::Urgent, body);
+            doing.send_at(due, room, lane, body);
             count += 1;
         }
         // Whoever changes it hears how it goes.

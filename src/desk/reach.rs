@@ -22,7 +22,6 @@ use crate::domain::delivery::Body;
 use crate::domain::delivery::Delivery;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::delivery::Follows;
-use crate::domain::delivery::Lane;
 use crate::domain::ids::AccountName;
 use crate::domain::ids::DeliveryId;
 use crate::domain::ids::RoomId;
@@ -35,6 +34,7 @@ use crate::say;
 use crate::store::Act;
 use crate::store::Expect;
 use crate::store::StoreError;
+use crate::store::window;
 
 /// What a deployment says of its accounts and rooms.
 #[derive(Debug, Clone, Default)]
@@ -70,10 +70,12 @@ pub(super) struct Reach {
     pub(super) not_chosen: Vec<String>,
     /// Did not opt in to exercises.
     pub(super) no_drills: Vec<String>,
+    /// Posted in by hand, by somebody who may not be written to before their next word.
+    pub(super) closed: Vec<String>,
 }
 
 impl Reach {
-    pub(super) fn of(rooms: Vec<Room>, alert: &Alert, rules: &RoomRules) -> Self {
+    fn of(rooms: Vec<Room>, alert: &Alert, rules: &RoomRules) -> Self {
         let target = &alert.target;
         let mut reach = Self::default();
         for room in rooms {
@@ -179,6 +181,20 @@ pub(super) fn known_rooms(rows: &[Delivery], rooms: &[Room]) -> BTreeMap<RoomId,
 }
 
 impl Desk {
+    /// The rooms of an alert as they stand now.
+    pub(super) async fn reach(&self, rooms: Vec<Room>, alert: &Alert) -> Result<Reach, StoreError> {
+        let mut reach = Reach::of(rooms, alert, &self.room_rules);
+        let now = self.clock.now();
+        for group in &self.hands.0 {
+            let until = window::until(self.store.as_ref(), &group.admin).await?;
+            let place = reach.hears.iter().position(|room| room.id == group.id);
+            if let (Some(place), true) = (place, until.is_some_and(|until| now >= until)) {
+                reach.closed.push(reach.hears.remove(place).title);
+            }
+        }
+        Ok(reach)
+    }
+
     /// For whom an officer wants an alert to be; else the answer that says what was not understood.
     pub(super) fn meant(
         &self,
@@ -354,7 +370,7 @@ impl Desk {
                     follows: before.map(|known| known.row),
                 };
                 let due = self.room_rules.due(&room.id, alert.level, doing.now);
-                doing.send_at(due, room.id.clone(), Lane::Urgent, body);
+                doing.send_at(due, room.id.clone(), alert.level.lane(), body);
                 told = true;
             }
             if told {

@@ -14,6 +14,7 @@ use thiserror::Error;
 
 use super::area::AreaId;
 use super::clock::Time;
+use super::delivery::Lane;
 use super::ids::AccountName;
 use super::ids::AlertId;
 use super::ids::CheckCode;
@@ -42,6 +43,15 @@ impl Level {
             Self::Info => "info",
             Self::Warning => "warning",
             Self::Urgent => "urgent",
+        }
+    }
+
+    /// The queue in which such an alert leaves: information holds up no warning, and no answer.
+    #[must_use]
+    pub fn lane(self) -> Lane {
+        match self {
+            Self::Info => Lane::Bulk,
+            Self::Warning | Self::Urgent => Lane::Urgent,
         }
     }
 }

@@ -15,11 +15,11 @@ use super::incident::Missing;
 /// Which queue a row waits in; the first is emptied before the second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Lane {
-    /// Alerts.
+    /// Warnings and danger.
     Urgent,
     /// Receipts and answers to commands.
     Reply,
-    /// Digests and everything that can wait.
+    /// Information, digests and everything else that can wait.
     Bulk,
 }
 

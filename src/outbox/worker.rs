@@ -44,10 +44,12 @@ use super::limit::Rates;
 use super::limit::Ticket;
 use super::metrics::Metrics;
 use super::plan::Ask;
+use super::plan::Commune;
 use super::plan::Group;
 use super::plan::Line;
 use super::plan::Places;
 use super::plan::Plan;
+use super::plan::Spot;
 use super::quota::Ledger;
 use super::render::Rendered;
 use super::render::Words;
@@ -304,6 +306,7 @@ struct Ended {
 struct Finished {
     line: Line,
     kind: RoomKind,
+    commune: Commune,
     lane: Lane,
     rows: Vec<(Delivery, Settled)>,
     /// The line stays closed until the rows are settled.
@@ -527,11 +530,17 @@ impl Run {
         let now = Instant::now();
         match found {
             Hand::Page(ask, rows, places) => {
-                let place = |room: &RoomId| {
-                    places.get(room).map_or_else(
-                        || (room.clone(), RoomKind::Group),
-                        |place| (place.id.clone(), place.kind),
-                    )
+                let place = |room: &RoomId| match places.get(room) {
+                    Some(place) => Spot {
+                        room: place.id.clone(),
+                        kind: place.kind,
+                        commune: place.commune.clone(),
+                    },
+                    None => Spot {
+                        room: room.clone(),
+                        kind: RoomKind::Group,
+                        commune: None,
+                    },
                 };
                 let wall = self.shared.clock.now();
                 self.plan.feed(ask, rows, place, &self.limits, now, wall);
@@ -606,6 +615,7 @@ impl Run {
         self.finished.push(Finished {
             line: group.line,
             kind: group.kind,
+            commune: group.commune,
             lane: group.lane,
             rows,
             held: true,
@@ -852,7 +862,11 @@ impl Run {
             count(&self.metrics, settled);
         }
         let Group {
-            line, kind, lane, ..
+            line,
+            kind,
+            commune,
+            lane,
+            ..
         } = job.group;
         if !held {
             self.plan.free(&line, lane);
@@ -860,6 +874,7 @@ impl Run {
         self.finished.push(Finished {
             line,
             kind,
+            commune,
             lane,
             rows,
             held,
@@ -898,8 +913,12 @@ impl Run {
                         if let Some(room) = room {
                             row.room = room;
                         }
-                        let room = row.room.clone();
-                        self.plan.put_back(row, room, finished.kind);
+                        let spot = Spot {
+                            room: row.room.clone(),
+                            kind: finished.kind,
+                            commune: finished.commune.clone(),
+                        };
+                        self.plan.put_back(row, spot);
                     }
                     Settled::Sent(_) | Settled::Unknown(_) | Settled::Failed(_) => {
                         alerts |= matches!(row.body, Body::Alert { .. });

@@ -383,7 +383,7 @@ impl Writer<'_, '_> {
 
     /// Ends the rows of earlier versions that have not been claimed. One that is under way ends by itself.
     fn drop_waiting(&mut self, alert: &Alert) -> Result<(), StoreError> {
-        for queued in reads::queued_of(self.staged, alert.id)? {
+        for queued in reads::queued_of(self.staged, alert.id, alert.level)? {
             let Body::Alert { version, .. } = queued.body else {
                 continue;
             };

@@ -300,21 +300,19 @@ pub(crate) mod key {
         outbox.get(..2 + length)
     }
 
-    /// The most urgent lane behind an account's part of a key.
-    pub(crate) fn urgent_lane(account: &[u8]) -> Vec<u8> {
+    /// A lane behind an account's part of a key.
+    pub(crate) fn lane_of(account: &[u8], lane: Lane) -> Vec<u8> {
         let mut made = account.to_vec();
-        made.push(0);
-        made
-    }
-
-    pub(crate) fn queue(account: &AccountName, lane: Lane) -> Vec<u8> {
-        let mut made = account_queue(account);
         made.push(match lane {
             Lane::Urgent => 0,
             Lane::Reply => 1,
             Lane::Bulk => 2,
         });
         made
+    }
+
+    pub(crate) fn queue(account: &AccountName, lane: Lane) -> Vec<u8> {
+        lane_of(&account_queue(account), lane)
     }
 
     pub(crate) fn outbox(delivery: &Delivery) -> Vec<u8> {
