@@ -10,7 +10,7 @@
 //!   report must not wait an hour for the alert it reports on. Answers to pressed buttons are no
 //!   messages and wait for nobody.
 //! - **Order.** In a room, a row leaves only when every earlier row of its own or a more urgent lane
-//!   has ended there. Two lanes of a room do not wait for each other's answers, except the less urgent
+//!   has ended there; what was queued for a later hour counts from then on. Two lanes of a room do not wait for each other's answers, except the less urgent
 //!   for the more urgent.
 //! - **Fair.** In each lane the communes that an account serves take turns, message by message, whoever
 //!   queued first: no commune waits for another's bulk. Groups that are bound to none and private chats
@@ -251,6 +251,8 @@ struct Window {
     passed_over: HashMap<u64, PassedOver>,
     /// When the first line that was passed over may be spoken to.
     passed_over_until: Option<Instant>,
+    /// When the first row is due that was queued for later: until then it holds up nothing of its room.
+    scheduled_at: Option<Instant>,
     /// This reading has come so far.
     cursor: Option<DeliveryId>,
     at_end: bool,
@@ -275,6 +277,7 @@ impl Window {
             weight: 0,
             passed_over: HashMap::new(),
             passed_over_until: None,
+            scheduled_at: None,
             cursor: None,
             at_end: false,
             reading: 0,
@@ -288,10 +291,10 @@ impl Window {
     fn rereading_at(&self) -> Option<Instant> {
         // While a commune has more than its share, whole readings would be long and many.
         let second_look = self.second_look.filter(|_| self.behind.is_none());
-        let wanted = match (self.passed_over_until, second_look) {
-            (Some(a), Some(b)) => a.min(b),
-            (a, b) => a.or(b)?,
-        };
+        let wanted = [self.passed_over_until, self.scheduled_at, second_look]
+            .into_iter()
+            .flatten()
+            .min()?;
         Some(self.rested_at.map_or(wanted, |rested| wanted.max(rested)))
     }
 
@@ -561,6 +564,7 @@ impl Plan {
                 window.reading += 1;
                 window.pages = Some(0);
                 window.passed_over_until = None;
+                window.scheduled_at = None;
                 window.second_look = None;
                 window.behind = None;
             }
@@ -607,7 +611,9 @@ impl Plan {
         let mut made_place = false;
         for row in rows {
             let id = row.id;
-            if !self.taken.contains(&id) {
+            if let Some(due) = scheduled(&row, now, wall) {
+                sooner(&mut window.scheduled_at, due);
+            } else if !self.taken.contains(&id) {
                 let (line, kind, commune) = match &row.body {
                     Body::PressAnswer { .. } => (Line::Press(id), RoomKind::Private, None),
                     _ => {
@@ -1025,6 +1031,12 @@ fn due_at(row: &Delivery, now: Instant, wall: Time) -> Instant {
     }
 }
 
+/// When a row is due that was queued for a later hour, and never tried: it waits on disk.
+fn scheduled(row: &Delivery, now: Instant, wall: Time) -> Option<Instant> {
+    let due = due_at(row, now, wall);
+    (row.attempts == 0 && due > now + SHORT).then_some(due)
+}
+
 /// When a moment of the wall clock comes; what is past is now.
 fn moment(time: Time, now: Instant, wall: Time) -> Instant {
     // A year is for ever, and an instant cannot hold much more.
@@ -1050,7 +1062,7 @@ fn weight(row: &Delivery) -> usize {
     let text = match &row.body {
         Body::Text(post) => post.text.len(),
         Body::Receipt { text, .. } | Body::PressAnswer { text, .. } => text.len(),
-        Body::Alert { .. } | Body::Progress { .. } => 0,
+        Body::Alert { .. } | Body::Progress { .. } | Body::Pin { .. } => 0,
     };
     1 + text / 4096
 }

@@ -160,6 +160,7 @@ struct Bench {
     ready: Vec<Group>,
     now: Instant,
     start: Instant,
+    wall: Time,
     /// What left, and when.
     left: Vec<(Duration, Vec<u64>)>,
     /// How many rows were read.
@@ -179,6 +180,7 @@ impl Bench {
             ready: Vec::new(),
             now,
             start: now,
+            wall: noon(),
             left: Vec::new(),
             read: Cell::new(0),
         }
@@ -220,7 +222,7 @@ impl Bench {
                 commune: commune_of(room),
             };
             self.plan
-                .feed(ask, rows, place, &self.limits, self.now, noon());
+                .feed(ask, rows, place, &self.limits, self.now, self.wall);
         }
         let places = Places([64, 48, 32]);
         self.plan.pick(
@@ -229,7 +231,7 @@ impl Bench {
             self.ready.len(),
             256,
             self.now,
-            noon(),
+            self.wall,
         )
     }
 
@@ -453,6 +455,28 @@ fn rooms_that_must_wait_starve_nobody_and_are_not_forgotten() {
         let first = 1 + number;
         assert!(bench.left_at(first).is_some(), "{silent}");
     }
+}
+
+#[test]
+fn what_waits_for_the_morning_holds_up_nothing_of_its_room() {
+    let mut bench = Bench::new(30, 20);
+    let mut early = alarm(1, "nhóm");
+    early.lane = Lane::Bulk;
+    let mut urgent = alarm(2, "nhóm");
+    for row in [&mut early, &mut urgent] {
+        row.state = DeliveryState::Waiting {
+            due: noon() + chrono::TimeDelta::seconds(4),
+        };
+    }
+    bench.queue([early, urgent]);
+    bench.queue([receipt(3, "nhóm"), words(4, Lane::Bulk, "nhóm")]);
+    bench.works(Duration::from_secs(2));
+    assert!(bench.left_at(3).is_some() && bench.left_at(4).is_some());
+    assert_eq!(bench.left.len(), 2);
+    // The wall clock of the planner stands still in these tests: the hour has come.
+    bench.wall += chrono::TimeDelta::seconds(4);
+    bench.works(Duration::from_secs(4));
+    assert!(bench.left_at(1).is_some() && bench.left_at(2).is_some());
 }
 
 #[test]
