@@ -580,6 +580,7 @@ pub fn desk(
             second_officer: config.alert.second_officer,
             approval_lasts: lasting(config.alert.approval),
             approval_reminder: lasting(config.alert.reminder),
+            pin: config.alert.pin,
             digest_late: lasting(config.digest.late),
             ..Default::default()
         },
@@ -600,6 +601,7 @@ impl Carriers for Ours {
         Some(Carrier {
             platform: channel.account().platform,
             max_text: channel.capabilities(room).max_text,
+            can_pin: channel.capabilities(room).can_pin,
         })
     }
 }
@@ -639,6 +641,7 @@ async fn bind_rooms(store: &dyn Store, rules: &Rules, now: Time) -> Result<Vec<R
             state: RoomState::Active,
             sees_all: None,
             joined_at: now,
+            choices: None,
         });
         match &room.area {
             None => {
@@ -692,6 +695,7 @@ async fn keep_hand_groups(
             state: RoomState::Active,
             sees_all: None,
             joined_at: known.as_ref().map_or(now, |room| room.joined_at),
+            choices: known.as_ref().and_then(|room| room.choices),
         };
         if known.as_ref() != Some(&room) {
             writes.push(Write::Room(Box::new(room)));

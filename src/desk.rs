@@ -20,6 +20,7 @@ mod alerts;
 mod approval;
 mod cases;
 mod changes;
+mod choices;
 mod digests;
 mod errands;
 pub mod groups;
@@ -27,6 +28,7 @@ mod hands;
 mod heading;
 mod invites;
 mod limit;
+mod pins;
 mod reach;
 mod rooms;
 mod schedule;
@@ -56,6 +58,7 @@ pub use self::templates::TemplateError;
 pub use self::templates::Templates;
 use self::words::YesNo;
 use crate::domain::account::Platform;
+use crate::domain::alert::Level;
 use crate::domain::alert::VersionKind;
 use crate::domain::area::AreaBook;
 use crate::domain::audit::AuditEntry;
@@ -109,6 +112,8 @@ pub struct Settings {
     pub approval_lasts: TimeDelta,
     /// After how long they are reminded.
     pub approval_reminder: TimeDelta,
+    /// Alerts of this level and above are kept on top of their rooms while they hold; none: no alert.
+    pub pin: Option<Level>,
     /// A digest whose hour passed while the program stood still comes if it is at most so late.
     pub digest_late: TimeDelta,
 }
@@ -122,6 +127,7 @@ impl Default for Settings {
             second_officer: true,
             approval_lasts: TimeDelta::minutes(30),
             approval_reminder: TimeDelta::minutes(5),
+            pin: None,
             digest_late: TimeDelta::hours(6),
         }
     }
@@ -145,6 +151,8 @@ pub struct Carrier {
     pub platform: Platform,
     /// The longest text of one message, in UTF-16 units.
     pub max_text: usize,
+    /// A message can be kept on top of the room.
+    pub can_pin: bool,
 }
 
 /// Tells what carries words into a room.

@@ -40,6 +40,7 @@ use super::Capabilities;
 use super::Channel;
 use super::HookError;
 use super::Pictures;
+use super::Pin;
 use super::PollError;
 use super::Profile;
 use super::call::Answered;
@@ -336,6 +337,10 @@ impl Channel for Telegram {
 
     async fn delete(&self, room: &RoomId, message: &MessageId) -> SendOutcome {
         self.send(post::deletion(room, message)).await
+    }
+
+    async fn pin(&self, room: &RoomId, message: &MessageId, pin: Pin) -> SendOutcome {
+        self.send(post::pin(room, message, pin)).await
     }
 
     async fn answer_press(&self, press: &str, text: &str) -> SendOutcome {

@@ -24,6 +24,7 @@ use crate::domain::alert::Versions;
 use crate::domain::clock::Time;
 use crate::domain::delivery::Body;
 use crate::domain::delivery::Button;
+use crate::domain::delivery::Follows;
 use crate::domain::delivery::Lane;
 use crate::domain::delivery::Post;
 use crate::domain::ids::AlertId;
@@ -156,7 +157,7 @@ impl Desk {
         let quiet = reach
             .hears
             .iter()
-            .filter(|room| self.room_rules.due(&room.id, level, now) > now)
+            .filter(|room| self.room_rules.due(room, level, now) > now)
             .count();
         let repeats = self.repeats(&alert, &reach.hears).await?;
 
@@ -404,14 +405,19 @@ impl Desk {
             .store
             .delivery_ids(rows.saturating_add(1))
             .map(DeliveryId);
+        let mut pins = Vec::new();
         for room in reach.hears {
             let Some(id) = ids.next() else { break };
+
             let body = Body::Alert {
                 alert: alert.id,
                 version: alert.version(),
                 follows: None,
             };
-            let due = self.room_rules.due(&room.id, alert.level, now);
+            let due = self.room_rules.due(&room, alert.level, now);
+            if self.pins(&alert, &room.id) {
+                pins.push((room.id.clone(), id, due));
+            }
             doing.send_as(id, due, room.id, None, alert.level.lane(), body);
         }
         alert.progress = ids.next().map(|id| {
@@ -428,6 +434,10 @@ impl Desk {
                 body,
             )
         });
+        for (room, row, due) in pins {
+            let version = alert.version();
+            doing.pin(&alert, &room, Follows { version, row }, due);
+        }
         alert.published_at = Some(now);
         let version = alert.versions.latest_mut();
         version.at = now;
@@ -627,6 +637,10 @@ impl Desk {
                 continue;
             }
             doing.act.expects.push(Expect::Alert(alert.id, revision));
+            if step == Step::Expire {
+                let rows = self.store.alert_rows(alert.id).await?;
+                doing.unpin_all(&alert, &rows, &self.store.rooms().await?);
+            }
             doing.audit("keng", act, alert.id, "");
             doing.act.writes.push(Write::Alert(Box::new(alert)));
         }

@@ -2,6 +2,8 @@
 //! the rooms that saw it. There is no preview and no second officer here: while a false alert stands,
 //! every minute counts. Colleagues hear of it in the same moment.
 
+use std::collections::HashMap;
+
 use chrono::TimeDelta;
 
 use super::Asked;
@@ -14,10 +16,12 @@ use crate::domain::alert::AlertState;
 use crate::domain::alert::Version;
 use crate::domain::alert::VersionKind;
 use crate::domain::delivery::Body;
+use crate::domain::delivery::Follows;
 use crate::domain::delivery::Lane;
 use crate::domain::ids::RoomId;
 use crate::domain::incident::MAX_TEXT;
 use crate::domain::person::Staff;
+use crate::domain::room::Room;
 use crate::say;
 use crate::store::Act;
 use crate::store::Expect;
@@ -65,7 +69,9 @@ impl Desk {
         }
         let colleagues = self.concerned(officer, &alert).await?;
         let rows = self.store.alert_rows(alert.id).await?;
-        let known = known_rooms(&rows, &self.store.rooms().await?);
+        let rooms = self.store.rooms().await?;
+        let known = known_rooms(&rows, &rooms);
+        let by_id: HashMap<&RoomId, &Room> = rooms.iter().map(|room| (&room.id, room)).collect();
 
         let mut doing = self.begin();
         doing.act.expects.push(Expect::Alert(alert.id, revision));
@@ -92,18 +98,27 @@ impl Desk {
             if !hears {
                 continue;
             }
-            let due = if known.seen {
-                now
-            } else {
-                self.room_rules.due(&room, alert.level, now)
+            let due = match by_id.get(&room) {
+                Some(room) if !known.seen => self.room_rules.due(room, alert.level, now),
+                _ => now,
             };
             let body = Body::Alert {
                 alert: alert.id,
                 version,
                 follows: Some(known.row),
             };
-            doing.send_at(due, room, lane, body);
+            let row = doing.send_at(due, room.clone(), lane, body);
+            if !kind.ends() {
+                let of = Follows { version, row };
+                if known.seen {
+                    doing.unpin(&alert, &room, known.row, Some(of));
+                }
+                doing.pin(&alert, &room, of, due);
+            }
             count += 1;
+        }
+        if kind.ends() {
+            doing.unpin_all(&alert, &rows, &rooms);
         }
         // Whoever changes it hears how it goes.
         let private = if asked.is_private() {

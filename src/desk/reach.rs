@@ -50,9 +50,22 @@ pub struct RoomRules {
 }
 
 impl RoomRules {
+    /// When a room is left alone by information; what was chosen there by command comes first.
+    pub(super) fn quiet(&self, room: &Room) -> Option<Quiet> {
+        let chosen = room.choices.and_then(|choices| choices.quiet);
+        let configured = || self.quiet_rooms.get(&room.id).copied();
+        chosen.or_else(configured).unwrap_or(self.quiet)
+    }
+
+    /// Whether a room hears exercises.
+    pub(super) fn hears_drills(&self, room: &Room) -> bool {
+        let chosen = room.choices.and_then(|choices| choices.drills);
+        chosen.unwrap_or_else(|| self.drills.contains(&room.id))
+    }
+
     /// Not before this moment is an alert of this level sent into the room.
-    pub(super) fn due(&self, room: &RoomId, level: Level, now: Time) -> Time {
-        let quiet = self.quiet_rooms.get(room).copied().unwrap_or(self.quiet);
+    pub(super) fn due(&self, room: &Room, level: Level, now: Time) -> Time {
+        let quiet = self.quiet(room);
         match level {
             Level::Info => quiet.and_then(|quiet| quiet.over_at(now)).unwrap_or(now),
             Level::Warning | Level::Urgent => now,
@@ -84,7 +97,7 @@ impl Reach {
             }
             let covered = room.area.as_ref().is_some_and(|own| target.covers(own));
             if target.is_heard_in(&room) {
-                if alert.drill && !rules.drills.contains(&room.id) {
+                if alert.drill && !rules.hears_drills(&room) {
                     reach.no_drills.push(room.title);
                 } else {
                     reach.hears.push(room);
@@ -346,7 +359,7 @@ impl Desk {
             }
             let hears = |room: &&Room| {
                 alert.target.is_heard_in(room)
-                    && (!alert.drill || self.room_rules.drills.contains(&room.id))
+                    && (!alert.drill || self.room_rules.hears_drills(room))
             };
             let wanted: Vec<&Room> = rooms.iter().filter(hears).collect();
             if wanted.is_empty() {
@@ -369,8 +382,9 @@ impl Desk {
                     version,
                     follows: before.map(|known| known.row),
                 };
-                let due = self.room_rules.due(&room.id, alert.level, doing.now);
-                doing.send_at(due, room.id.clone(), alert.level.lane(), body);
+                let due = self.room_rules.due(room, alert.level, doing.now);
+                let row = doing.send_at(due, room.id.clone(), alert.level.lane(), body);
+                doing.pin(&alert, &room.id, Follows { version, row }, due);
                 told = true;
             }
             if told {

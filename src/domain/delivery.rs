@@ -111,12 +111,33 @@ pub enum Body {
         /// The earlier progress row whose message this one replaces.
         edits: Option<DeliveryId>,
     },
+    /// The message that tells a version of an alert is kept on top of its room, or no more.
+    Pin {
+        /// Of which alert.
+        alert: AlertId,
+        /// The row by which the room was told.
+        of: Follows,
+        /// What becomes of its message.
+        pinned: Pinned,
+    },
     /// The answer to a pressed button, which stops its spinning.
     PressAnswer {
         /// The press.
         press: String,
         /// A short word shown to the presser.
         text: String,
+    },
+}
+
+/// Whether a message stays on top of its room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pinned {
+    /// As long as the alert is in force.
+    Kept,
+    /// Not any more; unless it has become, by editing, what a later row tells.
+    NoLonger {
+        /// That later row, if there is one.
+        unless: Option<Follows>,
     },
 }
 

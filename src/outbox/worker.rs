@@ -62,6 +62,7 @@ use super::settle::in_time;
 use super::settle::pause;
 use crate::channel::Address;
 use crate::channel::Channel;
+use crate::channel::Pin;
 use crate::channel::echoes::Echoes;
 use crate::domain::area::AreaBook;
 use crate::domain::clock::Clock;
@@ -116,6 +117,9 @@ const PART_TRIES: u16 = 10;
 
 /// A platform that makes a whole account wait so long has not been asked too often: somebody must look.
 const LONG_WAIT: Duration = Duration::from_secs(600);
+
+/// Until what a row rests on is on record.
+const NOT_YET_REST: Duration = Duration::from_millis(500);
 
 /// After a read that failed.
 const READ_REST: Duration = Duration::from_secs(5);
@@ -241,6 +245,7 @@ struct Shared {
     echoes: Arc<Echoes>,
     evidence: Duration,
     ledger: Option<Arc<Ledger>>,
+    policy: Policy,
     keeping: tokio::sync::Mutex<()>,
     hands: Arc<HandGroups>,
 }
@@ -363,6 +368,7 @@ impl Run {
             echoes: worker.echoes,
             evidence: worker.settings.evidence,
             ledger: worker.ledger,
+            policy: worker.settings.policy,
             keeping: tokio::sync::Mutex::default(),
             hands: Arc::clone(&worker.settings.hands),
             store: worker.store,
@@ -1022,14 +1028,30 @@ async fn claim(shared: Arc<Shared>, groups: Vec<Group>) -> Hand {
     }
 }
 
+/// What is done that is no message.
+#[derive(Debug)]
+enum Call {
+    Press { press: String, text: String },
+    Pin { message: MessageId, pin: Pin },
+}
+
 /// Sends one part, rendering first when nothing has been sent yet.
 async fn send(shared: Arc<Shared>, mut job: Job, ticket: Ticket, released: Instant) -> Ended {
     let end = match rendered(&shared, &mut job).await {
         Err(settled) => End::NotSent(settled),
-        Ok(press) => {
+        Ok(call) => {
             let posting = async {
-                match (&press, job.parts.as_ref().and_then(VecDeque::front)) {
-                    (Some((press, text)), _) => shared.channel.answer_press(press, text).await,
+                match (&call, job.parts.as_ref().and_then(VecDeque::front)) {
+                    (Some(Call::Press { press, text }), _) => {
+                        shared.channel.answer_press(press, text).await
+                    }
+                    (Some(Call::Pin { message, pin }), _) => match job.group.line.room() {
+                        Some(room) => shared.channel.pin(room, message, *pin).await,
+                        None => SendOutcome::Refused {
+                            why: "there is no room to pin in".to_owned(),
+                            room_gone: false,
+                        },
+                    },
                     (None, Some(post)) => {
                         let first = job.group.rows.first();
                         let address = Address {
@@ -1185,8 +1207,8 @@ async fn say_once(
     }
 }
 
-/// Makes the parts of a job; gives the press and the words when it answers one.
-async fn rendered(shared: &Shared, job: &mut Job) -> Result<Option<(String, String)>, Settled> {
+/// Makes the parts of a job; gives what is to be done instead where it says nothing.
+async fn rendered(shared: &Shared, job: &mut Job) -> Result<Option<Call>, Settled> {
     if job.parts.is_some() {
         return Ok(None);
     }
@@ -1247,7 +1269,21 @@ async fn rendered(shared: &Shared, job: &mut Job) -> Result<Option<(String, Stri
         }
         Rendered::Press { press, text } => {
             job.parts = Some(VecDeque::new());
-            Ok(Some((press, text)))
+            Ok(Some(Call::Press { press, text }))
+        }
+        Rendered::Pin { message, pin } => {
+            job.parts = Some(VecDeque::new());
+            Ok(Some(Call::Pin { message, pin }))
+        }
+        Rendered::Later => {
+            let first = job.group.rows.first();
+            let policy = &shared.policy;
+            match first.map(|row| policy.deadline(row, expires)) {
+                Some(deadline) if wall < deadline => {
+                    Err(again(wall + in_time(NOT_YET_REST), None, first))
+                }
+                _ => Err(Settled::Failed("what it rests on never ended".to_owned())),
+            }
         }
         Rendered::Useless(why) => Err(Settled::Failed(why)),
     }
@@ -1307,6 +1343,7 @@ async fn move_room(
         if next.title.is_empty() {
             next.title.clone_from(&old.title);
         }
+        next.choices = next.choices.or(old.choices);
         old.state = RoomState::Moved(to.clone());
         writes.push(Write::Room(Box::new(old)));
     }
@@ -1366,6 +1403,12 @@ fn tell(
     match (settled, outcome) {
         (Settled::Sent(_), _) => {
             trace!(account = %account, room = %room, delivery = %id, attempt, wait_ms, "sent");
+        }
+        // Many groups do not let the bot pin.
+        (Settled::Unknown(why) | Settled::Failed(why), _)
+            if matches!(row.body, Body::Pin { .. }) =>
+        {
+            debug!(account = %account, room = %room, delivery = %id, attempt, wait_ms, why, "not pinned");
         }
         (Settled::Unknown(why) | Settled::Failed(why), _) => {
             warn!(account = %account, room = %room, delivery = %id, attempt, wait_ms, why, "not sent");

@@ -336,6 +336,7 @@ impl Writer<'_, '_> {
         if let Some(old) = old {
             room.area = room.area.or(old.area);
             room.sees_all = room.sees_all.or(old.sees_all);
+            room.choices = room.choices.or(old.choices);
             if room.title.is_empty() {
                 room.title = old.title;
             }
@@ -547,7 +548,7 @@ impl Writer<'_, '_> {
                 } => self.receipt_sent(&row.room, message, incident),
                 _ => Ok(()),
             },
-            Body::Text(_) | Body::PressAnswer { .. } => Ok(()),
+            Body::Text(_) | Body::PressAnswer { .. } | Body::Pin { .. } => Ok(()),
         }
     }
 
