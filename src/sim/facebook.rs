@@ -65,7 +65,6 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio::sync::broadcast;
 
 mod control;
 mod method;
@@ -73,6 +72,8 @@ mod server;
 mod webhook;
 mod world;
 
+use super::scene::Watcher;
+use super::weather::Trouble;
 use server::Inner;
 use world::World;
 
@@ -137,17 +138,6 @@ impl Call {
     pub fn answer_json(&self) -> Value {
         serde_json::from_slice(&self.answer).unwrap_or_default()
     }
-}
-
-/// Something that is said, for those who watch the town.
-#[derive(Debug, Clone)]
-pub struct Scene {
-    /// The wall, or Messenger.
-    pub title: String,
-    /// The author's name; `None` for the Page.
-    pub who: Option<String>,
-    /// The words.
-    pub text: String,
 }
 
 /// A running simulator; clones lead to the same one. It stops when [`Facebook::stop`] is called.
@@ -360,10 +350,14 @@ impl Facebook {
         stats(&self.inner.look(), &self.inner)
     }
 
-    /// Everything that is said from now on.
-    #[must_use]
-    pub fn watch(&self) -> broadcast::Receiver<Scene> {
-        self.inner.look().scenes.subscribe()
+    /// Shows everything that is said from now on to `watcher`.
+    pub fn watch(&self, watcher: Watcher) {
+        self.inner.look().watcher = watcher;
+    }
+
+    /// Begins or ends a trouble of the whole platform.
+    pub fn trouble(&self, trouble: Trouble, on: bool) {
+        self.inner.change(|world| world.weather.set(trouble, on));
     }
 
     /// Waits until `look` finds something, whenever anything happens.

@@ -9,9 +9,10 @@ use axum::body::Bytes;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
-use tokio::sync::broadcast;
 
-use super::{Options, Scene};
+use super::Options;
+use crate::sim::scene::{Button, Scene, Watcher, What};
+use crate::sim::weather::{Bad, Trouble, Weather};
 
 /// A webhook that failed is called again so soon, then later and later.
 const FIRST_RETRY_MS: u64 = 1_000;
@@ -314,7 +315,8 @@ pub(super) struct World {
     pub(super) webhook: Option<String>,
     pub(super) verified: bool,
     pub(super) rules: Vec<Rule>,
-    pub(super) scenes: broadcast::Sender<Scene>,
+    pub(super) watcher: Watcher,
+    pub(super) weather: Weather,
     pub(super) stats: Stats,
     sends: VecDeque<Instant>,
 }
@@ -347,7 +349,8 @@ impl World {
             webhook: None,
             verified: false,
             rules: Vec::new(),
-            scenes: broadcast::channel(4096).0,
+            watcher: Watcher::default(),
+            weather: Weather::new(options.seed),
             stats: Stats::default(),
             sends: VecDeque::new(),
         }
@@ -381,6 +384,16 @@ impl World {
     // Calls -----------------------------------------------------------------
 
     pub(super) fn meet(&mut self, path: &str) -> Option<Fault> {
+        let posts = ["/feed", "/photos", "/comments", "/messages"];
+        let posts = posts.iter().any(|end| path.ends_with(end));
+        if let Some(bad) = self.weather.meet(posts) {
+            return Some(match bad {
+                Bad::TooMany => Fault::Error(613, 0),
+                Bad::LostAnswer => Fault::CloseAfter,
+                Bad::Token => Fault::Error(190, 463),
+                Bad::Outage => Fault::CloseBefore,
+            });
+        }
         let rules = &mut self.rules;
         let index = rules
             .iter()
@@ -501,7 +514,7 @@ impl World {
         // Answers to answers hang under the first comment.
         let parent = parent.map(|parent| self.top_of(parent));
         let id = self.add_node(Some(person), parent.as_deref(), text);
-        self.play(&self.wall_title(), Some(person), text);
+        self.show_node(&id, What::Wrote);
         self.tell_node(&id, "add");
         id
     }
@@ -521,6 +534,7 @@ impl World {
         let is_post = self.posts.iter().any(|post| post == id);
         if let Some(node) = self.nodes.get_mut(id) {
             text.clone_into(&mut node.text);
+            self.show_node(id, What::Edited);
             self.tell_node(id, if is_post { "edit" } else { "edited" });
         }
     }
@@ -529,6 +543,7 @@ impl World {
     pub(super) fn take_away(&mut self, id: &str) {
         if let Some(node) = self.nodes.get_mut(id) {
             node.deleted = true;
+            self.show_node(id, What::Removed);
             self.tell_node(id, "remove");
         }
         let sent = self.sent.iter_mut().find(|sent| sent.id == id);
@@ -550,7 +565,7 @@ impl World {
         if let Some(node) = self.nodes.get_mut(&id) {
             node.picture.clone_from(&picture);
         }
-        self.play(&self.wall_title(), None, text);
+        self.show_node(&id, What::Wrote);
         self.sent.push(Sent {
             place: parent.map_or(Place::Wall, |parent| Place::Under(parent.to_owned())),
             post: self.nodes.get(&id).map(|node| node.post.clone()),
@@ -669,7 +684,7 @@ impl World {
         if let Some(answers) = answers {
             message["reply_to"] = json!({"mid": answers, "is_self_reply": false});
         }
-        self.play("Messenger", Some(person), text);
+        self.show_message(person, Some(person), &mid, answers, text, &[]);
         self.happens(person, json!({ "message": message }), true);
         mid
     }
@@ -681,7 +696,7 @@ impl World {
         };
         sent.id = self.mid();
         let mid = sent.id.clone();
-        self.play("Messenger", None, &sent.text);
+        self.show_message(&person, None, &mid, None, &sent.text, &sent.buttons);
         self.stats.posted += 1;
         if self.switches.echoes {
             let mut message = json!({"is_echo": true, "app_id": 1_517_776_481_860_111_u64, "mid": mid, "text": sent.text});
@@ -723,16 +738,52 @@ impl World {
         Ok(author)
     }
 
-    fn wall_title(&self) -> String {
-        format!("Trang {}", self.options.page_name)
+    fn show_node(&self, id: &str, what: What) {
+        let Some(node) = self.nodes.get(id) else {
+            return;
+        };
+        self.watcher.show(|| Scene {
+            chat: self.options.page_id.clone(),
+            person: node.author.as_deref().map(str::to_owned),
+            who: node
+                .author
+                .as_deref()
+                .and_then(|who| self.name_of(who))
+                .map(str::to_owned),
+            message: id.to_owned(),
+            reply_to: node.parent.clone(),
+            text: node.text.clone(),
+            buttons: Vec::new(),
+            picture: false,
+            what,
+        });
     }
 
-    fn play(&self, title: &str, who: Option<&str>, text: &str) {
-        // Nobody may be watching.
-        let _ = self.scenes.send(Scene {
-            title: title.to_owned(),
+    fn show_message(
+        &self,
+        chat: &str,
+        who: Option<&str>,
+        mid: &str,
+        answers: Option<&str>,
+        text: &str,
+        buttons: &[(String, String)],
+    ) {
+        self.watcher.show(|| Scene {
+            chat: chat.to_owned(),
+            person: who.map(str::to_owned),
             who: who.and_then(|who| self.name_of(who)).map(str::to_owned),
+            message: mid.to_owned(),
+            reply_to: answers.map(str::to_owned),
             text: text.to_owned(),
+            buttons: buttons
+                .iter()
+                .map(|(label, data)| Button {
+                    label: label.clone(),
+                    data: data.clone(),
+                })
+                .collect(),
+            picture: false,
+            what: What::Wrote,
         });
     }
 
@@ -745,9 +796,9 @@ impl World {
         let news = News {
             is_change,
             value,
-            due_ms: self.now_ms() + late_ms,
+            due_ms: self.now_ms() + late_ms + self.weather.held_back_ms(),
         };
-        if self.switches.repeats {
+        for _ in 1..self.weather.times() + usize::from(self.switches.repeats) {
             self.news.push_back(news.clone());
         }
         if self.switches.backwards {
@@ -759,6 +810,9 @@ impl World {
 
     /// The next call of the webhook that is due, and when there will be one.
     pub(super) fn next_call(&mut self) -> (Option<Call>, Option<u64>) {
+        if self.weather.is(Trouble::Outage) {
+            return (None, None);
+        }
         let now = self.now_ms();
         let again = self.retries.iter().position(|call| call.due_ms <= now);
         if let Some(call) = again.and_then(|at| self.retries.remove(at)) {
