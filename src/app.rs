@@ -598,10 +598,12 @@ pub struct Ours(HashMap<AccountName, Arc<dyn Channel>>);
 impl Carriers for Ours {
     fn carrier(&self, room: &RoomId) -> Option<Carrier> {
         let channel = self.0.get(&room.account)?;
+        let can = channel.capabilities(room);
         Some(Carrier {
             platform: channel.account().platform,
-            max_text: channel.capabilities(room).max_text,
-            can_pin: channel.capabilities(room).can_pin,
+            max_text: can.max_text,
+            can_pin: can.can_pin,
+            is_wall: can.is_wall,
         })
     }
 }

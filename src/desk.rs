@@ -153,6 +153,8 @@ pub struct Carrier {
     pub max_text: usize,
     /// A message can be kept on top of the room.
     pub can_pin: bool,
+    /// What is posted there stands before everybody for days.
+    pub is_wall: bool,
 }
 
 /// Tells what carries words into a room.

@@ -5,6 +5,7 @@
 //! from what the simulators saw and from what the store holds, never from what the script meant to happen.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::Path;
@@ -19,8 +20,6 @@ use std::time::Instant;
 use anyhow::Context as _;
 use anyhow::bail;
 use serde_json::json;
-use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::RecvError;
 
 use crate::app::App;
 use crate::domain::clock::SystemClock;
@@ -28,12 +27,13 @@ use crate::domain::incident::Incident;
 use crate::sim::facebook;
 use crate::sim::facebook::Facebook;
 use crate::sim::folk::Folk;
+use crate::sim::scene::Scene;
+use crate::sim::scene::Watcher;
+use crate::sim::scene::What;
 use crate::sim::telegram::Chat;
 use crate::sim::telegram::Options as Town;
 use crate::sim::telegram::Person;
-use crate::sim::telegram::Scene;
 use crate::sim::telegram::Telegram;
-use crate::sim::telegram::What;
 use crate::sim::zalo_bot;
 use crate::sim::zalo_bot::ZaloBot;
 use crate::sim::zalo_oa;
@@ -173,7 +173,9 @@ async fn play(options: Options) -> anyhow::Result<ExitCode> {
             },
         )?;
     let store_dir = home.path().join("data");
-    let transcript = (!options.json).then(|| ward.transcript());
+    if !options.json {
+        ward.transcript();
+    }
 
     let app = App::start(config, Arc::new(SystemClock)).await?;
     // An Official Account's webhook is set by hand.
@@ -287,8 +289,7 @@ async fn play(options: Options) -> anyhow::Result<ExitCode> {
         "untagged_stored": untagged_stored,
         "seconds": (started.elapsed().as_secs_f64() * 10.0).round() / 10.0,
     });
-    if let Some(transcript) = transcript {
-        transcript.iter().for_each(tokio::task::JoinHandle::abort);
+    if !options.json {
         outln!("\n— Tổng kết, đếm từ những gì máy mô phỏng nhận được và kho lưu đang giữ —");
         outln!("tin nhắn trong nhóm      {}", summary["messages"]);
         outln!(
@@ -884,27 +885,28 @@ impl Ward {
     }
 
     /// Prints what everybody can see, as it happens.
-    fn transcript(&self) -> [tokio::task::JoinHandle<()>; 4] {
+    fn transcript(&self) {
         let room = Arc::new(Mutex::new(String::new()));
-        let (on_telegram, on_zalo) = (Arc::clone(&room), Arc::clone(&room));
-        let (at_oa, on_page) = (Arc::clone(&room), room);
-        [
-            tokio::spawn(show(self.town.watch(), move |scene| {
-                print_scene(&scene, &on_telegram);
-            })),
-            tokio::spawn(show(self.zalo.watch(), move |scene| {
-                let title = format!("Zalo Bot · {}", scene.title);
-                print_words(&title, scene.who.as_deref(), "", &scene.text, &on_zalo);
-            })),
-            tokio::spawn(show(self.oa.watch(), move |scene| {
-                let title = format!("Zalo OA · {}", scene.title);
-                print_words(&title, scene.who.as_deref(), "", &scene.text, &at_oa);
-            })),
-            tokio::spawn(show(self.page.watch(), move |scene| {
-                let title = format!("Facebook · {}", scene.title);
-                print_words(&title, scene.who.as_deref(), "", &scene.text, &on_page);
-            })),
-        ]
+        let watcher = |platform: &'static str, titles: BTreeMap<String, String>| {
+            let room = Arc::clone(&room);
+            Watcher::new(move |scene| {
+                let title = titles.get(&scene.chat).or(scene.who.as_ref());
+                let title = title.map_or("nhắn riêng", String::as_str);
+                print_scene(&scene, &format!("{platform}{title}"), &room);
+            })
+        };
+        let named = |id: String, name: &str| (id, name.to_owned());
+        let groups = self.groups.iter();
+        let groups = groups.map(|(chat, area)| named(chat.id.to_string(), area));
+        self.town.watch(watcher("", groups.collect()));
+        let groups = self.zalo_groups.iter();
+        let groups = groups.map(|(chat, area)| named(chat.id.to_string(), area));
+        self.zalo.watch(watcher("Zalo Bot · ", groups.collect()));
+        let groups = self.oa_groups.iter();
+        let groups = groups.map(|(chat, area)| named(chat.id.to_string(), area));
+        self.oa.watch(watcher("Zalo OA · ", groups.collect()));
+        let page = named(self.page.options().page_id.clone(), "trang");
+        self.page.watch(watcher("Facebook · ", [page].into()));
     }
 
     /// Every call with its answer, and every update, for judges that nobody here wrote.
@@ -927,17 +929,7 @@ impl Ward {
     }
 }
 
-async fn show<S: Clone>(mut scenes: Receiver<S>, print: impl Fn(S)) {
-    loop {
-        match scenes.recv().await {
-            Ok(scene) => print(scene),
-            Err(RecvError::Lagged(missed)) => outln!("… ({missed} dòng trôi qua)"),
-            Err(RecvError::Closed) => return,
-        }
-    }
-}
-
-fn print_scene(scene: &Scene, room: &Mutex<String>) {
+fn print_scene(scene: &Scene, title: &str, room: &Mutex<String>) {
     // Joining and promoting have no words.
     if scene.text.is_empty() {
         return;
@@ -945,11 +937,10 @@ fn print_scene(scene: &Scene, room: &Mutex<String>) {
     let verb = match scene.what {
         What::Wrote => "",
         What::Edited => " (sửa)",
-        What::Deleted => " (xoá)",
+        What::Removed => " (xoá)",
         What::Pinned | What::Unpinned => return,
     };
-    let who = scene.who.as_deref().filter(|_| !scene.by_bot);
-    print_words(&scene.title, who, verb, &scene.text, room);
+    print_words(title, scene.who.as_deref(), verb, &scene.text, room);
 }
 
 /// One message; the room is named when it is another one than before.

@@ -642,6 +642,9 @@ impl Desk {
                 doing.unpin_all(&alert, &rows, &self.store.rooms().await?);
             }
             doing.audit("keng", act, alert.id, "");
+            if step == Step::Expire {
+                self.mark_as_over(&mut doing, &alert).await?;
+            }
             doing.act.writes.push(Write::Alert(Box::new(alert)));
         }
         Ok((!doing.act.writes.is_empty()).then_some(doing.act))

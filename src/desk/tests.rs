@@ -78,6 +78,7 @@ impl Carriers for Roomy {
             platform: Platform::Telegram,
             max_text: 4096,
             can_pin: true,
+            is_wall: false,
         })
     }
 }

@@ -583,6 +583,7 @@ impl Channel for Ear {
             max_text: 4096,
             pictures: Pictures::Never,
             closes: false,
+            is_wall: false,
         }
     }
 
