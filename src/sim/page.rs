@@ -18,6 +18,7 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::convert::Infallible;
+use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +33,7 @@ use axum::{Json, Router};
 use futures_util::{Stream, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
 use super::town::{Event, Platform, Refused, Shared, Town, Trouble};
@@ -120,8 +122,15 @@ struct Page {
     side: Option<Side>,
 }
 
-/// The routes. They must be served with the peer's address.
-pub fn router(town: Town, side: Option<Side>) -> Router {
+/// Serves the page until the listener fails.
+///
+/// # Errors
+/// When it does.
+pub async fn serve(listener: TcpListener, town: Town, side: Option<Side>) -> io::Result<()> {
+    axum::serve(listener, router(town, side)).await
+}
+
+fn router(town: Town, side: Option<Side>) -> Router {
     let files = FILES
         .iter()
         .fold(Router::new(), |router, (name, kind, text)| {

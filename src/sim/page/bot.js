@@ -75,11 +75,11 @@ function records(all = []) {
     if (record.urgent) head.append(make("span", "urgent", "khẩn"));
     box.append(head, marked(record.text, record.evidence));
     const why = make("dl");
-    const told = record.evidence.filter((evidence) => FIELDS[evidence.field] && evidence.text);
-    for (const { field, text, value } of told) {
+    for (const { field, words, value } of record.evidence) {
       const pair = make("div");
       const reason = make("dd");
-      reason.append(make("q", `mark ${field}`, text), value ? ` → ${value}` : "");
+      for (const word of words) reason.append(make("q", `mark ${field}`, word), " ");
+      if (value) reason.append(`→ ${value}`);
       pair.append(make("dt", "", FIELDS[field]), reason);
       why.append(pair);
     }
@@ -94,24 +94,15 @@ function records(all = []) {
 function marked(text, evidence) {
   const line = make("p", "report");
   const marks = evidence
-    .filter(({ field, text: part }) => FIELDS[field] && part)
-    .map(({ field, text: part }) => ({ field, part, at: text.indexOf(part) }))
+    .flatMap(({ field, words }) => words.map((part) => ({ field, part, at: text.indexOf(part) })))
     .filter(({ at }) => at >= 0)
     .sort((one, other) => one.at - other.at || other.part.length - one.part.length);
   let done = 0;
-  for (const { field, part, at } of marked.apart(marks)) {
+  for (const { field, part, at } of marks) {
+    if (at < done) continue;
     line.append(text.slice(done, at), make("mark", field, part));
     done = at + part.length;
   }
   line.append(text.slice(done));
   return line;
 }
-
-marked.apart = (marks) => {
-  let end = 0;
-  return marks.filter(({ part, at }) => {
-    if (at < end) return false;
-    end = at + part.length;
-    return true;
-  });
-};

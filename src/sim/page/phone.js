@@ -66,7 +66,6 @@ export class Phone {
     const title = make("h3", "", room.title);
     title.id = id;
     const more = [NAMES[room.platform], KINDS[room.kind], ROLES[room.role]];
-    if (room.kind === "group") more.push(`${room.members.toLocaleString("vi-VN")} người`);
     head.append(title, make("p", "", more.filter(Boolean).join(" · ")));
     this.log = make("div", "log");
     this.log.tabIndex = 0;
@@ -79,7 +78,7 @@ export class Phone {
     this.foot = make("div", "foot");
     this.open = make("button", "open", "Viết ở đây");
     this.open.type = "button";
-    this.open.setAttribute("aria-label", `Viết ở ${room.title}`);
+    this.open.setAttribute("aria-label", `Viết ở đây: ${room.title}`);
     this.open.addEventListener("click", () => this.acts.choose(this));
     this.foot.append(this.open);
     this.element.append(head, this.log, this.foot);

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::*;
@@ -44,10 +43,10 @@ impl Visitor {
                 title: "Một vụ trộm".to_owned(),
             }]),
         };
-        let routes = router(town.clone(), Some(side));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
-        let serving = tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
+        let page = serve(listener, town.clone(), Some(side));
+        let serving = tokio::spawn(async move { page.await.unwrap() });
         Self {
             town,
             http: crate::app::http_client().unwrap(),

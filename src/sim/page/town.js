@@ -302,7 +302,7 @@ const composer = {
     });
     const name = make("button", "name", "@bot");
     name.type = "button";
-    name.setAttribute("aria-label", "Chọn tên bot");
+    name.setAttribute("aria-label", "@bot: chọn tên bot");
     name.addEventListener("click", () => {
       text.value = `${BOT_NAME} ${text.value}`;
       text.focus();
