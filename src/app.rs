@@ -856,10 +856,12 @@ impl App {
             Arc::clone(&areas),
             config.web.public_url.as_ref(),
         );
-        let cards = Arc::new(outbox::Cards::new(
-            config.alert.card,
-            forms.base().map(str::to_owned),
-        ));
+        let cards = outbox::Cards::new(config.alert.card, forms.base().map(str::to_owned));
+        let cards = Arc::new(cards.with_photos(Arc::new(photos::OfOfficers {
+            http: http.clone(),
+            channels: channels.clone(),
+        })));
+        let forms = forms.with_photos(Arc::clone(&cards));
         let hands = Arc::new(config.hand_groups.clone());
         let mut sending = Vec::new();
         let mut desks = HashMap::new();

@@ -59,6 +59,7 @@ pub use self::templates::Templates;
 use self::words::YesNo;
 use crate::domain::account::Platform;
 use crate::domain::alert::Level;
+use crate::domain::alert::Photo;
 use crate::domain::alert::VersionKind;
 use crate::domain::area::AreaBook;
 use crate::domain::audit::AuditEntry;
@@ -77,6 +78,7 @@ use crate::domain::ids::MessageKey;
 use crate::domain::ids::RoomId;
 use crate::domain::invite::Invite;
 use crate::domain::invite::InviteCode;
+use crate::domain::message::Attachment;
 use crate::domain::message::Message;
 use crate::domain::message::Press;
 use crate::domain::message::Sender;
@@ -503,6 +505,8 @@ struct Asked<'a> {
     press: Option<&'a Press>,
     /// When it was written, by the platform's clock.
     sent_at: Time,
+    /// The photo that came with it.
+    photo: Option<Photo>,
 }
 
 impl<'a> Asked<'a> {
@@ -517,6 +521,13 @@ impl<'a> Asked<'a> {
             person: person(&message.room, &message.sender),
             press: None,
             sent_at: message.sent_at,
+            photo: { message.attachments.iter() }.find_map(|attached| match attached {
+                Attachment::Photo(reference) => Some(Photo {
+                    account: message.room.account.clone(),
+                    reference: reference.clone(),
+                }),
+                Attachment::File { .. } | Attachment::Location { .. } => None,
+            }),
         }
     }
 
@@ -531,6 +542,7 @@ impl<'a> Asked<'a> {
             person: person(&press.room, &press.sender),
             press: Some(press),
             sent_at: now,
+            photo: None,
         }
     }
 

@@ -340,6 +340,15 @@ impl Channel for Telegram {
         self.send(post::deletion(room, message)).await
     }
 
+    async fn photo_now(&self, reference: &str) -> Option<Url> {
+        let body = serde_json::json!({"file_id": reference}).to_string();
+        let answered = self.0.ask("getFile", body.into_bytes()).await.ok()?;
+        let body = String::from_utf8_lossy(&answered.body);
+        let file = api::envelope(&body)?.result?;
+        let path = Object::read(file.get())?.text("file_path")?;
+        self.0.api.file(path.as_str())
+    }
+
     async fn pin(&self, room: &RoomId, message: &MessageId, pin: Pin) -> SendOutcome {
         self.send(post::pin(room, message, pin)).await
     }

@@ -140,6 +140,7 @@ impl Desk {
             private.clone().unwrap_or_else(|| asked.room.clone()),
             end.unwrap_or(now + self.settings.alert_lasts),
         );
+        alert.versions.latest_mut().photo.clone_from(&asked.photo);
         alert.target = target;
         alert.drill = drill;
         alert.end_named = end.is_some();
@@ -198,7 +199,7 @@ impl Desk {
                 }),
                 repeats: repeats.as_ref().map(|earlier| (earlier, now)),
                 minutes: self.settings.draft_lasts.num_minutes(),
-                notes: &self.notes(&wanted, &reach.hears, &shown),
+                notes: &self.notes(&wanted, &reach.hears, &shown, asked.photo.is_some()),
             }),
             buttons,
             ..Post::default()

@@ -88,6 +88,10 @@ impl Desk {
             author: officer.name.clone(),
             approver: None,
             at: now,
+            photo: asked
+                .photo
+                .clone()
+                .filter(|_| kind == VersionKind::Correction),
         });
         let version = alert.version();
         let lane = match kind {

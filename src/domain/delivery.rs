@@ -47,13 +47,54 @@ pub struct Button {
     pub data: String,
 }
 
-/// A picture that goes with words: a PNG.
+/// In which form a picture is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PictureKind {
+    /// What we draw.
+    Png,
+    /// What people take.
+    Jpeg,
+}
+
+impl PictureKind {
+    /// What a picture is, by its first bytes; none: nothing that every platform shows.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Option<Self> {
+        match bytes {
+            [0xFF, 0xD8, 0xFF, ..] => Some(Self::Jpeg),
+            [0x89, b'P', b'N', b'G', ..] => Some(Self::Png),
+            _ => None,
+        }
+    }
+
+    /// Its MIME type.
+    #[must_use]
+    pub fn mime(self) -> &'static str {
+        match self {
+            Self::Png => "image/png",
+            Self::Jpeg => "image/jpeg",
+        }
+    }
+
+    /// What its file is called where it is given to a platform.
+    #[must_use]
+    pub fn file_name(self) -> &'static str {
+        match self {
+            Self::Png => "canh-bao.png",
+            Self::Jpeg => "canh-bao.jpg",
+        }
+    }
+}
+
+/// A picture that goes with words.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Picture {
     /// Stands for it within this process: what a platform was given once need not be given again.
     pub name: String,
     /// The file.
     pub bytes: Vec<u8>,
+    /// What kind of file it is.
+    pub kind: PictureKind,
     /// Where a platform that fetches pictures itself finds it.
     pub address: Option<String>,
 }

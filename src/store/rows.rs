@@ -49,6 +49,7 @@ use crate::domain::alert::Alert;
 use crate::domain::alert::AlertState;
 use crate::domain::alert::Approval;
 use crate::domain::alert::Level;
+use crate::domain::alert::Photo;
 use crate::domain::alert::Tally;
 use crate::domain::alert::Target;
 use crate::domain::alert::Version;
@@ -477,15 +478,43 @@ impl Row for Room {
     }
 }
 
+/// Version 3 knows photos. Where there is none, version 2 is written, so that an older program reads it.
 impl Row for Alert {
     fn seal(&self) -> Bytes {
-        seal(2, &Alert2::from(self))
+        let photos: Vec<_> = { self.versions.iter() }
+            .map(|version| {
+                let photo = version.photo.as_ref()?;
+                Some((photo.account.as_str(), photo.reference.as_str()))
+            })
+            .collect();
+        if photos.iter().all(Option::is_none) {
+            return seal(2, &Alert2::from(self));
+        }
+        seal(3, &Alert3(self.into(), photos))
     }
 
     fn open(sealed: &[u8]) -> Result<Self, String> {
         match unseal(sealed)? {
             (1, body) => decode::<Alert1<'_>>(body)?.into_domain(),
             (2, body) => decode::<Alert2<'_>>(body)?.into_domain(),
+            (3, body) => {
+                let Alert3(alert, photos) = decode::<Alert3<'_>>(body)?;
+                let mut alert = alert.into_domain()?;
+                let photos = list(photos, |photo| {
+                    photo
+                        .map(|(name, reference)| {
+                            Ok(Photo {
+                                account: account(name)?,
+                                reference: owned(reference),
+                            })
+                        })
+                        .transpose()
+                })?;
+                if !alert.versions.show(photos) {
+                    return Err("it has photos of versions that it has not".to_owned());
+                }
+                Ok(alert)
+            }
             (version, _) => Err(unknown_version(version)),
         }
     }
@@ -1589,6 +1618,10 @@ struct Alert2<'a> {
     reported: bool,
 }
 
+/// An alert, and what its versions show, by account and reference.
+#[derive(Serialize, Deserialize)]
+struct Alert3<'a>(#[serde(borrow)] Alert2<'a>, Vec<Option<(&'a str, &'a str)>>);
+
 #[derive(Serialize, Deserialize)]
 enum AlertState2 {
     Draft,
@@ -1705,6 +1738,7 @@ impl Version2<'_> {
             author: owned(self.author),
             approver: self.approver.map(owned),
             at: time(self.at)?,
+            photo: None,
         })
     }
 }
@@ -2261,6 +2295,7 @@ mod tests {
                 author: "Đ/c Nam".to_owned(),
                 approver: None,
                 at: at(3),
+                photo: None,
             });
         }
         alert
@@ -2475,6 +2510,12 @@ mod tests {
         }
         kept("alert-pending", &alert(AlertState::Pending, Level::Urgent));
         kept("alert-corrected", &corrected_alert());
+        let mut shown = corrected_alert();
+        shown.versions.latest_mut().photo = Some(Photo {
+            account: AccountName::parse("oa1").unwrap(),
+            reference: "https://photo-1.zdn.vn/a.jpg".to_owned(),
+        });
+        kept("alert-photo", &shown);
         let deliveries = [
             (
                 "text-waiting",

@@ -241,8 +241,8 @@ impl Request {
             );
         }
         let file = Part::bytes(picture.bytes.clone())
-            .file_name("canh-bao.png")
-            .mime_str("image/png")
+            .file_name(picture.kind.file_name())
+            .mime_str(picture.kind.mime())
             .map_err(|_| unwritable())?;
         Ok(form.part("picture", file))
     }
