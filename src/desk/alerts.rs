@@ -384,7 +384,8 @@ impl Desk {
         if alert.end_named && alert.expires_at <= now {
             return Ok(self.reply(asked, say::desk::end_has_passed(alert.expires_at, now)));
         }
-        let reach = self.reach(self.store.rooms().await?, &alert).await?;
+        // Who may not be written to now may be in a moment; else the report says so.
+        let reach = Reach::of(self.store.rooms().await?, &alert, &self.room_rules);
         if reach.hears.is_empty() {
             let text = match asked.press {
                 Some(_) => say::desk::no_rooms_short(),

@@ -88,7 +88,7 @@ pub(super) struct Reach {
 }
 
 impl Reach {
-    fn of(rooms: Vec<Room>, alert: &Alert, rules: &RoomRules) -> Self {
+    pub(super) fn of(rooms: Vec<Room>, alert: &Alert, rules: &RoomRules) -> Self {
         let target = &alert.target;
         let mut reach = Self::default();
         for room in rooms {
@@ -194,7 +194,7 @@ pub(super) fn known_rooms(rows: &[Delivery], rooms: &[Room]) -> BTreeMap<RoomId,
 }
 
 impl Desk {
-    /// The rooms of an alert as they stand now.
+    /// The rooms of an alert as its preview tells them: without those that could not be written to now.
     pub(super) async fn reach(&self, rooms: Vec<Room>, alert: &Alert) -> Result<Reach, StoreError> {
         let mut reach = Reach::of(rooms, alert, &self.room_rules);
         let now = self.clock.now();
