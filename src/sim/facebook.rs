@@ -27,6 +27,8 @@
 //! - **A comment is answered in private once, within seven days**; a person is written to for 24 hours after
 //!   their last word; a utility template goes at any time, with the right number of words.
 //! - **The same post twice in a row is refused** (506).
+//! - **A photo that is not published** is shown by a post that names it, and by an edit that does; a picture for
+//!   messages is uploaded once and sent alone.
 //! - **What sources contradict each other about is a switch**: see [`Switches`].
 //! - **Faults on request**: see [`Rule`], [`Fault`].
 //!
@@ -75,7 +77,7 @@ use super::weather::Trouble;
 use server::Inner;
 use world::World;
 
-pub use world::{Fault, Person, Place, Rule, Sent, Stats, Switches};
+pub use world::{Fault, Person, Picture, Place, Rule, Sent, Stats, Switches};
 
 /// How a simulator starts.
 #[derive(Debug, Clone)]
@@ -242,7 +244,7 @@ impl Facebook {
     /// A person of the Page posts by hand.
     pub fn admin_posts(&self, text: &str) -> String {
         self.inner
-            .change(|world| world.post(None, text, Instant::now()))
+            .change(|world| world.post(None, text, None, Instant::now()))
     }
 
     /// Somebody comments on a post or answers a comment.

@@ -1,9 +1,11 @@
 //! The make-believe world: people, a wall with comments, chats, templates, and what is due to be told.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use axum::body::Bytes;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -42,6 +44,21 @@ pub enum Place {
     Chat(Arc<str>),
 }
 
+/// A picture that the Page has given to Facebook.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Picture {
+    /// Its id.
+    pub id: String,
+    /// The file; empty where it was named by its address.
+    pub content: Bytes,
+}
+
+impl fmt::Debug for Picture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Picture({}, {} bytes)", self.id, self.content.len())
+    }
+}
+
 /// Something that the Page said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sent {
@@ -59,6 +76,8 @@ pub struct Sent {
     pub buttons: Vec<(String, String)>,
     /// The utility template by which it was sent.
     pub template: Option<String>,
+    /// The picture that is shown with it, as it stands now.
+    pub picture: Option<Picture>,
     /// What comes back in its echo.
     pub metadata: Option<String>,
     /// It was changed since.
@@ -106,6 +125,8 @@ pub struct Switches {
     pub usage: (u64, u64),
     /// Updates answer `"true"` in quotes.
     pub quoted_success: bool,
+    /// A post whose words are changed keeps the picture that it had.
+    pub keeps_pictures: bool,
     /// Messages a second.
     pub per_second: usize,
 }
@@ -125,6 +146,7 @@ impl Default for Switches {
             needs_proof: true,
             usage: (1, 1),
             quoted_success: false,
+            keeps_pictures: false,
             per_second: 300,
         }
     }
@@ -247,6 +269,7 @@ pub(super) struct Node {
     pub(super) deleted: bool,
     pub(super) hidden: bool,
     pub(super) answered_aside: bool,
+    pub(super) picture: Option<Picture>,
 }
 
 /// A utility template.
@@ -281,6 +304,9 @@ pub(super) struct World {
     /// Posts, oldest first.
     pub(super) posts: Vec<String>,
     pub(super) sent: Vec<Sent>,
+    /// Photos that are not published, and attachments for messages, by id.
+    pub(super) photos: HashMap<String, Picture>,
+    pub(super) attachments: HashMap<String, Picture>,
     pub(super) templates: Vec<Template>,
     pub(super) subscribed: HashSet<String>,
     pub(super) calls: Vec<super::Call>,
@@ -313,6 +339,8 @@ impl World {
             nodes: HashMap::new(),
             posts: Vec::new(),
             sent: Vec::new(),
+            photos: HashMap::new(),
+            attachments: HashMap::new(),
             templates: Vec::new(),
             subscribed: HashSet::new(),
             calls: Vec::new(),
@@ -415,6 +443,22 @@ impl World {
         self.people.get(id).map(|person| person.name.as_str())
     }
 
+    /// Keeps a picture that nobody sees yet; its id.
+    pub(super) fn keep(&mut self, content: Bytes, for_messages: bool) -> String {
+        let id = self.number();
+        let picture = Picture {
+            id: id.clone(),
+            content,
+        };
+        let all = if for_messages {
+            &mut self.attachments
+        } else {
+            &mut self.photos
+        };
+        all.insert(id.clone(), picture);
+        id
+    }
+
     /// Whether somebody can be written to freely now.
     pub(super) fn is_open(&self, id: &str) -> Option<bool> {
         let person = self.people.get(id)?;
@@ -459,6 +503,7 @@ impl World {
                 deleted: false,
                 hidden: false,
                 answered_aside: false,
+                picture: None,
             },
         );
         id
@@ -508,9 +553,18 @@ impl World {
     }
 
     /// The Page posts or comments.
-    pub(super) fn post(&mut self, parent: Option<&str>, text: &str, at: Instant) -> String {
+    pub(super) fn post(
+        &mut self,
+        parent: Option<&str>,
+        text: &str,
+        picture: Option<Picture>,
+        at: Instant,
+    ) -> String {
         let above = parent.map(|parent| self.top_of(parent));
         let id = self.add_node(None, above.as_deref(), text);
+        if let Some(node) = self.nodes.get_mut(&id) {
+            node.picture.clone_from(&picture);
+        }
         self.show_node(&id, What::Wrote);
         self.sent.push(Sent {
             place: parent.map_or(Place::Wall, |parent| Place::Under(parent.to_owned())),
@@ -520,6 +574,7 @@ impl World {
             aside_of: None,
             buttons: Vec::new(),
             template: None,
+            picture,
             metadata: None,
             edited: false,
             deleted: false,
@@ -530,11 +585,18 @@ impl World {
         id
     }
 
-    /// The Page changes its own words.
-    pub(super) fn edit(&mut self, id: &str, text: &str) {
+    /// The Page changes its own words, and what is shown with them.
+    pub(super) fn edit(&mut self, id: &str, text: &str, picture: Option<Picture>) {
+        let picture = picture.filter(|_| !self.switches.keeps_pictures);
         if let Some(sent) = self.sent.iter_mut().find(|sent| sent.id == id) {
             text.clone_into(&mut sent.text);
             sent.edited = true;
+            if picture.is_some() {
+                sent.picture.clone_from(&picture);
+            }
+        }
+        if let Some(node) = self.nodes.get_mut(id).filter(|_| picture.is_some()) {
+            node.picture = picture;
         }
         self.rewrite(id, text);
     }
@@ -555,6 +617,7 @@ impl World {
         };
         let item = match (is_comment, is_own) {
             (true, _) => "comment",
+            (false, true) if node.picture.is_some() => "photo",
             (false, true) => "status",
             (false, false) => "post",
         };
@@ -566,6 +629,10 @@ impl World {
         }
         if verb != "remove" {
             value["message"] = node.text.as_str().into();
+            if let Some(picture) = &node.picture {
+                value["photo_id"] = picture.id.as_str().into();
+                value["link"] = format!("https://scontent.fbcdn.net/{}.png", picture.id).into();
+            }
         }
         match &node.author {
             None => {
@@ -633,6 +700,9 @@ impl World {
         self.stats.posted += 1;
         if self.switches.echoes {
             let mut message = json!({"is_echo": true, "app_id": 1_517_776_481_860_111_u64, "mid": mid, "text": sent.text});
+            if sent.picture.is_some() {
+                message["attachments"] = json!([{"type": "image", "payload": {"url": "https://scontent.fbcdn.net/a.png"}}]);
+            }
             if let Some(metadata) = &sent.metadata {
                 message["metadata"] = metadata.as_str().into();
             }
