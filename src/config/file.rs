@@ -216,8 +216,8 @@ pub(super) struct RawRoom {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawHandGroup {
-    pub(super) id: Option<Spanned<String>>,
     pub(super) name: Spanned<String>,
+    pub(super) id: Option<Spanned<String>>,
     pub(super) area: Spanned<String>,
     pub(super) account: Spanned<String>,
     pub(super) admin: NativeId,
