@@ -27,16 +27,32 @@ const FAULTS = {
   reordered: "Báo tin lộn thứ tự", expired_token: "Token hết hạn", outage: "Sập hẳn",
 };
 const PLATFORMS = { telegram: "Telegram", zalo_bot: "Zalo Bot", zalo_oa: "Zalo OA", facebook: "Facebook" };
-const PLAYS = { running: "đang chạy", holds: "đúng như mong đợi", failed: "CÓ ĐIỀU KHÔNG ĐÚNG" };
+const PLAYS = {
+  running: "đang diễn…",
+  checking: "diễn xong, đang kiểm lại (bot nghỉ một lát)…",
+  holds: "diễn xong, mọi điều kiện cuối đều đúng.",
+  differs: "diễn xong, có điều khác với kịch bản. Nếu vừa tự tay nhắn thêm hay gây sự cố thì đó là chuyện thường:",
+};
 
 /** How the bot is called on the list from which people on Zalo pick its name. */
 const BOT_NAME = "@Bot Kẻng";
+
+/** What became of a visitor's message, in a sentence. */
+const FATES = {
+  record: ({ code }) => `Bot đã ghi tin này vào vụ ${code} và trả lời. Mục “Phía bot” cho thấy chữ nào cho biết loại việc, nơi, lúc.`,
+  nothing: () => "Tin này không gửi cho bot: bot bỏ qua, không lưu lại gì.",
+  command: () => "Đây là một lệnh: bot làm, rồi trả lời ngay trong điện thoại này.",
+  asked: () => "Bot biết là bà con gọi mình nhưng chưa rõ việc gì, nên hỏi lại.",
+  unseen: () => "Zalo chỉ chuyển cho bot những tin có chọn tên bot (nút @bot): tin này bot không nhận được.",
+};
 
 const phones = new Map();
 const people = new Map();
 let chosen = null;
 let filter = "all";
 let lastBot = null;
+/** The visitor's last message, until it is known what became of it. */
+let mine = null;
 
 // ---- what the server tells ----------------------------------------------------------------------------
 
@@ -51,7 +67,7 @@ async function start() {
   drawSwitcher();
   show("all");
   choose(phones.values().next().value, { quietly: true });
-  listen(state.seq);
+  listen(state);
 }
 
 function addPhone(room) {
@@ -99,8 +115,8 @@ function isStaff(room) {
   return ["officer", "head", "admin"].includes(roleOf(room));
 }
 
-function listen(seq) {
-  const stream = new EventSource(`/town/events?after=${seq}`);
+function listen({ era, seq }) {
+  const stream = new EventSource(`/town/events?era=${era}&after=${seq}`);
   const waiting = [];
   const flush = () => {
     for (const event of waiting.splice(0)) {
@@ -155,6 +171,11 @@ function judgeAll() {
     const phone = phones.get(room);
     for (const [id, verdict] of Object.entries(verdicts)) phone?.judge(id, verdict);
   }
+  const fate = mine && phones.get(mine.room)?.messages.get(mine.id)?.verdict;
+  if (fate && FATES[fate.kept]) {
+    tell(FATES[fate.kept](fate));
+    mine = null;
+  }
 }
 
 // ---- what is drawn ------------------------------------------------------------------------------------
@@ -182,14 +203,17 @@ function drawAlive() {
   alive.dataset.alive = lastBot?.alive ? "yes" : "no";
 }
 
-function drawScenarios({ scenarios = [], scenario }) {
-  const form = byId("scenario-form");
-  form.hidden = scenarios.length === 0;
+function drawScenarios({ scenarios, scenario }) {
+  byId("scenario-form").hidden = scenarios.length === 0;
   const select = byId("scenario");
   if (select.options.length !== scenarios.length) {
     select.replaceChildren(...scenarios.map(({ name, title }) => new Option(title, name)));
+    if (scenario) select.value = scenario.name;
   }
-  byId("scenario-told").textContent = scenario ? `${scenario.title}: ${PLAYS[scenario.state] ?? scenario.state}` : "";
+  const words = scenario ? `${scenario.title}: ${PLAYS[scenario.state]}` : "";
+  if (byId("scenario-told").textContent === words) return;
+  byId("scenario-told").textContent = words;
+  byId("scenario-failures").replaceChildren(...(scenario?.failures ?? []).map((why) => make("li", "", why)));
 }
 
 function drawFaults(faults) {
@@ -262,10 +286,10 @@ async function post(where, body) {
     headers: { "content-type": "application/json" },
     body: JSON.stringify(body),
   }).catch(() => null);
-  if (answer?.ok) return true;
+  if (answer?.ok) return answer.status === 200 ? answer.json() : {};
   const why = answer ? await answer.text() : "không nối được với xã";
   tell(`Không làm được: ${clip(why, 200)}`);
-  return false;
+  return null;
 }
 
 const composer = {
@@ -369,6 +393,7 @@ const composer = {
       act, person: this.person.value, room: chosen.room.id, text, to: this.about?.message.id ?? null,
     });
     if (!sent) return;
+    mine = sent.message_id ? { room: chosen.room.id, id: sent.message_id } : null;
     chosen.person = this.person.value;
     this.about = null;
     this.aboutLine.hidden = true;
