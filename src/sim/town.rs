@@ -30,11 +30,14 @@ use tokio::sync::Notify;
 
 mod clock;
 mod commune;
+mod crowd;
 mod log;
+pub mod scenario;
 
 pub use super::scene::{Button, What};
 pub use super::weather::Trouble;
 pub use commune::{Platform, ROOMS, Role, Size, Village, commune};
+pub use crowd::Line;
 pub use log::{Counts, Event, From, Kind, Message, Person, Room, Shared};
 
 use super::facebook::{self, Facebook};
@@ -598,6 +601,14 @@ impl Town {
         of.nth(number.checked_sub(1)?).cloned()
     }
 
+    /// Somebody's chat with the bot, opened if need be.
+    ///
+    /// # Errors
+    /// When there is nobody of this id.
+    pub fn private(&self, person: &str) -> Result<Room, Refused> {
+        self.place(person, person).map(|(_, _, room)| room)
+    }
+
     // What people do ----------------------------------------------------------
 
     /// Who acts where, and what the room is called there; opens a private chat if need be.
@@ -874,6 +885,18 @@ impl Town {
         }
         drop(troubles);
         self.inner.heard.notify_waiters();
+    }
+
+    /// Platforms that wait before they tell the bot again what it did not take do so now.
+    pub fn tell_again(&self) {
+        for account in &self.inner.accounts {
+            match &account.server {
+                Server::ZaloOa(server) => server.tell_again(),
+                Server::Facebook(server, _) => server.tell_again(),
+                // The bot asks there.
+                Server::Telegram(_) | Server::ZaloBot(_) => {}
+            }
+        }
     }
 
     /// What goes wrong now.

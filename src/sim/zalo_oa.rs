@@ -416,6 +416,16 @@ impl ZaloOa {
         self.inner.look().watcher = watcher;
     }
 
+    /// Webhooks that wait for another try are called now.
+    pub fn tell_again(&self) {
+        self.inner.change(|world| {
+            let now = world.now_ms();
+            for call in &mut world.events {
+                call.due_ms = call.due_ms.min(now);
+            }
+        });
+    }
+
     /// Begins or ends a trouble of the whole platform.
     pub fn trouble(&self, trouble: Trouble, on: bool) {
         self.inner.change(|world| world.weather.set(trouble, on));
