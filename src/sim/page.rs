@@ -19,7 +19,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::convert::Infallible;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -124,6 +124,20 @@ struct Page {
     era: u64,
     /// Becomes true when this town is at its end.
     over: watch::Receiver<bool>,
+}
+
+/// Opens an address for the page.
+///
+/// # Errors
+/// When it is taken, or when other machines could reach it: whoever opens the page can act as an officer.
+pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    if address.ip().is_loopback() {
+        TcpListener::bind(address).await
+    } else {
+        Err(io::Error::other(
+            "other machines could reach the page there, and act as an officer; take an address of this machine alone, such as 127.0.0.1:8080",
+        ))
+    }
 }
 
 /// Serves the page until `end`: then every browser is let go, and comes back to whoever serves here next.

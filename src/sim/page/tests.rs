@@ -51,7 +51,7 @@ impl Visitor {
                 title: "Một vụ trộm".to_owned(),
             }]),
         };
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let page = serve(listener, town.clone(), Some(side), ended);
         let serving = tokio::spawn(async move { page.await.unwrap() });
@@ -327,6 +327,14 @@ async fn a_page_from_elsewhere_cannot_look_or_act() {
         .unwrap();
     assert_eq!(rebound.status(), StatusCode::FORBIDDEN);
     assert_eq!(visitor.state().await["speed"], 1.0);
+}
+
+#[tokio::test]
+async fn the_page_is_for_this_machine_alone() {
+    for address in ["0.0.0.0:0", "[::]:0"] {
+        let refused = bind(address.parse().unwrap()).await.unwrap_err();
+        assert!(refused.to_string().contains("127.0.0.1"), "{refused}");
+    }
 }
 
 #[test]

@@ -63,6 +63,8 @@ async function start() {
   const staff = state.people.filter((person) => person.role !== "resident" && !open.has(person.id));
   for (const room of inOrder([...state.rooms, ...staff.map(privateRoom)])) addPhone(room);
   for (const phone of phones.values()) phone.toEnd();
+  document.body.classList.toggle("no-bot", !state.with_bot);
+  if (!state.with_bot) tell("Ở đây chỉ có xã, chưa có bot nào: hãy nối bot của mình vào các địa chỉ mà keng town đã in ra.");
   drawTown(state);
   drawSwitcher();
   show("all");
@@ -90,15 +92,15 @@ function openPrivate(id) {
   return phone;
 }
 
-/** First what tells the story: a group of each kind and an officer; those who write in private come last. */
+/** First what tells the story: one of each kind, and who alerts and who looks after a village. */
 function inOrder(rooms) {
   const groups = rooms.filter((room) => room.kind !== "private");
-  const staff = rooms.filter((room) => isStaff(room));
+  const staff = rooms.filter(isStaff);
+  const group = (platform) => groups.find((room) => room.platform === platform);
+  const duty = (role) => staff.find((room) => roleOf(room) === role);
+  const first = [group("zalo_oa"), group("telegram"), duty("officer"), group("facebook"), group("zalo_bot"), duty("head")];
   const rest = rooms.filter((room) => room.kind === "private" && !isStaff(room));
-  const first = ["zalo_oa", "telegram"].map((name) => groups.find((room) => room.platform === name)).filter(Boolean);
-  const officer = staff.find((room) => roleOf(room) === "officer");
-  const told = [...first, officer, ...groups, ...staff, ...rest].filter(Boolean);
-  return [...new Set(told)];
+  return [...new Set([...first.filter(Boolean), ...groups, ...staff, ...rest])];
 }
 
 function membersOf(room) {
@@ -192,7 +194,6 @@ function drawTown(state) {
   byId("sample").textContent =
     `Xã có ${state.rooms_in_all.toLocaleString("vi-VN")} nhóm; trang này cho xem ${phones.size}. ` +
     `Đến giờ có ${said.toLocaleString("vi-VN")} tin nhắn.`;
-  byId("bot-controls").hidden = !state.with_bot;
   drawScenarios(state);
   drawFaults(state.faults);
 }
