@@ -557,9 +557,7 @@ impl Onlooker {
         let asked_at = Instant::now();
         let accounts = self.town.accounts().iter();
         let accounts = accounts.filter(|account| account.pending() == 0);
-        let taken = accounts
-            .map(|account| account.name.clone())
-            .collect();
+        let taken = accounts.map(|account| account.name.clone()).collect();
         let metrics = running.file("metrics").await?.unwrap_or_default();
         let metrics = String::from_utf8_lossy(&metrics).into_owned();
         if metrics != self.metrics || self.memory.is_waiting() {
