@@ -37,6 +37,7 @@ use crate::channel::Profile;
 use crate::channel::Source;
 use crate::channel::echoes::Echoes;
 use crate::channel::facebook::Facebook;
+use crate::channel::facebook::Pages;
 use crate::channel::facebook::Settings as FacebookSettings;
 use crate::channel::telegram::Settings as TelegramSettings;
 use crate::channel::telegram::Telegram;
@@ -258,6 +259,7 @@ struct Wiring<'a> {
     http: &'a reqwest::Client,
     store: &'a Arc<dyn Store>,
     clock: &'a Arc<dyn Clock>,
+    pages: Arc<Pages>,
 }
 
 /// An account's notebook, in the store.
@@ -351,6 +353,7 @@ impl Wiring<'_> {
             app_secret: door.app_secret.clone(),
             verify_token: door.verify_token.clone(),
             utility_template: door.utility_template.clone(),
+            pages: Arc::clone(&self.pages),
             http: self.http.clone(),
         });
         Wired {
@@ -769,6 +772,7 @@ impl App {
             http: &http,
             store: &store,
             clock: &clock,
+            pages: Arc::default(),
         };
         let wired = config
             .accounts
@@ -934,6 +938,7 @@ impl App {
             let today = time.now().date_naive();
             needs_of_tokens(&officials, today)
                 .chain(needs_of_alarms(every_channel.values(), today))
+                .chain(needs_of_strangers(every_channel.values()))
                 .collect()
         };
         sending.push(tokio::spawn(watch_accounts(
@@ -1320,6 +1325,20 @@ fn needs_of_alarms<'a>(
             mark: format!("alarm:{today}:{reason}"),
             words: say::desk::account_needs_somebody(account.as_str(), reason),
             account,
+        })
+    })
+}
+
+/// Pages whose news comes here and that no account has: once for each.
+fn needs_of_strangers<'a>(
+    channels: impl Iterator<Item = &'a Arc<dyn Channel>>,
+) -> impl Iterator<Item = Need> {
+    channels.flat_map(|channel| {
+        let account = channel.account().name.clone();
+        channel.strangers().into_iter().map(move |page| Need {
+            mark: format!("stranger:{page}"),
+            words: say::desk::page_without_account(account.as_str(), &page),
+            account: account.clone(),
         })
     })
 }

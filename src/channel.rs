@@ -188,6 +188,11 @@ pub trait Channel: Send + Sync + std::fmt::Debug {
     fn alarm(&self) -> Option<String> {
         None
     }
+    /// What this account is told of by the platform and is for none of ours: the ids of Pages that share its
+    /// app.
+    fn strangers(&self) -> Vec<String> {
+        Vec::new()
+    }
     /// Where a photo that somebody sent can be read, and from where it will be gone one day. `None`: it
     /// lies with the platform for good, or nowhere we may ask.
     fn photo_address(&self, _reference: &str) -> Option<Url> {

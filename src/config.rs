@@ -525,6 +525,31 @@ mod tests {
     }
 
     #[test]
+    fn a_group_by_hand_stays_the_same_under_another_name() {
+        let account = "[[account]]\nname = \"tg1\"\nplatform = \"telegram\"\napi_url = \"http://127.0.0.1:1\"\ntoken = { env = \"TOKEN\" }\nreceive = \"poll\"\n";
+        let group = |keys: &str| {
+            format!("[[hand_group]]\narea = \"06862\"\naccount = \"tg1\"\nadmin = \"5\"\n{keys}\n")
+        };
+        let read = |keys: &str| {
+            let text = format!("{account}{}", group(keys));
+            let config = parse(&text, "ward.toml", &|_| Some("1:secret".to_owned())).unwrap();
+            config.hand_groups.0[0].clone()
+        };
+        let before = read("name = \"Hội người Tiên Yên\"");
+        let renamed = "name = \"Người Tiên Yên mới\"\nid = \"Hội người Tiên Yên\"";
+        let after = read(renamed);
+        assert_eq!(after.id, before.id);
+        assert_eq!(after.name, "Người Tiên Yên mới");
+        assert_ne!(read("name = \"Người Tiên Yên mới\"").id, before.id);
+        let both = format!(
+            "{account}{}{}",
+            group(renamed),
+            group("name = \"Hội người Tiên Yên\"")
+        );
+        insta::assert_snapshot!(refusal(&both), @"ward.toml, line 17: `hand_group.id` is that of the group `Người Tiên Yên mới`");
+    }
+
+    #[test]
     fn every_mistake_names_file_line_and_key() {
         let account = "[[account]]\nname = \"tg1\"\nplatform = \"telegram\"\napi_url = \"http://127.0.0.1:1\"\ntoken = { env = \"TOKEN\" }\nreceive = \"poll\"\n";
         insta::assert_snapshot!(refusal("[web]\nlisten = \"nowhere\"\n"), @r#"ward.toml, line 2: `web.listen` is "nowhere", but should be an address and port such as 127.0.0.1:8080"#);

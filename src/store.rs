@@ -285,7 +285,8 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// Turns waiting rows into sending ones. Durable before it returns the rows that really changed.
     async fn claim(&self, rows: Vec<Delivery>, now: Time) -> Result<Vec<Delivery>, StoreError>;
     /// Ends tries. A sent receipt also makes its message lead to its incident. Rows of alerts are kept
-    /// for the record, progress rows as long as their alert is live; all others leave when they end.
+    /// for the record, progress rows as long as their alert is live; all others leave when they end. Of an
+    /// alert's row that has ended, only one thing can be told later: that one which was unknown is sent.
     async fn settle(&self, ended: Vec<(Delivery, Settled)>, now: Time) -> Result<(), StoreError>;
     /// The message that a progress row became, once it is sent.
     async fn sent_message(&self, row: DeliveryId) -> Result<Option<MessageId>, StoreError>;

@@ -217,6 +217,7 @@ pub(super) struct RawRoom {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawHandGroup {
     pub(super) name: Spanned<String>,
+    pub(super) id: Option<Spanned<String>>,
     pub(super) area: Spanned<String>,
     pub(super) account: Spanned<String>,
     pub(super) admin: NativeId,

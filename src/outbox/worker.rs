@@ -38,6 +38,7 @@ use tracing::trace;
 use tracing::warn;
 
 use super::cards::Cards;
+use super::evidence::Evidence;
 use super::late::Late;
 use super::limit::Limits;
 use super::limit::Rates;
@@ -190,7 +191,17 @@ impl Worker {
     pub async fn run(self, stop: watch::Receiver<bool>) -> Result<(), StoreError> {
         let account = self.channel.account().name.clone();
         settle_interrupted(&self, &account).await?;
-        Run::new(self, account).run(stop).await
+        let evidence = Evidence {
+            store: Arc::clone(&self.store),
+            channel: Arc::clone(&self.channel),
+            echoes: Arc::clone(&self.echoes),
+            areas: Arc::clone(&self.settings.areas),
+            clock: Arc::clone(&self.clock),
+            news: Arc::clone(&self.news),
+        };
+        let sending = Run::new(self, account).run(stop.clone());
+        tokio::try_join!(sending, evidence.run(stop))?;
+        Ok(())
     }
 }
 

@@ -414,6 +414,15 @@ pub fn account_needs_somebody(account: &str, reason: &str) -> String {
     )
 }
 
+/// Facebook tells of a Page that the config does not name: nobody records what is said there.
+#[must_use]
+pub fn page_without_account(account: &str, page: &str) -> String {
+    format!(
+        "Ứng dụng Meta của tài khoản {account} gửi cả tin của trang Facebook mã {page}, mà tệp cấu hình chưa có trang ấy: tin \
+         báo ở đó KHÔNG được ghi. Xin thêm một [[account]] cho trang ấy (dùng chung app_secret), hoặc gỡ ứng dụng khỏi trang."
+    )
+}
+
 /// A refresh token has not been used for weeks, and will end.
 #[must_use]
 pub fn tokens_ending(account: &str, days: u64) -> String {

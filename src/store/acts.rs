@@ -507,8 +507,7 @@ impl Writer<'_, '_> {
     fn settle(&mut self, asked: &Delivery, how: Settled, now: Time) -> Result<(), StoreError> {
         let key = key::outbox(asked);
         let (Some(mut row), was) = self.load::<Delivery>(&key)? else {
-            // It has ended before; telling it again changes nothing.
-            return Ok(());
+            return self.settle_ended(asked, how, now);
         };
         row.state = match how {
             Settled::Again {
@@ -549,6 +548,34 @@ impl Writer<'_, '_> {
             },
             Body::Text(_) | Body::PressAnswer { .. } => Ok(()),
         }
+    }
+
+    /// A row that has ended before. To tell it again changes nothing, but for one thing: what nobody knew of
+    /// has arrived after all.
+    fn settle_ended(
+        &mut self,
+        asked: &Delivery,
+        how: Settled,
+        now: Time,
+    ) -> Result<(), StoreError> {
+        let (Body::Alert { alert, version, .. }, Settled::Sent(message)) = (&asked.body, how)
+        else {
+            return Ok(());
+        };
+        let key = key::ended(*alert, *version, asked.id);
+        let (Some(mut row), was) = self.load::<Delivery>(&key)? else {
+            return Ok(());
+        };
+        if !matches!(row.state, DeliveryState::Unknown { .. }) {
+            return Ok(());
+        }
+        row.state = DeliveryState::Sent { at: now, message };
+        self.staged.put(key, row.seal(), was);
+        self.tally(*alert, *version, |tally| {
+            tally.unknown = tally.unknown.saturating_sub(1);
+            tally.sent += 1;
+            tally.maybe_twice += u32::from(row.maybe_twice);
+        })
     }
 
     fn alert_ended(
