@@ -583,6 +583,7 @@ pub fn desk(
             second_officer: config.alert.second_officer,
             approval_lasts: lasting(config.alert.approval),
             approval_reminder: lasting(config.alert.reminder),
+            pin: config.alert.pin,
             digest_late: lasting(config.digest.late),
             ..Default::default()
         },
@@ -604,6 +605,7 @@ impl Carriers for Ours {
         Some(Carrier {
             platform: channel.account().platform,
             max_text: can.max_text,
+            can_pin: can.can_pin,
             is_wall: can.is_wall,
         })
     }
@@ -644,6 +646,7 @@ async fn bind_rooms(store: &dyn Store, rules: &Rules, now: Time) -> Result<Vec<R
             state: RoomState::Active,
             sees_all: None,
             joined_at: now,
+            choices: None,
         });
         match &room.area {
             None => {
@@ -697,6 +700,7 @@ async fn keep_hand_groups(
             state: RoomState::Active,
             sees_all: None,
             joined_at: known.as_ref().map_or(now, |room| room.joined_at),
+            choices: known.as_ref().and_then(|room| room.choices),
         };
         if known.as_ref() != Some(&room) {
             writes.push(Write::Room(Box::new(room)));
@@ -856,10 +860,12 @@ impl App {
             Arc::clone(&areas),
             config.web.public_url.as_ref(),
         );
-        let cards = Arc::new(outbox::Cards::new(
-            config.alert.card,
-            forms.base().map(str::to_owned),
-        ));
+        let cards = outbox::Cards::new(config.alert.card, forms.base().map(str::to_owned));
+        let cards = Arc::new(cards.with_photos(Arc::new(photos::OfOfficers {
+            http: http.clone(),
+            channels: channels.clone(),
+        })));
+        let forms = forms.with_photos(Arc::clone(&cards));
         let hands = Arc::new(config.hand_groups.clone());
         let mut sending = Vec::new();
         let mut desks = HashMap::new();

@@ -49,6 +49,19 @@ pub const DEFAULTS: &str = include_str!("../config/keng.toml");
 /// The official communes, as in force since 1 July 2025 (National Statistics Office).
 const COMMUNES: &str = include_str!("../config/communes.csv");
 
+/// What a key says that names the level from which on something is done.
+const FROM_LEVEL: &str = "\"urgent\", \"warning\", \"info\" or \"never\"";
+
+fn from_level(text: &str) -> Option<Option<Level>> {
+    match text {
+        "info" => Some(Some(Level::Info)),
+        "warning" => Some(Some(Level::Warning)),
+        "urgent" => Some(Some(Level::Urgent)),
+        "never" => Some(None),
+        _ => None,
+    }
+}
+
 /// The config is not usable; the message says where and what to do.
 #[derive(Debug, Error)]
 #[error("{place}: {message}")]
@@ -162,6 +175,8 @@ pub struct AlertConfig {
     pub templates: Option<PathBuf>,
     /// From which level on an alert goes with its card.
     pub card: Option<Level>,
+    /// From which level on an alert is pinned where it can be.
+    pub pin: Option<Level>,
 }
 
 /// What `[[room]]` says of a room besides its area.
@@ -462,18 +477,8 @@ fn parse_in(
             ),
             quiet: people::quiet(&own, "alert.quiet_hours", raw.alert.quiet_hours.as_ref())?
                 .flatten(),
-            card: own.value(
-                "alert.card",
-                &raw.alert.card,
-                |text| match text {
-                    "info" => Some(Some(Level::Info)),
-                    "warning" => Some(Some(Level::Warning)),
-                    "urgent" => Some(Some(Level::Urgent)),
-                    "never" => Some(None),
-                    _ => None,
-                },
-                "\"urgent\", \"warning\", \"info\" or \"never\"",
-            )?,
+            card: own.value("alert.card", &raw.alert.card, from_level, FROM_LEVEL)?,
+            pin: own.value("alert.pin", &raw.alert.pin, from_level, FROM_LEVEL)?,
             templates: raw.alert.templates.map(|path| base.join(path)),
         },
         digest: DigestConfig {

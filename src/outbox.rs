@@ -33,6 +33,7 @@ mod tests;
 pub mod worker;
 
 pub use cards::Cards;
+pub use cards::Photos;
 pub use limit::Rates;
 pub use metrics::Metrics;
 pub use quota::Ledger;

@@ -80,7 +80,7 @@ pub enum Write {
     Identity(PersonKey, Identity),
     /// The question this person was asked in this room; `None` takes it back.
     Question(RoomId, PersonKey, Option<Question>),
-    /// A room, new or changed. An area, a title or rights that it does not tell stay as they were.
+    /// A room, new or changed. An area, a title, rights or choices that it does not tell stay as they were.
     Room(Box<Room>),
     /// An alert, new or changed. With a new version, the rows of earlier ones that still wait are
     /// dropped: no room hears words that are known to be wrong.

@@ -162,6 +162,8 @@ pub struct Preview<'a> {
     pub not_chosen: &'a [String],
     /// Rooms that take no part in exercises.
     pub no_drills: &'a [String],
+    /// Groups whose helper, who posts there by hand, may not be written to now.
+    pub closed: &'a [String],
     /// How many rooms hear it only after their quiet hours.
     pub quiet: usize,
     /// Who may approve it, where a second officer is needed.
@@ -199,6 +201,11 @@ pub fn preview(preview: &Preview<'_>) -> String {
     left_out(&mut text, "bot đã bị đưa ra khỏi nhóm", preview.removed);
     left_out(&mut text, "không nằm trong nơi đã chọn", preview.not_chosen);
     left_out(&mut text, "nhóm không nhận diễn tập", preview.no_drills);
+    left_out(
+        &mut text,
+        "người đăng tay đã quá 24 giờ chưa nhắn cho Trang",
+        preview.closed,
+    );
     if preview.quiet > 0 {
         text.push_str(&format!(
             "{} nhóm đang giờ yên tĩnh, sẽ nhận khi hết giờ.\n",

@@ -336,6 +336,7 @@ impl Writer<'_, '_> {
         if let Some(old) = old {
             room.area = room.area.or(old.area);
             room.sees_all = room.sees_all.or(old.sees_all);
+            room.choices = room.choices.or(old.choices);
             if room.title.is_empty() {
                 room.title = old.title;
             }
@@ -383,7 +384,7 @@ impl Writer<'_, '_> {
 
     /// Ends the rows of earlier versions that have not been claimed. One that is under way ends by itself.
     fn drop_waiting(&mut self, alert: &Alert) -> Result<(), StoreError> {
-        for queued in reads::queued_of(self.staged, alert.id)? {
+        for queued in reads::queued_of(self.staged, alert.id, alert.level)? {
             let Body::Alert { version, .. } = queued.body else {
                 continue;
             };
@@ -546,7 +547,7 @@ impl Writer<'_, '_> {
                 } => self.receipt_sent(&row.room, message, incident),
                 _ => Ok(()),
             },
-            Body::Text(_) | Body::PressAnswer { .. } => Ok(()),
+            Body::Text(_) | Body::PressAnswer { .. } | Body::Pin { .. } => Ok(()),
         }
     }
 

@@ -330,6 +330,7 @@ async fn questions_identities_and_rooms_are_replaced_and_taken_back(store: &impl
         state: RoomState::Active,
         sees_all: Some(true),
         joined_at: at(3),
+        choices: None,
     };
     one(store, act(vec![Write::Room(Box::new(group.clone()))])).await;
     group.state = RoomState::Moved(room("-1001"));
