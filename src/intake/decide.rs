@@ -107,9 +107,9 @@ pub(super) fn sensitivity(facts: &Facts, private_kinds: &[Category]) -> Sensitiv
         .chain([&facts.primary])
         .any(|kind| private_kinds.contains(kind));
     let own_number = facts.primary == Category::MissingPerson;
-    let person = !own_number
-        && !(facts.phones.is_empty() && facts.accounts.is_empty() && facts.handles.is_empty());
-    if kind || person {
+    let points_at_nobody =
+        facts.phones.is_empty() && facts.accounts.is_empty() && facts.handles.is_empty();
+    if kind || !(points_at_nobody || own_number) {
         Sensitivity::Private
     } else {
         Sensitivity::Open
