@@ -24,14 +24,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use std::borrow::Cow;
 use std::cell::Cell;
 use std::mem;
+use std::ops::Range;
 
 use chrono::{DateTime, Datelike, Duration, FixedOffset};
 
 use crate::domain::reading::{
-    Category, Command, CommandName, Evidence, Facts, Outcome, Reading, UpdateKind, When,
+    Category, Command, CommandName, Evidence, Facts, Outcome, Reading, UpdateKind, When, Why,
 };
 use crate::text::fold::{Sign, sign};
 use crate::text::frame::Seen;
@@ -89,7 +89,7 @@ struct Spot {
     places_before: u32,
     /// What starts here ends the name of a place.
     stops: bool,
-    /// The token is a number in words.
+    /// The token is a number in words, or said for 0.
     counts: bool,
 }
 
@@ -145,6 +145,8 @@ pub struct Page<'a> {
     places: u32,
     /// A bit for every [`State`] told of anywhere.
     states: u64,
+    /// A preposition of several words stands anywhere.
+    long_prepositions: bool,
     /// A word after which a social account is named stands anywhere.
     pub names_handles: bool,
     /// It has so few marks that any word may lack them.
@@ -252,6 +254,7 @@ impl<'a> Page<'a> {
             spots: lists.spots,
             places: 0,
             states: 0,
+            long_prepositions: false,
             names_handles: false,
             loose: false,
             cased: false,
@@ -293,6 +296,7 @@ impl<'a> Page<'a> {
                     }
                 }
                 What::Number(_) => spot.counts |= hit.to == hit.from + 1,
+                What::Zero => spot.counts = true,
                 What::Time(word) => {
                     spot.times |= word.bit();
                     if let Some(spot) = self.spots.get_mut(hit.to).filter(|_| near) {
@@ -305,8 +309,12 @@ impl<'a> Page<'a> {
                     if let Some(spot) = self.spots.get_mut(hit.to).filter(|_| near) {
                         spot.places_before |= word.bit();
                     }
-                    if word == place::PlaceWord::Known {
-                        self.against.push(*hit);
+                    match word {
+                        place::PlaceWord::Known => self.against.push(*hit),
+                        place::PlaceWord::Prep => {
+                            self.long_prepositions |= hit.to - hit.from > 1;
+                        }
+                        _ => {}
                     }
                 }
                 _ => {}
@@ -390,12 +398,23 @@ impl<'a> Page<'a> {
 
     /// Tokens `from..to` as written.
     pub fn words(&self, from: usize, to: usize) -> &'a str {
+        self.text.get(self.bytes(from, to)).unwrap_or("")
+    }
+
+    /// The bytes of tokens `from..to`.
+    fn bytes(&self, from: usize, to: usize) -> Range<usize> {
         let start = self.tokens.get(from).map_or(0, |token| token.start);
         let end = to
             .checked_sub(1)
             .and_then(|last| self.tokens.get(last))
             .map_or(start, |token| token.end);
-        self.text.get(start..end).unwrap_or("")
+        start..end.max(start)
+    }
+
+    /// Tokens `from..to` say something.
+    fn evidence(&self, from: usize, to: usize, why: Why) -> Evidence {
+        let at = self.bytes(from, to);
+        Evidence { at, why }
     }
 
     /// The digits of a number, plain.
@@ -445,6 +464,12 @@ impl<'a> Page<'a> {
             What::Number(value) if hit.to == at + 1 => Some(value),
             _ => None,
         })
+    }
+
+    /// What is said for the digit 0.
+    pub fn says_zero(&self, at: usize) -> bool {
+        self.spots.get(at).is_some_and(|spot| spot.counts)
+            && self.hits_at(at).iter().any(|hit| hit.what == What::Zero)
     }
 
     /// The token makes what follows an ordinal.
@@ -810,7 +835,7 @@ fn signs_of_words(
     (from, to): (usize, usize),
     place: Option<&place::Found>,
 ) -> Vec<kinds::Sign> {
-    let mut signs = Vec::with_capacity(192);
+    let mut signs = Vec::with_capacity(128);
     let names = |at: usize| place.is_some_and(|place| place.from <= at && at < place.to);
     let addresses = |at: usize| {
         let token = page.tokens.get(at);
@@ -926,11 +951,7 @@ impl Message<'_> {
         }
         let content = self.content_words(start);
         if let Some((kind, hit)) = self.update(&scores, spoken_to) {
-            evidence.push(Evidence {
-                field: "outcome",
-                text: page.words(hit.from, hit.to).to_owned(),
-                why: format!("update: {kind:?}").into(),
-            });
+            evidence.push(page.evidence(hit.from, hit.to, Why::Update(kind)));
             let facts = self.facts(start, page.tokens.len(), &scores, &mut evidence);
             return Reading {
                 outcome: Outcome::Update(kind),
@@ -942,11 +963,7 @@ impl Message<'_> {
             && let Some(hit) = self.unreal(start, &scores)
             && !self.earnest(start, &scores)
         {
-            evidence.push(Evidence {
-                field: "outcome",
-                text: page.words(hit.from, hit.to).to_owned(),
-                why: "no incident is told".into(),
-            });
+            evidence.push(page.evidence(hit.from, hit.to, Why::NoIncident));
             return Reading {
                 outcome: Outcome::Ignore,
                 incidents: Vec::new(),
@@ -1067,32 +1084,24 @@ impl Message<'_> {
     }
 
     fn addressing_evidence(&self) -> Vec<Evidence> {
-        let mut evidence = Vec::with_capacity(8);
-        let mut add = |text: &str, why: Cow<'static, str>| {
-            evidence.push(Evidence {
-                field: "outcome",
-                text: text.to_owned(),
-                why,
-            });
-        };
+        let mut evidence = Vec::with_capacity(16);
         for tag in &self.tags {
-            let text = self.page.text.get(tag.start..tag.end).unwrap_or("");
-            match tag.category {
-                Some(category) => add(text, ["tag: ", category.as_str()].concat().into()),
-                None => add(text, "tag: any incident".into()),
-            }
+            evidence.push(Evidence {
+                at: tag.start..tag.end,
+                why: Why::Tag(tag.category),
+            });
         }
         if let Some((start, end)) = self.mention {
-            add(
-                self.page.text.get(start..end).unwrap_or(""),
-                "mention of the bot".into(),
-            );
+            evidence.push(Evidence {
+                at: start..end,
+                why: Why::Mention,
+            });
         }
         if let Some(hit) = self.leading {
-            add(self.page.words(hit.from, hit.to), "leading keyword".into());
+            evidence.push(self.page.evidence(hit.from, hit.to, Why::Keyword));
         }
         if self.command.is_some() {
-            add(self.page.words(0, 1), "command".into());
+            evidence.push(self.page.evidence(0, 1, Why::Command));
         }
         evidence
     }
@@ -1433,11 +1442,10 @@ impl Message<'_> {
             return vec![self.facts(start, end, scores, evidence)];
         }
         // "còn nữa", "vụ 2", a numbered line, or a new sentence.
+        let another = page.tells(State::Another);
         let cuts = (start + 2..end).filter_map(|at| {
-            let told = page
-                .hits_at(at)
-                .iter()
-                .any(|hit| hit.what == What::State(State::Another));
+            let mut hits = page.hits_at(at).iter();
+            let told = another && hits.any(|hit| hit.what == What::State(State::Another));
             let listed = page.tokens.get(at).is_some_and(|token| token.digits == 1)
                 && page
                     .tokens
@@ -1571,18 +1579,11 @@ impl Message<'_> {
             time = when::read(page, from, to, &entities.busy, primary.into());
         }
         self.explain_kinds(&categories, &signs, scores, evidence);
-        let mut found = |field, from, to, why: &'static str| {
-            evidence.push(Evidence {
-                field,
-                text: page.words(from, to).to_owned(),
-                why: why.into(),
-            });
-        };
         if let Some(time) = &time {
-            found("time", time.from, time.to, "time expression");
+            evidence.push(page.evidence(time.from, time.to, Why::Time));
         }
         if let Some(place) = &place {
-            found("place", place.from, place.to, "place phrase");
+            evidence.push(page.evidence(place.from, place.to, Why::Place));
         }
         let time = time.map(|found| found.when);
         let verdict = urgent::judge(page, from, to, primary, time.as_ref());
@@ -1615,27 +1616,19 @@ impl Message<'_> {
     ) {
         let page = &self.page;
         for category in categories {
-            for (at, weight) in kinds::reasons(signs, *category as usize, REASONS) {
-                evidence.push(Evidence {
-                    field: "categories",
-                    text: page.words(at, at + 1).to_owned(),
-                    why: ["words: ", category.as_str(), " +", &parts(weight)]
-                        .concat()
-                        .into(),
-                });
-            }
+            let reasons = kinds::reasons(signs, *category as usize);
+            let found = reasons.map(|(at, weight)| {
+                let why = Why::Word(*category, hundredths(weight));
+                page.evidence(at, at + 1, why)
+            });
+            evidence.extend(found);
         }
         for hit in &scores.cues {
             if let What::Cue(category, weight) | What::Frame(category, weight) = hit.what
                 && categories.contains(&category)
             {
-                evidence.push(Evidence {
-                    field: "categories",
-                    text: page.words(hit.from, hit.to).to_owned(),
-                    why: [category.as_str(), " +", &weight.to_string()]
-                        .concat()
-                        .into(),
-                });
+                let why = Why::Cue(category, weight);
+                evidence.push(page.evidence(hit.from, hit.to, why));
             }
         }
     }
@@ -1650,34 +1643,23 @@ impl Message<'_> {
         evidence: &mut Vec<Evidence>,
     ) {
         let page = &self.page;
-        let told = if urgent { "true" } else { "false" };
-        evidence.push(Evidence {
-            field: "urgent",
-            text: verdict
-                .because
-                .map_or("", |hit| page.words(hit.from, hit.to))
-                .to_owned(),
-            why: [told, " for ", primary.as_str()].concat().into(),
-        });
+        let at = verdict
+            .because
+            .map_or(0..0, |hit| page.bytes(hit.from, hit.to));
+        let why = Why::Urgent(urgent, primary);
+        evidence.push(Evidence { at, why });
         if urgent {
-            for (at, weight) in kinds::reasons(signs, kinds::URGENCY, REASONS) {
-                evidence.push(Evidence {
-                    field: "urgent",
-                    text: page.words(at, at + 1).to_owned(),
-                    why: ["words: +", &parts(weight)].concat().into(),
-                });
-            }
+            let reasons = kinds::reasons(signs, kinds::URGENCY);
+            let found = reasons
+                .map(|(at, weight)| page.evidence(at, at + 1, Why::UrgentWord(hundredths(weight))));
+            evidence.extend(found);
         }
     }
 }
 
-/// Words that are given as the reason for one finding.
-const REASONS: usize = 3;
-
 /// A weight in parts of [`kinds::UNIT`] as people write it.
-fn parts(weight: i32) -> String {
-    let hundredths = weight * 100 / kinds::UNIT;
-    format!("{}.{:02}", hundredths / 100, hundredths % 100)
+fn hundredths(weight: i32) -> i32 {
+    weight * 100 / kinds::UNIT
 }
 
 /// What the weights are learned from: all that a message shows.
