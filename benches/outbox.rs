@@ -194,6 +194,7 @@ impl Channel for Door {
             max_text: 4096,
             pictures: keng::channel::Pictures::Never,
             closes: false,
+            is_wall: false,
         }
     }
 

@@ -573,7 +573,8 @@ impl Town {
     fn start() -> anyhow::Result<Self> {
         let address = free_port()?;
         let child = Command::new(program())
-            .args(["town", "--listen", &address.to_string()])
+            .args(["town", "--platform", "telegram"])
+            .args(["--listen", &address.to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

@@ -597,9 +597,11 @@ pub struct Ours(HashMap<AccountName, Arc<dyn Channel>>);
 impl Carriers for Ours {
     fn carrier(&self, room: &RoomId) -> Option<Carrier> {
         let channel = self.0.get(&room.account)?;
+        let can = channel.capabilities(room);
         Some(Carrier {
             platform: channel.account().platform,
-            max_text: channel.capabilities(room).max_text,
+            max_text: can.max_text,
+            is_wall: can.is_wall,
         })
     }
 }

@@ -49,6 +49,8 @@ pub struct Capabilities {
     pub pictures: Pictures,
     /// It takes words only for a time after its person's last one ([`Inbound::Opened`]).
     pub closes: bool,
+    /// What is posted stands before everybody for days, and nobody is told when it changes.
+    pub is_wall: bool,
 }
 
 /// How a picture goes with words. The longest words beside one are in UTF-16 units.
@@ -56,6 +58,8 @@ pub struct Capabilities {
 pub enum Pictures {
     /// Not at all.
     Never,
+    /// It is a message of its own.
+    Apart,
     /// It is sent with them.
     Sent {
         /// The longest words.
@@ -69,13 +73,13 @@ pub enum Pictures {
 }
 
 impl Pictures {
-    /// The longest words that can stand beside this picture; none when it cannot be shown.
+    /// The longest words that can stand beside this picture; none when it cannot be shown with words.
     #[must_use]
     pub fn beside(self, picture: &Picture) -> Option<usize> {
         match self {
             Self::Sent { max_text } => Some(max_text),
             Self::Fetched { max_text } => picture.address.is_some().then_some(max_text),
-            Self::Never => None,
+            Self::Never | Self::Apart => None,
         }
     }
 }

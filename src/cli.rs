@@ -17,6 +17,7 @@ mod keep;
 mod poster;
 mod read;
 mod serve;
+mod town;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -38,11 +39,26 @@ pub struct Args {
 enum Command {
     /// Join the groups and work.
     Serve(ConfigArg),
-    /// Show a make-believe ward at work, on loopback, with nothing configured.
+    /// Show a make-believe commune at work, on loopback, with nothing configured.
     Demo {
-        /// End by itself, with a checked summary; exit code 0 only if it holds.
+        /// Play as fast as it goes and end with a checked summary; exit code 0 only if it holds.
         #[arg(long)]
         once: bool,
+        /// What to play: a name from --scenarios, or a file of your own.
+        #[arg(long, value_name = "NAME|FILE")]
+        scenario: Option<String>,
+        /// List what can be played.
+        #[arg(long)]
+        scenarios: bool,
+        /// How many groups; more than a few thousand have several bots on a platform.
+        #[arg(long, value_parser = rooms)]
+        rooms: Option<usize>,
+        /// Another commune and another day; the same seed, the same ones.
+        #[arg(long)]
+        seed: Option<u64>,
+        /// How fast the town's clock runs; 1 is real time.
+        #[arg(long, default_value_t = 60.0, conflicts_with = "once")]
+        speed: f64,
         /// Print only the summary, as one JSON object.
         #[arg(long, requires = "once")]
         json: bool,
@@ -50,14 +66,20 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         record: Option<PathBuf>,
     },
-    /// Run a simulated platform alone, for the makers of bots.
+    /// Open the simulated platforms alone, for the makers of bots, and print a config that fits.
     Town {
-        /// Where to listen.
+        /// Where to listen: the first platform here, the others on the ports behind it.
         #[arg(long, default_value = "127.0.0.1:8081")]
         listen: SocketAddr,
-        /// Which platform.
-        #[arg(long, value_enum, default_value_t)]
-        platform: Simulated,
+        /// Only this platform, without people and groups.
+        #[arg(long, value_enum)]
+        platform: Option<Simulated>,
+        /// How many groups.
+        #[arg(long, default_value_t = 30, value_parser = rooms)]
+        rooms: usize,
+        /// Another commune; the same seed, the same one.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
     },
     /// Read messages: JSON lines in, one JSON line out for each.
     Read {
@@ -261,10 +283,9 @@ struct ConfigArg {
 }
 
 /// Platforms that this program can play.
-#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+#[derive(Debug, Clone, Copy, ValueEnum)]
 #[value(rename_all = "snake_case")]
 enum Simulated {
-    #[default]
     Telegram,
     ZaloBot,
     ZaloOa,
@@ -292,6 +313,17 @@ enum Format {
     Xlsx,
 }
 
+/// A number of rooms that a town can have.
+fn rooms(text: &str) -> Result<usize, String> {
+    let can = crate::sim::town::ROOMS;
+    let number = text.parse().map_err(|_| format!("`{text}` is no number"))?;
+    if can.contains(&number) {
+        Ok(number)
+    } else {
+        Err(format!("a town has {} to {} rooms", can.start(), can.end()))
+    }
+}
+
 /// What a shell tells of a program that wrote to a closed pipe: 128 and SIGPIPE.
 const PIPE_CLOSED: i32 = 141;
 
@@ -311,8 +343,33 @@ fn print(words: std::fmt::Arguments<'_>) {
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Serve(config) => serve::serve(&config.config),
-        Command::Demo { once, json, record } => demo::run(demo::Options { once, json, record }),
-        Command::Town { listen, platform } => serve::town(listen, platform),
+        Command::Demo {
+            scenarios: true, ..
+        } => demo::list(),
+        Command::Demo {
+            once,
+            json,
+            record,
+            scenario,
+            rooms,
+            seed,
+            speed,
+            scenarios: false,
+        } => demo::run(demo::Options {
+            once,
+            json,
+            record,
+            scenario,
+            rooms,
+            seed,
+            speed,
+        }),
+        Command::Town {
+            listen,
+            platform,
+            rooms,
+            seed,
+        } => town::run(listen, platform, crate::sim::town::Size { seed, rooms }),
         Command::Read {
             lexicon,
             bot_name,

@@ -145,6 +145,8 @@ pub struct Carrier {
     pub platform: Platform,
     /// The longest text of one message, in UTF-16 units.
     pub max_text: usize,
+    /// What is posted there stands before everybody for days.
+    pub is_wall: bool,
 }
 
 /// Tells what carries words into a room.

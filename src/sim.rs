@@ -9,13 +9,19 @@
 //! - [`zalo_bot`] speaks the Zalo Bot Platform's;
 //! - [`zalo_oa`] speaks that of a Zalo Official Account with groups;
 //! - [`facebook`] speaks the Graph API of a Page and its Messenger;
-//! - [`folk`] knows what the people of a ward are called and what they write.
+//! - [`folk`] knows what the people of a ward are called and what they write;
+//! - [`town`] opens all of them at once for one commune;
+//! - [`page`] shows it in a browser, where a visitor acts as anybody.
 
 mod args;
 mod door;
 pub mod facebook;
 pub mod folk;
+pub mod page;
 mod picture;
+pub mod scene;
 pub mod telegram;
+pub mod town;
+pub mod weather;
 pub mod zalo_bot;
 pub mod zalo_oa;

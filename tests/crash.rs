@@ -10,7 +10,8 @@
 //! settled are read from the copy, and only these may be told again, once for each kill.
 //!
 //! Short by default; `KENG_KILLS=200` makes it long: so many kills 50 to 500 ms after the start, as many
-//! within its first 30 ms, and as many while a new store is being made.
+//! within its first 30 ms, and as many while a new store is being made. `KENG_BIN` names another build of the
+//! program to kill instead.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -134,7 +135,9 @@ impl Scene {
     }
 
     fn keng(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_keng"));
+        let program = std::env::var_os("KENG_BIN")
+            .map_or_else(|| env!("CARGO_BIN_EXE_keng").into(), PathBuf::from);
+        let mut command = Command::new(program);
         command
             .current_dir(self.home.path())
             .env("KENG_TEST_TOKEN", TOKEN)

@@ -32,7 +32,7 @@ from pathlib import Path
 
 EXT4_IOC_SHUTDOWN = 0x8004587D
 EXT4_GOING_FLAGS_NOLOGFLUSH = 2
-TOKEN = "7000000001:AAkengkengkengkengkengkengkengkeng0"  # the default of `keng town`
+TOKEN = "7000000001:AAkengkengkengkengkengkengkengkeng0"  # the default of `keng town --platform telegram`
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -91,7 +91,7 @@ class Town:
     def __init__(self, keng):
         self.port = free_port()
         self.process = subprocess.Popen(
-            [keng, "town", "--listen", f"127.0.0.1:{self.port}"], stdout=subprocess.DEVNULL
+            [keng, "town", "--platform", "telegram", "--listen", f"127.0.0.1:{self.port}"], stdout=subprocess.DEVNULL
         )
         self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         for _ in range(200):

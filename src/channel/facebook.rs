@@ -36,10 +36,13 @@ use super::HookError;
 use super::Pictures;
 use super::PollError;
 use super::Profile;
+use super::call::Answered;
 use super::fields::Object;
 use super::media;
+use super::once::Given;
 use crate::domain::account::Account;
 use crate::domain::account::Platform;
+use crate::domain::delivery::Picture;
 use crate::domain::delivery::Post;
 use crate::domain::delivery::SendOutcome;
 use crate::domain::ids::AccountName;
@@ -90,6 +93,8 @@ pub struct Facebook {
     verify_token: Secret,
     utility_template: Option<String>,
     ours: Mutex<Ours>,
+    /// Pictures that Messenger has.
+    given: Given,
     /// Why a person must look, while one must.
     alarm: Mutex<Option<String>>,
 }
@@ -122,6 +127,7 @@ impl Facebook {
             verify_token: settings.verify_token,
             utility_template: settings.utility_template,
             ours: Mutex::default(),
+            given: Given::default(),
             alarm: Mutex::default(),
         }
     }
@@ -150,14 +156,22 @@ impl Facebook {
     }
 
     /// Makes a call of the outbox, and draws from its answer what holds for the calls after it.
-    async fn act(&self, budget: api::Budget, method: Method, request: &post::Request) -> Meaning {
-        let body = (method == Method::POST).then_some(&request.body);
-        let answered = self.api.call(method, &request.path, &[], body).await;
-        let meaning = match answered {
-            Ok(answered) => post::outcome(&answered, request.edits.as_ref()),
-            Err(silence) => return silent(post::unanswered(silence)),
-        };
-        match &meaning {
+    async fn act(
+        &self,
+        budget: api::Budget,
+        method: Method,
+        path: &str,
+        content: api::Content<'_>,
+    ) -> Result<Answered, SendOutcome> {
+        if let Some(wait) = self.api.rest(budget) {
+            return Err(SendOutcome::SlowDown {
+                wait: wait.min(LONGEST_WAIT),
+                whole_account: false,
+            });
+        }
+        let answered = self.api.call(method, path, &[], content).await;
+        let answered = answered.map_err(post::unanswered)?;
+        match post::outcome(&answered, None) {
             Meaning::Done(_) => self.set_alarm(None),
             other => {
                 if let Some(why) = other.alarm() {
@@ -169,21 +183,89 @@ impl Facebook {
                 }
             }
         }
-        meaning
+        Ok(answered)
     }
 
     async fn send(&self, budget: api::Budget, request: &post::Request) -> SendOutcome {
-        if let Some(wait) = self.api.rest(budget) {
-            return SendOutcome::SlowDown {
-                wait: wait.min(LONGEST_WAIT),
-                whole_account: false,
-            };
+        let content = api::Content::Json(&request.body);
+        let answered = self.act(budget, Method::POST, &request.path, content).await;
+        let outcome = match answered {
+            Ok(answered) => post::outcome(&answered, request.edits.as_ref()).into_outcome(),
+            Err(outcome) => outcome,
+        };
+        match outcome {
+            SendOutcome::Accepted(Some(id)) => {
+                self.note_our(&id);
+                SendOutcome::Accepted(Some(id))
+            }
+            // To be told the same words again is no harm to a post, and no news of it comes back to us.
+            SendOutcome::Unknown(why) if request.edits.is_some() => SendOutcome::NotNow(why),
+            other => other,
         }
-        let meaning = self.act(budget, Method::POST, request).await;
-        if let Meaning::Done(Some(id)) = &meaning {
-            self.note_our(id);
+    }
+
+    /// Gives Meta a picture; what Meta calls it. Nobody sees it yet.
+    async fn upload(&self, place: Place<'_>, picture: &Picture) -> Result<String, SendOutcome> {
+        let upload = post::Upload::to(place, &self.page);
+        let content = api::Content::File(upload.form(picture)?);
+        let budget = place.budget();
+        let answered = self.act(budget, Method::POST, &upload.path, content).await;
+        match answered {
+            Ok(answered) => upload.name(&answered),
+            Err(SendOutcome::Unknown(why)) => Err(SendOutcome::NotNow(why)),
+            Err(outcome) => Err(outcome),
         }
-        meaning.into_outcome()
+    }
+
+    /// The same for a chat, where one upload serves every message.
+    async fn attachment(&self, place: Place<'_>, picture: &Picture) -> Result<String, SendOutcome> {
+        let slot = self.given.slot(&picture.name);
+        let mut known = slot.lock().await;
+        if let Some(id) = known.as_ref() {
+            return Ok(id.clone());
+        }
+        let id = self.upload(place, picture).await?;
+        *known = Some(id.clone());
+        Ok(id)
+    }
+
+    /// Posts or changes something on the wall that shows a picture.
+    ///
+    /// A picture has words of its own, and those of an earlier version may be wrong. Where Meta changes the
+    /// words of a post and leaves its picture as it was, the post is taken away and comes anew.
+    async fn show(&self, to: &Address, post: &Post, picture: &Picture) -> SendOutcome {
+        let id = match self.upload(Place::Wall, picture).await {
+            Ok(id) => id,
+            Err(outcome) => return outcome,
+        };
+        let budget = Place::Wall.budget();
+        let outcome = match post::request(to, post, Some(&id), &self.page) {
+            Ok(request) => self.send(budget, &request).await,
+            Err(outcome) => outcome,
+        };
+        let (Some(edited), SendOutcome::Accepted(_)) = (&post.edits, &outcome) else {
+            return outcome;
+        };
+        let shown = format!("{edited}/attachments");
+        let shown = self.ask(&shown, &[("fields", "target")]).await;
+        if !shown.is_ok_and(|answer| post::shows_another(&answer, &id)) {
+            return outcome;
+        }
+        match self.delete(&to.room, edited).await {
+            SendOutcome::Accepted(_) => {}
+            SendOutcome::Refused { why, .. } => {
+                tracing::warn!(account = %self.account.name, why, "a post keeps a picture that is out of date");
+            }
+            other => return other,
+        }
+        let anew = Post {
+            edits: None,
+            ..post.clone()
+        };
+        match post::request(to, &anew, Some(&id), &self.page) {
+            Ok(request) => self.send(budget, &request).await,
+            Err(outcome) => outcome,
+        }
     }
 
     async fn ask(&self, path: &str, fields: &[(&str, &str)]) -> Result<String, PollError> {
@@ -197,7 +279,8 @@ impl Facebook {
         fields: &[(&str, &str)],
     ) -> Result<String, PollError> {
         let not_now = |why| PollError::NotNow { why, wait: None };
-        let answered = self.api.call(method, path, fields, None).await;
+        let nothing = api::Content::Nothing;
+        let answered = self.api.call(method, path, fields, nothing).await;
         let answered = answered.map_err(|silence| not_now(silence.into_why()))?;
         match post::outcome(&answered, None) {
             Meaning::Done(_) => Ok(String::from_utf8_lossy(&answered.body).into_owned()),
@@ -208,15 +291,6 @@ impl Facebook {
             Meaning::Refused(why) | Meaning::Gone(why) => Err(PollError::NeedsPerson(why)),
             other => Err(not_now(format!("the platform did not answer: {other:?}"))),
         }
-    }
-}
-
-/// A call without an answer, as a meaning.
-fn silent(outcome: SendOutcome) -> Meaning {
-    match outcome {
-        SendOutcome::NotNow(why) => Meaning::NotNow(why),
-        SendOutcome::Unknown(why) => Meaning::Unknown(why),
-        other => Meaning::Unknown(format!("{other:?}")),
     }
 }
 
@@ -240,9 +314,16 @@ impl Channel for Facebook {
             } else {
                 post::MAX_MESSAGE
             },
-            // A picture on the wall is another kind of post, which is changed in another way.
-            pictures: Pictures::Never,
+            pictures: match place {
+                Place::Wall => Pictures::Sent {
+                    max_text: post::MAX_POST,
+                },
+                Place::Person(_) => Pictures::Apart,
+                // There is one answer only.
+                Place::Comment(_) | Place::VisitorPost(_) => Pictures::Never,
+            },
             closes: matches!(place, Place::Person(_)),
+            is_wall: on_the_wall,
         }
     }
 
@@ -272,11 +353,17 @@ impl Channel for Facebook {
     }
 
     async fn post(&self, to: &Address, post: &Post) -> SendOutcome {
-        match post::request(to, post, &self.page) {
-            Ok(request) => {
-                let budget = Place::of(&to.room.native, &self.page).budget();
-                self.send(budget, &request).await
-            }
+        let place = Place::of(&to.room.native, &self.page);
+        let picture = match (&post.picture, place) {
+            (Some(picture), Place::Wall) => return self.show(to, post, picture).await,
+            (Some(picture), _) => match self.attachment(place, picture).await {
+                Ok(id) => Some(id),
+                Err(outcome) => return outcome,
+            },
+            (None, _) => None,
+        };
+        match post::request(to, post, picture.as_deref(), &self.page) {
+            Ok(request) => self.send(place.budget(), &request).await,
             Err(outcome) => outcome,
         }
     }
@@ -295,13 +382,14 @@ impl Channel for Facebook {
                 room_gone: false,
             };
         }
-        let request = post::Request {
-            path: message.to_string(),
-            body: serde_json::Value::Null,
-            edits: Some(message.clone()),
-        };
-        let meaning = self.act(place.budget(), Method::DELETE, &request).await;
-        meaning.into_outcome()
+        let nothing = api::Content::Nothing;
+        let answered = self
+            .act(place.budget(), Method::DELETE, message.as_str(), nothing)
+            .await;
+        match answered {
+            Ok(answered) => post::outcome(&answered, Some(message)).into_outcome(),
+            Err(outcome) => outcome,
+        }
     }
 
     async fn answer_press(&self, press: &str, text: &str) -> SendOutcome {

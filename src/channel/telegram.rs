@@ -253,6 +253,7 @@ impl Channel for Telegram {
                 max_text: post::MAX_CAPTION,
             },
             closes: false,
+            is_wall: false,
         }
     }
 

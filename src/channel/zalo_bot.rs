@@ -208,6 +208,7 @@ impl Channel for ZaloBot {
             max_text: MAX_TEXT,
             pictures: Pictures::Fetched { max_text: MAX_TEXT },
             closes: false,
+            is_wall: false,
         }
     }
 

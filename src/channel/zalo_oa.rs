@@ -286,6 +286,7 @@ impl Channel for ZaloOa {
                 max_text: post::MAX_TEXT,
             },
             closes: false,
+            is_wall: false,
         }
     }
 

@@ -1,7 +1,6 @@
-//! `keng serve`, `keng town` and `keng check-config`.
+//! `keng serve` and `keng check-config`.
 
 use std::io::IsTerminal as _;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -12,14 +11,12 @@ use tokio::signal::unix::signal;
 use tracing::info;
 use tracing_subscriber::EnvFilter;
 
-use super::Simulated;
 use crate::app::App;
 use crate::config::Config;
 use crate::config::Door;
 use crate::config::LogFormat;
 use crate::config::StoreKind;
 use crate::domain::clock::SystemClock;
-use crate::sim;
 
 /// Two threads serve a ward; the store has its own.
 pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
@@ -67,27 +64,6 @@ pub(super) fn serve(path: &Path) -> anyhow::Result<ExitCode> {
         info!("stopped cleanly");
         Ok(ExitCode::SUCCESS)
     })
-}
-
-pub(super) fn town(listen: SocketAddr, platform: Simulated) -> anyhow::Result<ExitCode> {
-    let serving = async {
-        match platform {
-            Simulated::Telegram => {
-                sim::telegram::serve_forever(listen, sim::telegram::Options::default()).await
-            }
-            Simulated::ZaloBot => {
-                sim::zalo_bot::serve_forever(listen, sim::zalo_bot::Options::default()).await
-            }
-            Simulated::ZaloOa => {
-                sim::zalo_oa::serve_forever(listen, sim::zalo_oa::Options::default()).await
-            }
-            Simulated::Facebook => {
-                sim::facebook::serve_forever(listen, sim::facebook::Options::default()).await
-            }
-        }
-    };
-    runtime()?.block_on(serving)?;
-    Ok(ExitCode::SUCCESS)
 }
 
 pub(super) fn check_config(path: &Path) -> anyhow::Result<ExitCode> {

@@ -627,6 +627,9 @@ impl Desk {
             }
             doing.act.expects.push(Expect::Alert(alert.id, revision));
             doing.audit("keng", act, alert.id, "");
+            if step == Step::Expire {
+                self.mark_as_over(&mut doing, &alert).await?;
+            }
             doing.act.writes.push(Write::Alert(Box::new(alert)));
         }
         Ok((!doing.act.writes.is_empty()).then_some(doing.act))

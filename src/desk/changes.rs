@@ -2,10 +2,13 @@
 //! the rooms that saw it. There is no preview and no second officer here: while a false alert stands,
 //! every minute counts. Colleagues hear of it in the same moment.
 
+use std::collections::BTreeMap;
+
 use chrono::TimeDelta;
 
 use super::Asked;
 use super::Desk;
+use super::Doing;
 use super::approval::answers_for;
 use super::reach::known_rooms;
 use super::words;
@@ -14,7 +17,11 @@ use crate::domain::alert::AlertState;
 use crate::domain::alert::Version;
 use crate::domain::alert::VersionKind;
 use crate::domain::delivery::Body;
+use crate::domain::delivery::DeliveryState;
 use crate::domain::delivery::Lane;
+use crate::domain::delivery::Post;
+use crate::domain::ids::DeliveryId;
+use crate::domain::ids::MessageId;
 use crate::domain::ids::RoomId;
 use crate::domain::incident::MAX_TEXT;
 use crate::domain::person::Staff;
@@ -139,6 +146,51 @@ impl Desk {
         );
         doing.act.writes.push(Write::Alert(Box::new(alert)));
         Ok(doing.act)
+    }
+
+    /// What stands on walls tells that its time has passed; elsewhere nobody reads that far back.
+    pub(super) async fn mark_as_over(
+        &self,
+        doing: &mut Doing<'_>,
+        alert: &Alert,
+    ) -> Result<(), StoreError> {
+        let is_wall = |room: &RoomId| {
+            let carrier = self.wording.carriers.carrier(room);
+            carrier.is_some_and(|carrier| carrier.is_wall)
+        };
+        let rooms = self.store.rooms().await?;
+        if !rooms.iter().any(|room| is_wall(&room.id)) {
+            return Ok(());
+        }
+        // By room, the message that tells the latest version there.
+        let mut posts: BTreeMap<RoomId, ((u32, DeliveryId), MessageId)> = BTreeMap::new();
+        for row in self.store.alert_rows(alert.id).await? {
+            if let (
+                Body::Alert { version, .. },
+                DeliveryState::Sent {
+                    message: Some(message),
+                    ..
+                },
+            ) = (row.body, row.state)
+                && is_wall(&row.room)
+            {
+                let post = ((version, row.id), message);
+                let latest = posts.entry(row.room).or_insert_with(|| post.clone());
+                if latest.0 < post.0 {
+                    *latest = post;
+                }
+            }
+        }
+        let text = say::alert::expired_text(alert, &self.areas.title(&alert.area));
+        for (room, (_, message)) in posts {
+            let post = Post {
+                text: text.clone(),
+                edits: Some(message),
+                ..Post::default()
+            };
+            doing.send(room, None, Lane::Bulk, Body::Text(post));
+        }
+        Ok(())
     }
 
     /// Why nothing is changed, if nothing is.

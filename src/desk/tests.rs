@@ -76,6 +76,7 @@ impl Carriers for Roomy {
         Some(Carrier {
             platform: Platform::Telegram,
             max_text: 4096,
+            is_wall: false,
         })
     }
 }

@@ -77,6 +77,9 @@ pub struct Post {
     pub edits: Option<MessageId>,
     /// What is shown above the words. It is made when the post leaves, and never kept in a row.
     pub picture: Option<Arc<Picture>>,
+    /// It goes along with others that can do without it: where it does not go, they do. Never kept in a
+    /// row.
+    pub is_extra: bool,
 }
 
 /// What a row says, rendered when it is sent.

@@ -14,9 +14,11 @@ use tokio::time::Instant;
 use super::cards::Cards;
 use super::split::split;
 use crate::channel::Channel;
+use crate::channel::Pictures;
 use crate::domain::alert::Alert;
 use crate::domain::alert::AlertState;
 use crate::domain::alert::Tally;
+use crate::domain::alert::VersionKind;
 use crate::domain::area::AreaBook;
 use crate::domain::clock::Time;
 use crate::domain::delivery::Body;
@@ -82,6 +84,7 @@ enum Seen {
 #[derive(Debug)]
 struct Sheet {
     version: u32,
+    kind: VersionKind,
     state: AlertState,
     /// Until when the words are worth sending.
     until: Time,
@@ -145,15 +148,15 @@ impl Words {
         let rendered = match rows {
             [] => Rendered::Useless("there is nothing to say".to_owned()),
             [row] => match &row.body {
-                Body::Text(post) => self.posts(room, post.clone()),
-                Body::Receipt { reply_to, text, .. } => self.posts(
+                Body::Text(post) => Rendered::Posts(self.posts(room, post.clone())),
+                Body::Receipt { reply_to, text, .. } => Rendered::Posts(self.posts(
                     room,
                     Post {
                         text: text.clone(),
                         reply_to: reply_to.clone(),
                         ..Post::default()
                     },
-                ),
+                )),
                 Body::Alert {
                     alert,
                     version,
@@ -175,22 +178,23 @@ impl Words {
                         _ => None,
                     })
                     .collect();
-                self.posts(
+                Rendered::Posts(self.posts(
                     room,
                     Post {
                         text: say::receipt::folded(&cases),
                         ..Post::default()
                     },
-                )
+                ))
             }
         };
         Ok((rendered, None))
     }
 
     /// As many posts as the platform needs: only the first answers or edits, only the last has buttons.
-    fn posts(&self, room: &RoomId, mut post: Post) -> Rendered {
+    fn posts(&self, room: &RoomId, mut post: Post) -> VecDeque<Post> {
         let can = self.channel.capabilities(room);
         let mut picture = post.picture.take();
+        let apart = picture.take_if(|_| can.pictures == Pictures::Apart);
         let beside = picture
             .as_ref()
             .and_then(|picture| can.pictures.beside(picture));
@@ -223,7 +227,15 @@ impl Words {
         {
             last.buttons = buttons;
         }
-        Rendered::Posts(posts)
+        // Before the words: their buttons are gone when something else follows them.
+        if let Some(picture) = apart {
+            posts.push_front(Post {
+                picture: Some(picture),
+                is_extra: true,
+                ..Post::default()
+            });
+        }
+        posts
     }
 
     async fn alert(
@@ -259,13 +271,15 @@ impl Words {
             return Ok((Rendered::Useless(why.to_owned()), Some(until)));
         }
         if let Some(group) = self.hands.of(room) {
-            return Ok((self.by_hand(group, id, &sheet), Some(until)));
+            let posts = self.by_hand(group, id, &sheet);
+            return Ok((Rendered::Posts(posts), Some(until)));
         }
         let mut post = Post {
             text: sheet.text.clone(),
             picture: sheet.card.clone(),
             ..Post::default()
         };
+        let mut below = None;
         if let Seen::Message(message, earlier) = seen {
             let can = self.channel.capabilities(room);
             let fits = |text: &str| split(text, can.max_text).len() == 1;
@@ -273,17 +287,32 @@ impl Words {
             let changes =
                 can.can_edit && fits(&sheet.text) && sheet.earlier(earlier).is_some_and(fits);
             if changes {
+                // Nobody is told that a post on a wall has changed: those who spoke below it are told
+                // below it.
+                below = can.is_wall.then(|| Post {
+                    text: say::alert::changed_above(sheet.kind),
+                    reply_to: Some(message.clone()),
+                    is_extra: true,
+                    ..Post::default()
+                });
                 post.edits = Some(message);
             } else {
                 post.reply_to = Some(message);
             }
         }
-        Ok((self.posts(room, post), Some(until)))
+        let mut posts = self.posts(room, post);
+        posts.extend(below);
+        Ok((Rendered::Posts(posts), Some(until)))
     }
 
-    /// What somebody is asked to post, in a message of its own so that it can be copied whole. A new
-    /// version is a new message: a change in the old one would not be noticed.
-    fn by_hand(&self, group: &HandGroup, alert: AlertId, sheet: &Sheet) -> Rendered {
+    /// What somebody is asked to post, in a message of its own so that it can be copied whole; the picture
+    /// goes with the request. A new version is a new message: a change in the old one would not be noticed.
+    fn by_hand(&self, group: &HandGroup, alert: AlertId, sheet: &Sheet) -> VecDeque<Post> {
+        let please = Post {
+            text: say::hand::please(&group.name),
+            picture: sheet.card.clone(),
+            ..Post::default()
+        };
         let words = Post {
             text: sheet.text.clone(),
             buttons: vec![vec![Button {
@@ -296,14 +325,9 @@ impl Words {
             }]],
             ..Post::default()
         };
-        let mut rendered = self.posts(&group.admin, words);
-        if let Rendered::Posts(posts) = &mut rendered {
-            posts.push_front(Post {
-                text: say::hand::please(&group.name),
-                ..Post::default()
-            });
-        }
-        rendered
+        let mut posts = self.posts(&group.admin, please);
+        posts.extend(self.posts(&group.admin, words));
+        posts
     }
 
     /// How many groups have an alert by hand: posted, and handed over in all.
@@ -366,6 +390,7 @@ impl Words {
         let latest = alert.versions.latest();
         let sheet = Arc::new(Sheet {
             version: latest.number,
+            kind: latest.kind,
             state: alert.state,
             until: if latest.kind.ends() {
                 latest.at + END_LASTS
@@ -431,14 +456,14 @@ impl Words {
                 "the rest is still to be posted by hand".to_owned(),
             ));
         }
-        Ok(self.posts(
+        Ok(Rendered::Posts(self.posts(
             room,
             Post {
                 text,
                 edits: earlier,
                 ..Post::default()
             },
-        ))
+        )))
     }
 
     /// When the rooms of the latest version were reached, account by account; nothing while it is on its

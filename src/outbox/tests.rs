@@ -486,6 +486,7 @@ impl Channel for Ear {
             max_text: 4096,
             pictures: Pictures::Never,
             closes: false,
+            is_wall: false,
         }
     }
 

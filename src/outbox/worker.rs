@@ -259,7 +259,7 @@ struct Job {
     parts: Option<VecDeque<Post>>,
     /// The message that the first part became.
     first: Option<MessageId>,
-    /// Parts that are in the room.
+    /// Parts that are in the room, but for those that the others can do without.
     posted: usize,
     /// Tries of the part that is next.
     tries: u16,
@@ -787,6 +787,9 @@ impl Run {
     /// The end of the whole job, if this outcome is one; `None` when a part is to be sent next.
     fn next_part(&self, job: &mut Job, outcome: SendOutcome, now: Instant) -> Option<SendOutcome> {
         let parts = job.parts.get_or_insert_default();
+        if parts.front().is_some_and(|post| post.is_extra) {
+            return after_extra(job, outcome);
+        }
         if let SendOutcome::Accepted(message) = outcome {
             parts.pop_front();
             if job.posted == 0 {
@@ -810,7 +813,13 @@ impl Run {
                 )
                 && let Some(message) = post.edits.take()
             {
-                post.reply_to = Some(message);
+                // On a wall an answer would stand below what is wrong, if that is there at all.
+                let room = job.group.line.room();
+                if room.is_some_and(|room| self.shared.channel.capabilities(room).is_wall) {
+                    parts.retain(|post| !post.is_extra);
+                } else {
+                    post.reply_to = Some(message);
+                }
                 return None;
             }
             return Some(outcome);
@@ -961,6 +970,39 @@ impl Run {
         }
         Ok(())
     }
+}
+
+/// What follows on a part that the others can do without: the next one, unless none can go now.
+fn after_extra(job: &mut Job, outcome: SendOutcome) -> Option<SendOutcome> {
+    let concerns_all = match &outcome {
+        SendOutcome::Accepted(_)
+        | SendOutcome::Unknown(_)
+        | SendOutcome::Denied(_)
+        | SendOutcome::Refused {
+            room_gone: false, ..
+        } => false,
+        SendOutcome::SlowDown { .. }
+        | SendOutcome::NotNow(_)
+        | SendOutcome::AccountRefused(_)
+        | SendOutcome::Closed(_)
+        | SendOutcome::Moved(_)
+        | SendOutcome::Refused {
+            room_gone: true, ..
+        } => true,
+    };
+    if concerns_all && job.posted == 0 {
+        return Some(outcome);
+    }
+    job.tries += 1;
+    if matches!(outcome, SendOutcome::SlowDown { .. }) && job.tries < PART_TRIES {
+        return None;
+    }
+    job.tries = 0;
+    let parts = job.parts.get_or_insert_default();
+    parts.pop_front();
+    parts
+        .is_empty()
+        .then(|| SendOutcome::Accepted(job.first.take()))
 }
 
 /// The end of what a hand does; never, when it does nothing.
@@ -1123,7 +1165,7 @@ async fn say(shared: &Shared, to: &Address, post: &Post, twice: Option<&Delivery
         SendOutcome::Denied(_) => false,
         _ => return outcome,
     };
-    if room_gone || post.picture.is_none() {
+    if room_gone || post.picture.is_none() || post.text.is_empty() {
         return outcome;
     }
     warn!(account = %shared.account, room = %to.room, ?outcome, "a picture was refused; its words go alone");

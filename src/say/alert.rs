@@ -73,6 +73,29 @@ pub fn version_text(alert: &Alert, version: &Version, area_title: &str) -> Strin
     text
 }
 
+/// Below a post whose words have changed, for those who read and answered the earlier ones.
+#[must_use]
+pub fn changed_above(kind: VersionKind) -> String {
+    match kind {
+        VersionKind::First | VersionKind::Correction => {
+            "✏️ Bài trên vừa được đính chính. Xin bà con đọc lại và bỏ qua lời cũ."
+        }
+        VersionKind::AllClear => "✅ Đã hết cảnh báo. Xin bà con đọc lại bài trên.",
+        VersionKind::Withdrawal => {
+            "🚫 Cảnh báo này đã được thu hồi. Xin bà con bỏ qua và đừng chuyển tiếp."
+        }
+    }
+    .to_owned()
+}
+
+/// An alert that is over, where it still stands before everybody.
+#[must_use]
+pub fn expired_text(alert: &Alert, area_title: &str) -> String {
+    let until = moment(alert.expires_at);
+    let text = room_text(alert, area_title);
+    format!("⏱ ĐÃ HẾT HIỆU LỰC từ {until}\n\n{text}")
+}
+
 /// What an officer adds to an end.
 fn said_too(words: &str) -> String {
     match words.trim() {

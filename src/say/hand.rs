@@ -10,7 +10,7 @@ pub fn title(name: &str) -> String {
 #[must_use]
 pub fn please(name: &str) -> String {
     format!(
-        "Nhờ quản trị nhóm “{name}” chép nguyên văn tin dưới đây và đăng vào nhóm. \
+        "Nhờ quản trị nhóm “{name}” chép nguyên văn tin dưới đây, kèm ảnh nếu có, và đăng vào nhóm. \
          Đăng xong, bấm “Đã đăng” hoặc nhắn: đã đăng."
     )
 }
@@ -43,7 +43,7 @@ mod tests {
 
     #[test]
     fn whoever_posts_by_hand_is_asked_politely() {
-        insta::assert_snapshot!(please("Chợ Hạ"), @"Nhờ quản trị nhóm “Chợ Hạ” chép nguyên văn tin dưới đây và đăng vào nhóm. Đăng xong, bấm “Đã đăng” hoặc nhắn: đã đăng.");
+        insta::assert_snapshot!(please("Chợ Hạ"), @"Nhờ quản trị nhóm “Chợ Hạ” chép nguyên văn tin dưới đây, kèm ảnh nếu có, và đăng vào nhóm. Đăng xong, bấm “Đã đăng” hoặc nhắn: đã đăng.");
         insta::assert_snapshot!(report(3, 5), @"Nhờ đăng tay: 3/5 đã đăng.");
     }
 }

@@ -27,6 +27,8 @@
 //! - **A comment is answered in private once, within seven days**; a person is written to for 24 hours after
 //!   their last word; a utility template goes at any time, with the right number of words.
 //! - **The same post twice in a row is refused** (506).
+//! - **A photo that is not published** is shown by a post that names it, and by an edit that does; a picture for
+//!   messages is uploaded once and sent alone.
 //! - **What sources contradict each other about is a switch**: see [`Switches`].
 //! - **Faults on request**: see [`Rule`], [`Fault`].
 //!
@@ -63,7 +65,6 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio::sync::broadcast;
 
 mod control;
 mod method;
@@ -71,10 +72,12 @@ mod server;
 mod webhook;
 mod world;
 
+use super::scene::Watcher;
+use super::weather::Trouble;
 use server::Inner;
 use world::World;
 
-pub use world::{Fault, Person, Place, Rule, Sent, Stats, Switches};
+pub use world::{Fault, Person, Picture, Place, Rule, Sent, Stats, Switches};
 
 /// How a simulator starts.
 #[derive(Debug, Clone)]
@@ -135,17 +138,6 @@ impl Call {
     pub fn answer_json(&self) -> Value {
         serde_json::from_slice(&self.answer).unwrap_or_default()
     }
-}
-
-/// Something that is said, for those who watch the town.
-#[derive(Debug, Clone)]
-pub struct Scene {
-    /// The wall, or Messenger.
-    pub title: String,
-    /// The author's name; `None` for the Page.
-    pub who: Option<String>,
-    /// The words.
-    pub text: String,
 }
 
 /// A running simulator; clones lead to the same one. It stops when [`Facebook::stop`] is called.
@@ -252,7 +244,7 @@ impl Facebook {
     /// A person of the Page posts by hand.
     pub fn admin_posts(&self, text: &str) -> String {
         self.inner
-            .change(|world| world.post(None, text, Instant::now()))
+            .change(|world| world.post(None, text, None, Instant::now()))
     }
 
     /// Somebody comments on a post or answers a comment.
@@ -358,10 +350,24 @@ impl Facebook {
         stats(&self.inner.look(), &self.inner)
     }
 
-    /// Everything that is said from now on.
-    #[must_use]
-    pub fn watch(&self) -> broadcast::Receiver<Scene> {
-        self.inner.look().scenes.subscribe()
+    /// Shows everything that is said from now on to `watcher`.
+    pub fn watch(&self, watcher: Watcher) {
+        self.inner.look().watcher = watcher;
+    }
+
+    /// Webhooks that wait for another try are called now.
+    pub fn tell_again(&self) {
+        self.inner.change(|world| {
+            let now = world.now_ms();
+            for call in &mut world.retries {
+                call.due_ms = call.due_ms.min(now);
+            }
+        });
+    }
+
+    /// Begins or ends a trouble of the whole platform.
+    pub fn trouble(&self, trouble: Trouble, on: bool) {
+        self.inner.change(|world| world.weather.set(trouble, on));
     }
 
     /// Waits until `look` finds something, whenever anything happens.

@@ -74,7 +74,6 @@ use std::time::{Duration, Instant};
 use axum::body::Bytes;
 use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
-use tokio::sync::broadcast;
 
 mod control;
 mod entity;
@@ -88,6 +87,8 @@ mod webhook;
 mod world;
 
 pub use super::args::Upload;
+use super::scene::{Watcher, What};
+use super::weather::Trouble;
 pub use fault::{Fault, Rule};
 pub use meter::Limits;
 pub use post::Kind;
@@ -251,48 +252,6 @@ impl Call {
     pub fn answer_json(&self) -> Value {
         serde_json::from_slice(&self.answer).unwrap_or_default()
     }
-}
-
-/// What happened to a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum What {
-    /// It is new.
-    Wrote,
-    /// Its text, marks or buttons changed.
-    Edited,
-    /// It is gone.
-    Deleted,
-    /// It was pinned.
-    Pinned,
-    /// It was unpinned.
-    Unpinned,
-}
-
-/// Something that everybody in a chat can see, for those who watch the town.
-#[derive(Debug, Clone)]
-pub struct Scene {
-    /// Where.
-    pub chat: Chat,
-    /// The chat's title; for a private chat, the person's name.
-    pub title: String,
-    /// The author's name; `None` for the bot.
-    pub who: Option<String>,
-    /// The author is the bot.
-    pub by_bot: bool,
-    /// Which message.
-    pub message_id: i64,
-    /// The message it answers.
-    pub reply_to: Option<i64>,
-    /// What carries the text.
-    pub kind: Kind,
-    /// The text or caption.
-    pub text: String,
-    /// What happened to it.
-    pub what: What,
-    /// The bot was told of it.
-    pub shown: bool,
-    /// The town's Unix seconds.
-    pub date: i64,
 }
 
 /// A message to be laid ready with [`Telegram::preload`].
@@ -549,7 +508,7 @@ impl Telegram {
             let Some(post) = post else { return false };
             post.deleted = true;
             let shown = post.clone();
-            world.play(chat.id, &shown, What::Deleted);
+            world.play(chat.id, &shown, What::Removed);
             true
         })
     }
@@ -767,13 +726,15 @@ impl Telegram {
         self.inner.look().meter.max_in_any_minute(chat.id)
     }
 
-    /// Everything that people and the bot do from now on.
-    pub fn watch(&self) -> broadcast::Receiver<Scene> {
-        let mut world = self.inner.look();
-        let scenes = world
-            .scenes
-            .get_or_insert_with(|| broadcast::channel(4096).0);
-        scenes.subscribe()
+    /// Shows everything that people and the bot do from now on to `watcher`.
+    pub fn watch(&self, watcher: Watcher) {
+        self.inner.look().watcher = watcher;
+    }
+
+    /// Begins or ends a trouble of the whole platform.
+    pub fn trouble(&self, trouble: Trouble, on: bool) {
+        self.inner.change(|world| world.weather.set(trouble, on));
+        self.inner.news.notify_waiters();
     }
 
     // Updates by hand -------------------------------------------------------

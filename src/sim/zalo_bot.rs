@@ -57,7 +57,6 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio::net::TcpListener;
-use tokio::sync::broadcast;
 
 mod control;
 mod server;
@@ -67,6 +66,8 @@ mod world;
 #[cfg(test)]
 mod tests;
 
+use super::scene::Watcher;
+use super::weather::Trouble;
 use server::Inner;
 pub use world::{
     Chat, Delivery, Fault, Hook, Idle, Person, Photo, Probe, Quota, Rule, Sent, Stats, Switches,
@@ -111,17 +112,6 @@ pub struct Call {
     pub status: Option<u16>,
     /// The body of the answer, or what it would have been.
     pub answer: Vec<u8>,
-}
-
-/// Something that everybody in a chat can see, for those who watch the town.
-#[derive(Debug, Clone)]
-pub struct Scene {
-    /// The chat's title; for a private chat, the person's name.
-    pub title: String,
-    /// The author's name; `None` for the bot.
-    pub who: Option<String>,
-    /// The words.
-    pub text: String,
 }
 
 /// A running simulator; clones lead to the same one. It stops when [`ZaloBot::stop`] is called.
@@ -191,6 +181,12 @@ impl ZaloBot {
     /// A group without the bot.
     pub fn add_group(&self, title: &str) -> Chat {
         self.inner.change(|world| world.add_group(title))
+    }
+
+    /// What people call a group; the platform never tells the bot.
+    #[must_use]
+    pub fn title(&self, chat: &Chat) -> Option<String> {
+        self.inner.look().title(&chat.id).map(str::to_owned)
     }
 
     /// The group's owner lets the bot in by its link. Nobody tells the bot. False: it may not be in groups,
@@ -289,10 +285,14 @@ impl ZaloBot {
         self.inner.look().stats()
     }
 
-    /// Everything that people and the bot say from now on.
-    #[must_use]
-    pub fn watch(&self) -> broadcast::Receiver<Scene> {
-        self.inner.look().scenes.subscribe()
+    /// Shows everything that is said from now on to `watcher`.
+    pub fn watch(&self, watcher: Watcher) {
+        self.inner.look().watcher = watcher;
+    }
+
+    /// Begins or ends a trouble of the whole platform.
+    pub fn trouble(&self, trouble: Trouble, on: bool) {
+        self.inner.change(|world| world.weather.set(trouble, on));
     }
 
     /// Waits until `look` finds something, whenever anything happens.

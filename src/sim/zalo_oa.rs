@@ -64,7 +64,6 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio::net::TcpListener;
-use tokio::sync::broadcast;
 
 mod control;
 mod method;
@@ -75,6 +74,8 @@ mod world;
 #[cfg(test)]
 mod tests;
 
+use super::scene::Watcher;
+use super::weather::Trouble;
 use server::Inner;
 use world::{Standing, World};
 
@@ -139,17 +140,6 @@ impl Call {
     pub fn answer_json(&self) -> Value {
         serde_json::from_slice(&self.answer).unwrap_or_default()
     }
-}
-
-/// Something that everybody in a chat can see, for those who watch the town.
-#[derive(Debug, Clone)]
-pub struct Scene {
-    /// The group's name; for a private chat, the person's.
-    pub title: String,
-    /// The author's name; `None` for the OA.
-    pub who: Option<String>,
-    /// The words.
-    pub text: String,
 }
 
 /// A running simulator; clones lead to the same one. It stops when [`ZaloOa::stop`] is called.
@@ -421,10 +411,24 @@ impl ZaloOa {
         stats(&self.inner.look(), &self.inner)
     }
 
-    /// Everything that people and the OA say from now on.
-    #[must_use]
-    pub fn watch(&self) -> broadcast::Receiver<Scene> {
-        self.inner.look().scenes.subscribe()
+    /// Shows everything that is said from now on to `watcher`.
+    pub fn watch(&self, watcher: Watcher) {
+        self.inner.look().watcher = watcher;
+    }
+
+    /// Webhooks that wait for another try are called now.
+    pub fn tell_again(&self) {
+        self.inner.change(|world| {
+            let now = world.now_ms();
+            for call in &mut world.events {
+                call.due_ms = call.due_ms.min(now);
+            }
+        });
+    }
+
+    /// Begins or ends a trouble of the whole platform.
+    pub fn trouble(&self, trouble: Trouble, on: bool) {
+        self.inner.change(|world| world.weather.set(trouble, on));
     }
 
     /// Waits until `look` finds something, whenever anything happens.

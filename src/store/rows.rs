@@ -1846,6 +1846,7 @@ impl From<Body1<'_>> for Body {
                     .collect(),
                 edits: edits.map(message),
                 picture: None,
+                is_extra: false,
             }),
             Body1::Receipt {
                 incident,
@@ -2355,6 +2356,7 @@ mod tests {
                         }]],
                         edits: Some(MessageId::from(2)),
                         picture: None,
+                        is_extra: false,
                     }),
                     DeliveryState::Waiting { due: at(4) },
                 ),

@@ -45,6 +45,8 @@ struct Plan {
     town: Options,
     /// More keys of the account.
     more: &'static str,
+    /// Whole tables.
+    tables: &'static str,
 }
 
 /// A ward whose residents are on Facebook, with the program at work in it.
@@ -138,7 +140,7 @@ impl Ward {
                 who.id
             ));
         }
-        text
+        text + plan.tables
     }
 
     fn store_dir(&self) -> std::path::PathBuf {

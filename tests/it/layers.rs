@@ -73,7 +73,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("png", &["draw"]),
     ("quick_xml", &["web"]),
     ("svg2pdf", &["cli"]),
-    ("toml", &["config", "text", "desk"]),
+    ("toml", &["config", "text", "desk", "sim"]),
 ];
 
 /// The image is built where nobody here can watch: what it copies must be there, its Rust must be ours,

@@ -254,6 +254,7 @@ impl Channel for Platform {
             max_text: 4096,
             pictures: Pictures::Never,
             closes: false,
+            is_wall: false,
         }
     }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use reqwest::Method;
 use reqwest::header::HeaderMap;
+use reqwest::multipart::Form;
 use serde_json::Value;
 use tokio::time::Instant;
 use url::Url;
@@ -23,6 +24,9 @@ use crate::domain::secret::Secret;
 /// How long a call may take.
 const CALL: Duration = Duration::from_secs(20);
 
+/// How long one with a file may.
+const UPLOAD: Duration = Duration::from_secs(60);
+
 /// So many percent used, and nothing more is called for a while.
 const NEARLY: u64 = 95;
 
@@ -31,6 +35,17 @@ const REST: Duration = Duration::from_secs(60);
 
 /// The longest rest that a header may ask for.
 const LONGEST_REST: Duration = Duration::from_secs(3600);
+
+/// What a call carries.
+#[derive(Debug)]
+pub(super) enum Content<'a> {
+    /// Nothing but its address.
+    Nothing,
+    /// Parameters.
+    Json(&'a Value),
+    /// A file and parameters.
+    File(Form),
+}
 
 /// Which hour's calls a call counts for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,13 +84,13 @@ impl Api {
         }
     }
 
-    /// Calls at once. `fields` go into the address, `body` as JSON.
+    /// Calls at once. `fields` go into the address.
     pub(super) async fn call(
         &self,
         method: Method,
         path: &str,
         fields: &[(&str, &str)],
-        body: Option<&Value>,
+        content: Content<'_>,
     ) -> Result<Answered, Silence> {
         let base = self.base.as_str().trim_end_matches('/');
         let mut url = Url::parse(&format!("{base}/{path}"))
@@ -89,11 +104,13 @@ impl Api {
             .request(method, url)
             .bearer_auth(self.token.expose())
             .timeout(CALL);
-        if let Some(body) = body {
-            request = request
+        request = match content {
+            Content::Nothing => request,
+            Content::Json(body) => request
                 .header("content-type", "application/json")
-                .body(body.to_string());
-        }
+                .body(body.to_string()),
+            Content::File(form) => request.timeout(UPLOAD).multipart(form),
+        };
         let sent = request.send().await;
         let response = sent.map_err(|error| call::silence(error, &self.token))?;
         let status = response.status().as_u16();

@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use reqwest::multipart::Form;
+use reqwest::multipart::Part;
 use serde_json::Value;
 use serde_json::json;
 
@@ -15,6 +17,7 @@ use crate::channel::call::Answered;
 use crate::channel::call::Silence;
 use crate::channel::fields::Object;
 use crate::domain::delivery::Button;
+use crate::domain::delivery::Picture;
 use crate::domain::delivery::Post;
 use crate::domain::delivery::SendOutcome;
 use crate::domain::ids::DeliveryId;
@@ -110,16 +113,27 @@ pub(super) struct Request {
     pub(super) edits: Option<MessageId>,
 }
 
-/// The call that says `post` there.
-pub(super) fn request(to: &Address, post: &Post, page: &str) -> Result<Request, SendOutcome> {
+/// The call that says `post` there. `picture` is what Meta calls its picture, which was uploaded before.
+pub(super) fn request(
+    to: &Address,
+    post: &Post,
+    picture: Option<&str>,
+    page: &str,
+) -> Result<Request, SendOutcome> {
     let place = Place::of(&to.room.native, page);
     let recipient = match place {
-        Place::Wall => return on_the_wall(to, post, page),
+        Place::Wall => return on_the_wall(to, post, picture, page),
         Place::Comment(id) => json!({ "comment_id": id }),
         Place::VisitorPost(id) => json!({ "post_id": id }),
         Place::Person(id) => json!({ "id": id }),
     };
     let mut message = json!({ "text": post.text, "metadata": mark(to.row) });
+    if let Some(id) = picture {
+        // Words and a picture are two messages here.
+        message = json!({ "metadata": mark(to.row), "attachment": {
+            "type": "image", "payload": { "attachment_id": id },
+        } });
+    }
     let replies = quick_replies(&post.buttons);
     if !replies.is_empty() {
         message["quick_replies"] = replies.into();
@@ -141,13 +155,20 @@ pub(super) fn request(to: &Address, post: &Post, page: &str) -> Result<Request, 
     })
 }
 
-fn on_the_wall(to: &Address, post: &Post, page: &str) -> Result<Request, SendOutcome> {
+fn on_the_wall(
+    to: &Address,
+    post: &Post,
+    picture: Option<&str>,
+    page: &str,
+) -> Result<Request, SendOutcome> {
+    let mut body = json!({ "message": post.text });
     let under = match (&post.edits, &post.reply_to, &to.thread) {
         (Some(edited), ..) => {
             let path = checked(edited.as_str())?.to_owned();
+            attach(&mut body, picture);
             return Ok(Request {
                 path,
-                body: json!({ "message": post.text }),
+                body,
                 edits: Some(edited.clone()),
             });
         }
@@ -158,12 +179,94 @@ fn on_the_wall(to: &Address, post: &Post, page: &str) -> Result<Request, SendOut
     // Never the comment itself: a message posted there would change it.
     let path = match under {
         Some(under) => format!("{}/comments", checked(under)?),
-        None => format!("{page}/feed"),
+        None => {
+            attach(&mut body, picture);
+            format!("{page}/feed")
+        }
     };
     Ok(Request {
         path,
-        body: json!({ "message": post.text }),
+        body,
         edits: None,
+    })
+}
+
+/// A post that shows a photo which nobody sees yet: it is a post like any other, so that it is changed,
+/// commented on and told of under one id. (A photo that is published by itself has two.)
+fn attach(body: &mut Value, picture: Option<&str>) {
+    if let Some(id) = picture {
+        body["attached_media"] = json!([{ "media_fbid": id }]);
+    }
+}
+
+/// How Meta is given a picture.
+#[derive(Debug)]
+pub(super) struct Upload {
+    pub(super) path: String,
+    /// What stands beside the file.
+    pub(super) field: (&'static str, &'static str),
+    /// The file's own field.
+    pub(super) file: &'static str,
+    /// Where the answer tells what Meta calls it.
+    pub(super) id: &'static str,
+}
+
+impl Upload {
+    /// For the wall a photo that is not published, for chats an attachment that many messages may have.
+    pub(super) fn to(place: Place<'_>, page: &str) -> Self {
+        match place {
+            Place::Wall => Self {
+                path: format!("{page}/photos"),
+                field: ("published", "false"),
+                file: "source",
+                id: "id",
+            },
+            Place::Comment(_) | Place::VisitorPost(_) | Place::Person(_) => Self {
+                path: format!("{page}/message_attachments"),
+                field: (
+                    "message",
+                    r#"{"attachment":{"type":"image","payload":{"is_reusable":true}}}"#,
+                ),
+                file: "filedata",
+                id: "attachment_id",
+            },
+        }
+    }
+
+    /// The form that carries it.
+    pub(super) fn form(&self, picture: &Picture) -> Result<Form, SendOutcome> {
+        let file = Part::bytes(picture.bytes.clone())
+            .file_name("canh-bao.png")
+            .mime_str("image/png")
+            .map_err(|_| refused("the picture cannot be sent"))?;
+        let (name, value) = self.field;
+        Ok(Form::new().text(name, value).part(self.file, file))
+    }
+
+    /// What Meta calls it; nothing was posted where it says nothing.
+    pub(super) fn name(&self, answered: &Answered) -> Result<String, SendOutcome> {
+        let text = String::from_utf8_lossy(&answered.body);
+        let answer = Object::read(&text).filter(|answer| answer.raw("error").is_none());
+        if let Some(id) = answer.and_then(|answer| answer.id(self.id)) {
+            return Ok(id);
+        }
+        Err(match outcome(answered, None) {
+            // Nobody has seen anything yet.
+            Meaning::Unknown(why) => SendOutcome::NotNow(why),
+            Meaning::Done(_) => SendOutcome::NotNow("the upload was answered without an id".into()),
+            other => other.into_outcome(),
+        })
+    }
+}
+
+/// Whether a post shows another picture than this one, as far as the answer about its attachments tells.
+pub(super) fn shows_another(answer: &str, picture: &str) -> bool {
+    let answer: Value = serde_json::from_str(answer).unwrap_or_default();
+    let shown = answer["data"].as_array();
+    let mut shown = shown.into_iter().flatten();
+    shown.any(|one| {
+        let id = &one["target"]["id"];
+        id.as_str().is_some_and(|id| id != picture)
     })
 }
 

@@ -123,7 +123,7 @@ fn act(inner: &Inner, what: &str, query: &str, asked: &Value) -> Result<Value, S
                     super::Place::Chat(person) => json!({ "chat": &**person }),
                 };
                 json!({"place": place, "id": sent.id, "text": sent.text, "aside_of": sent.aside_of,
-                    "template": sent.template, "metadata": sent.metadata, "edited": sent.edited, "deleted": sent.deleted})
+                    "template": sent.template, "picture": sent.picture.as_ref().map(|picture| &picture.id), "metadata": sent.metadata, "edited": sent.edited, "deleted": sent.deleted})
             });
             Ok(all.collect())
         }
@@ -161,6 +161,7 @@ fn set(switches: &mut Switches, asked: &Value) -> Result<(), String> {
             "backwards" => switches.backwards = yes()?,
             "needs_proof" => switches.needs_proof = yes()?,
             "quoted_success" => switches.quoted_success = yes()?,
+            "keeps_pictures" => switches.keeps_pictures = yes()?,
             "echo_late_ms" => switches.echo_late_ms = number()?,
             "batch" => switches.batch = usize::try_from(number()?).unwrap_or(1),
             "per_second" => switches.per_second = usize::try_from(number()?).unwrap_or(1),

@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use serde_json::{Value, json};
 
 use super::super::args::Args;
-use super::world::{Failure, Node, Place, Sent, Template, World, mac};
+use super::world::{Failure, Node, Picture, Place, Sent, Template, World, mac};
 
 /// The longest text of a message, in UTF-16 units.
 const MAX_MESSAGE: usize = 2_000;
@@ -75,13 +75,19 @@ pub(super) fn carry_out(world: &mut World, call: &Call<'_>) -> Outcome {
             world.templates.retain(|template| template.name != name);
             Ok(done(world))
         }
-        ("POST", "message_attachments") if is_page => {
-            Ok(json!({ "attachment_id": world.number() }))
-        }
+        ("POST", "message_attachments") if is_page => attachment(world, call.args),
         ("POST" | "DELETE", "messenger_profile") if is_page => Ok(json!({"result": "success"})),
         ("GET", "conversations") if is_page => Ok(json!({"data": []})),
         ("GET", "feed" | "published_posts" | "visitor_posts") if is_page => Ok(wall(world, edge)),
         ("GET", "comments") => comments(world, node),
+        ("GET", "attachments") => {
+            let picture = exists(world, node)?.1.picture;
+            let all: Vec<_> = picture
+                .map(|picture| json!({"type": "photo", "target": {"id": picture.id}}))
+                .into_iter()
+                .collect();
+            Ok(json!({ "data": all }))
+        }
         ("POST", "comments") => comment(world, call, node),
         ("POST", "") => change(world, call.args, node),
         ("DELETE", "") => {
@@ -253,25 +259,67 @@ fn feed(world: &mut World, call: &Call<'_>) -> Outcome {
     if last.as_deref() == Some(message.as_str()) && !message.is_empty() {
         return Err((506, 0, "Duplicate status message"));
     }
-    Ok(json!({ "id": world.post(None, &message, call.arrived) }))
+    let picture = attached(world, call.args)?;
+    let id = world.post(None, &message, picture, call.arrived);
+    Ok(json!({ "id": id }))
+}
+
+/// The unpublished photo that a post shows, if it shows one.
+fn attached(world: &World, args: &Args) -> Result<Option<Picture>, Failure> {
+    let Some(media) = args.json("attached_media").map_err(|()| BAD)? else {
+        return Ok(None);
+    };
+    // A form may hold each of them as JSON of its own.
+    let first = match &media[0] {
+        Value::String(one) => serde_json::from_str(one).map_err(|_| BAD)?,
+        one => one.clone(),
+    };
+    let id = first["media_fbid"].as_str().ok_or(BAD)?;
+    world.photos.get(id).cloned().map(Some).ok_or(BAD)
+}
+
+/// The file of a call, if it is a picture that Facebook takes.
+fn picture_of(args: &Args, field: &str) -> Result<Option<Bytes>, Failure> {
+    let Some((_, file)) = args.files.iter().find(|(name, _)| name == field) else {
+        return Ok(None);
+    };
+    let is_picture = file.content.starts_with(b"\x89PNG") || file.content.starts_with(b"\xff\xd8");
+    if is_picture {
+        Ok(Some(file.content.clone()))
+    } else {
+        Err((324, 2_069_019, "Missing or invalid image file"))
+    }
+}
+
+fn attachment(world: &mut World, args: &Args) -> Outcome {
+    let message = args.json("message").map_err(|()| BAD)?.ok_or(BAD)?;
+    let what = &message["attachment"];
+    let content = picture_of(args, "filedata")?;
+    let address = what["payload"]["url"].as_str();
+    if what["type"] != "image" || (content.is_none() && address.is_none()) {
+        return Err(BAD);
+    }
+    Ok(json!({ "attachment_id": world.keep(content.unwrap_or_default(), true) }))
 }
 
 fn photos(world: &mut World, call: &Call<'_>) -> Outcome {
-    let file = call.args.files.iter().find(|(field, _)| field == "source");
+    let file = picture_of(call.args, "source")?;
     if file.is_none() && !call.args.has("url") {
         return Err((324, 0, "Requires upload file"));
     }
+    let id = world.keep(file.unwrap_or_default(), false);
     if call.args.text("published") == Some("false")
         || call.args.values.get("published") == Some(&Value::Bool(false))
     {
-        return Ok(json!({ "id": world.number() }));
+        return Ok(json!({ "id": id }));
     }
     let mut message = text(call.args, "message");
     if message.is_empty() {
         message = text(call.args, "caption");
     }
-    let post = world.post(None, &message, call.arrived);
-    Ok(json!({"id": world.number(), "post_id": post}))
+    let picture = world.photos.get(&id).cloned();
+    let post = world.post(None, &message, picture, call.arrived);
+    Ok(json!({"id": id, "post_id": post}))
 }
 
 fn comment(world: &mut World, call: &Call<'_>, under: &str) -> Outcome {
@@ -280,7 +328,8 @@ fn comment(world: &mut World, call: &Call<'_>, under: &str) -> Outcome {
     if message.is_empty() || length(&message) > MAX_COMMENT {
         return Err(BAD);
     }
-    Ok(json!({ "id": world.post(Some(&id), &message, call.arrived) }))
+    let made = world.post(Some(&id), &message, None, call.arrived);
+    Ok(json!({ "id": made }))
 }
 
 fn change(world: &mut World, args: &Args, id: &str) -> Outcome {
@@ -300,7 +349,8 @@ fn change(world: &mut World, args: &Args, id: &str) -> Outcome {
     if message.is_empty() {
         return Err(BAD);
     }
-    world.edit(&id, &message);
+    let picture = attached(world, args)?;
+    world.edit(&id, &message, picture);
     Ok(done(world))
 }
 
@@ -384,6 +434,7 @@ fn messages(world: &mut World, call: &Call<'_>) -> Outcome {
         return Err((613, 0, "Calls to this api have exceeded the rate limit"));
     }
     let (words, template) = content(world, &message, &kind)?;
+    let picture = shown(world, &message)?;
     let aside = ["comment_id", "post_id"]
         .iter()
         .find_map(|key| recipient[*key].as_str());
@@ -419,6 +470,7 @@ fn messages(world: &mut World, call: &Call<'_>) -> Outcome {
         aside_of: aside.map(str::to_owned),
         buttons,
         template,
+        picture,
         metadata: message["metadata"].as_str().map(str::to_owned),
         edited: false,
         deleted: false,
@@ -454,6 +506,22 @@ fn may_write(world: &World, person: &str, kind: &str, args: &Args) -> Result<(),
         2_018_278,
         "This message is sent outside of allowed window.",
     ))
+}
+
+/// The picture of a message that is one.
+fn shown(world: &World, message: &Value) -> Result<Option<Picture>, Failure> {
+    let attachment = &message["attachment"];
+    let Some(id) = attachment["payload"]["attachment_id"].as_str() else {
+        return Ok(None);
+    };
+    let known = world.attachments.get(id).cloned();
+    // One or the other, never both.
+    if attachment["type"] != "image" || message["text"].is_string() {
+        return Err(BAD);
+    }
+    known
+        .map(Some)
+        .ok_or((100, 2_018_074, "Invalid attachment id"))
 }
 
 /// The words of a message as the person reads them, and the template by which it comes.

@@ -102,7 +102,13 @@ async fn answer(
     let args = Args::read(head.uri.query(), &kind, &body).unwrap_or_default();
     let bearer = field(header::AUTHORIZATION);
     let bearer = bearer.strip_prefix("Bearer ").map(str::to_owned);
-    let fault = inner.look().meet(&path);
+    let (fault, latency) = {
+        let mut world = inner.look();
+        (world.meet(&path), world.weather.latency())
+    };
+    if !latency.is_zero() {
+        tokio::time::sleep(latency).await;
+    }
     let call = method::Call {
         verb: head.method.as_str(),
         path: &path,

@@ -1,15 +1,18 @@
 //! The make-believe world: people, a wall with comments, chats, templates, and what is due to be told.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use axum::body::Bytes;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
-use tokio::sync::broadcast;
 
-use super::{Options, Scene};
+use super::Options;
+use crate::sim::scene::{Button, Scene, Watcher, What};
+use crate::sim::weather::{Bad, Trouble, Weather};
 
 /// A webhook that failed is called again so soon, then later and later.
 const FIRST_RETRY_MS: u64 = 1_000;
@@ -41,6 +44,21 @@ pub enum Place {
     Chat(Arc<str>),
 }
 
+/// A picture that the Page has given to Facebook.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Picture {
+    /// Its id.
+    pub id: String,
+    /// The file; empty where it was named by its address.
+    pub content: Bytes,
+}
+
+impl fmt::Debug for Picture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Picture({}, {} bytes)", self.id, self.content.len())
+    }
+}
+
 /// Something that the Page said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sent {
@@ -58,6 +76,8 @@ pub struct Sent {
     pub buttons: Vec<(String, String)>,
     /// The utility template by which it was sent.
     pub template: Option<String>,
+    /// The picture that is shown with it, as it stands now.
+    pub picture: Option<Picture>,
     /// What comes back in its echo.
     pub metadata: Option<String>,
     /// It was changed since.
@@ -105,6 +125,8 @@ pub struct Switches {
     pub usage: (u64, u64),
     /// Updates answer `"true"` in quotes.
     pub quoted_success: bool,
+    /// A post whose words are changed keeps the picture that it had.
+    pub keeps_pictures: bool,
     /// Messages a second.
     pub per_second: usize,
 }
@@ -124,6 +146,7 @@ impl Default for Switches {
             needs_proof: true,
             usage: (1, 1),
             quoted_success: false,
+            keeps_pictures: false,
             per_second: 300,
         }
     }
@@ -246,6 +269,7 @@ pub(super) struct Node {
     pub(super) deleted: bool,
     pub(super) hidden: bool,
     pub(super) answered_aside: bool,
+    pub(super) picture: Option<Picture>,
 }
 
 /// A utility template.
@@ -280,6 +304,9 @@ pub(super) struct World {
     /// Posts, oldest first.
     pub(super) posts: Vec<String>,
     pub(super) sent: Vec<Sent>,
+    /// Photos that are not published, and attachments for messages, by id.
+    pub(super) photos: HashMap<String, Picture>,
+    pub(super) attachments: HashMap<String, Picture>,
     pub(super) templates: Vec<Template>,
     pub(super) subscribed: HashSet<String>,
     pub(super) calls: Vec<super::Call>,
@@ -288,7 +315,8 @@ pub(super) struct World {
     pub(super) webhook: Option<String>,
     pub(super) verified: bool,
     pub(super) rules: Vec<Rule>,
-    pub(super) scenes: broadcast::Sender<Scene>,
+    pub(super) watcher: Watcher,
+    pub(super) weather: Weather,
     pub(super) stats: Stats,
     sends: VecDeque<Instant>,
 }
@@ -311,6 +339,8 @@ impl World {
             nodes: HashMap::new(),
             posts: Vec::new(),
             sent: Vec::new(),
+            photos: HashMap::new(),
+            attachments: HashMap::new(),
             templates: Vec::new(),
             subscribed: HashSet::new(),
             calls: Vec::new(),
@@ -319,7 +349,8 @@ impl World {
             webhook: None,
             verified: false,
             rules: Vec::new(),
-            scenes: broadcast::channel(4096).0,
+            watcher: Watcher::default(),
+            weather: Weather::new(options.seed),
             stats: Stats::default(),
             sends: VecDeque::new(),
         }
@@ -353,6 +384,16 @@ impl World {
     // Calls -----------------------------------------------------------------
 
     pub(super) fn meet(&mut self, path: &str) -> Option<Fault> {
+        let posts = ["/feed", "/photos", "/comments", "/messages"];
+        let posts = posts.iter().any(|end| path.ends_with(end));
+        if let Some(bad) = self.weather.meet(posts) {
+            return Some(match bad {
+                Bad::TooMany => Fault::Error(613, 0),
+                Bad::LostAnswer => Fault::CloseAfter,
+                Bad::Token => Fault::Error(190, 463),
+                Bad::Outage => Fault::CloseBefore,
+            });
+        }
         let rules = &mut self.rules;
         let index = rules
             .iter()
@@ -402,6 +443,22 @@ impl World {
         self.people.get(id).map(|person| person.name.as_str())
     }
 
+    /// Keeps a picture that nobody sees yet; its id.
+    pub(super) fn keep(&mut self, content: Bytes, for_messages: bool) -> String {
+        let id = self.number();
+        let picture = Picture {
+            id: id.clone(),
+            content,
+        };
+        let all = if for_messages {
+            &mut self.attachments
+        } else {
+            &mut self.photos
+        };
+        all.insert(id.clone(), picture);
+        id
+    }
+
     /// Whether somebody can be written to freely now.
     pub(super) fn is_open(&self, id: &str) -> Option<bool> {
         let person = self.people.get(id)?;
@@ -446,6 +503,7 @@ impl World {
                 deleted: false,
                 hidden: false,
                 answered_aside: false,
+                picture: None,
             },
         );
         id
@@ -456,7 +514,7 @@ impl World {
         // Answers to answers hang under the first comment.
         let parent = parent.map(|parent| self.top_of(parent));
         let id = self.add_node(Some(person), parent.as_deref(), text);
-        self.play(&self.wall_title(), Some(person), text);
+        self.show_node(&id, What::Wrote);
         self.tell_node(&id, "add");
         id
     }
@@ -476,6 +534,7 @@ impl World {
         let is_post = self.posts.iter().any(|post| post == id);
         if let Some(node) = self.nodes.get_mut(id) {
             text.clone_into(&mut node.text);
+            self.show_node(id, What::Edited);
             self.tell_node(id, if is_post { "edit" } else { "edited" });
         }
     }
@@ -484,6 +543,7 @@ impl World {
     pub(super) fn take_away(&mut self, id: &str) {
         if let Some(node) = self.nodes.get_mut(id) {
             node.deleted = true;
+            self.show_node(id, What::Removed);
             self.tell_node(id, "remove");
         }
         let sent = self.sent.iter_mut().find(|sent| sent.id == id);
@@ -493,10 +553,19 @@ impl World {
     }
 
     /// The Page posts or comments.
-    pub(super) fn post(&mut self, parent: Option<&str>, text: &str, at: Instant) -> String {
+    pub(super) fn post(
+        &mut self,
+        parent: Option<&str>,
+        text: &str,
+        picture: Option<Picture>,
+        at: Instant,
+    ) -> String {
         let above = parent.map(|parent| self.top_of(parent));
         let id = self.add_node(None, above.as_deref(), text);
-        self.play(&self.wall_title(), None, text);
+        if let Some(node) = self.nodes.get_mut(&id) {
+            node.picture.clone_from(&picture);
+        }
+        self.show_node(&id, What::Wrote);
         self.sent.push(Sent {
             place: parent.map_or(Place::Wall, |parent| Place::Under(parent.to_owned())),
             post: self.nodes.get(&id).map(|node| node.post.clone()),
@@ -505,6 +574,7 @@ impl World {
             aside_of: None,
             buttons: Vec::new(),
             template: None,
+            picture,
             metadata: None,
             edited: false,
             deleted: false,
@@ -515,11 +585,18 @@ impl World {
         id
     }
 
-    /// The Page changes its own words.
-    pub(super) fn edit(&mut self, id: &str, text: &str) {
+    /// The Page changes its own words, and what is shown with them.
+    pub(super) fn edit(&mut self, id: &str, text: &str, picture: Option<Picture>) {
+        let picture = picture.filter(|_| !self.switches.keeps_pictures);
         if let Some(sent) = self.sent.iter_mut().find(|sent| sent.id == id) {
             text.clone_into(&mut sent.text);
             sent.edited = true;
+            if picture.is_some() {
+                sent.picture.clone_from(&picture);
+            }
+        }
+        if let Some(node) = self.nodes.get_mut(id).filter(|_| picture.is_some()) {
+            node.picture = picture;
         }
         self.rewrite(id, text);
     }
@@ -540,6 +617,7 @@ impl World {
         };
         let item = match (is_comment, is_own) {
             (true, _) => "comment",
+            (false, true) if node.picture.is_some() => "photo",
             (false, true) => "status",
             (false, false) => "post",
         };
@@ -551,6 +629,10 @@ impl World {
         }
         if verb != "remove" {
             value["message"] = node.text.as_str().into();
+            if let Some(picture) = &node.picture {
+                value["photo_id"] = picture.id.as_str().into();
+                value["link"] = format!("https://scontent.fbcdn.net/{}.png", picture.id).into();
+            }
         }
         match &node.author {
             None => {
@@ -602,7 +684,7 @@ impl World {
         if let Some(answers) = answers {
             message["reply_to"] = json!({"mid": answers, "is_self_reply": false});
         }
-        self.play("Messenger", Some(person), text);
+        self.show_message(person, Some(person), &mid, answers, text, &[]);
         self.happens(person, json!({ "message": message }), true);
         mid
     }
@@ -614,10 +696,13 @@ impl World {
         };
         sent.id = self.mid();
         let mid = sent.id.clone();
-        self.play("Messenger", None, &sent.text);
+        self.show_message(&person, None, &mid, None, &sent.text, &sent.buttons);
         self.stats.posted += 1;
         if self.switches.echoes {
             let mut message = json!({"is_echo": true, "app_id": 1_517_776_481_860_111_u64, "mid": mid, "text": sent.text});
+            if sent.picture.is_some() {
+                message["attachments"] = json!([{"type": "image", "payload": {"url": "https://scontent.fbcdn.net/a.png"}}]);
+            }
             if let Some(metadata) = &sent.metadata {
                 message["metadata"] = metadata.as_str().into();
             }
@@ -653,16 +738,52 @@ impl World {
         Ok(author)
     }
 
-    fn wall_title(&self) -> String {
-        format!("Trang {}", self.options.page_name)
+    fn show_node(&self, id: &str, what: What) {
+        let Some(node) = self.nodes.get(id) else {
+            return;
+        };
+        self.watcher.show(|| Scene {
+            chat: self.options.page_id.clone(),
+            person: node.author.as_deref().map(str::to_owned),
+            who: node
+                .author
+                .as_deref()
+                .and_then(|who| self.name_of(who))
+                .map(str::to_owned),
+            message: id.to_owned(),
+            reply_to: node.parent.clone(),
+            text: node.text.clone(),
+            buttons: Vec::new(),
+            picture: false,
+            what,
+        });
     }
 
-    fn play(&self, title: &str, who: Option<&str>, text: &str) {
-        // Nobody may be watching.
-        let _ = self.scenes.send(Scene {
-            title: title.to_owned(),
+    fn show_message(
+        &self,
+        chat: &str,
+        who: Option<&str>,
+        mid: &str,
+        answers: Option<&str>,
+        text: &str,
+        buttons: &[(String, String)],
+    ) {
+        self.watcher.show(|| Scene {
+            chat: chat.to_owned(),
+            person: who.map(str::to_owned),
             who: who.and_then(|who| self.name_of(who)).map(str::to_owned),
+            message: mid.to_owned(),
+            reply_to: answers.map(str::to_owned),
             text: text.to_owned(),
+            buttons: buttons
+                .iter()
+                .map(|(label, data)| Button {
+                    label: label.clone(),
+                    data: data.clone(),
+                })
+                .collect(),
+            picture: false,
+            what: What::Wrote,
         });
     }
 
@@ -675,9 +796,9 @@ impl World {
         let news = News {
             is_change,
             value,
-            due_ms: self.now_ms() + late_ms,
+            due_ms: self.now_ms() + late_ms + self.weather.held_back_ms(),
         };
-        if self.switches.repeats {
+        for _ in 1..self.weather.times() + usize::from(self.switches.repeats) {
             self.news.push_back(news.clone());
         }
         if self.switches.backwards {
@@ -689,6 +810,9 @@ impl World {
 
     /// The next call of the webhook that is due, and when there will be one.
     pub(super) fn next_call(&mut self) -> (Option<Call>, Option<u64>) {
+        if self.weather.is(Trouble::Outage) {
+            return (None, None);
+        }
         let now = self.now_ms();
         let again = self.retries.iter().position(|call| call.due_ms <= now);
         if let Some(call) = again.and_then(|at| self.retries.remove(at)) {

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use super::world::Dice;
+use crate::sim::weather::Bad;
 
 /// One thing that can go wrong with a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +75,20 @@ impl Fault {
             "body" => Self::Body(text("body").unwrap_or("").as_bytes().to_vec()),
             _ => return None,
         })
+    }
+}
+
+impl From<Bad> for Fault {
+    fn from(bad: Bad) -> Self {
+        match bad {
+            Bad::TooMany => Self::TooMany { retry_after: 1 },
+            Bad::LostAnswer => Self::CloseAfter,
+            Bad::Token => Self::Refuse {
+                code: 401,
+                description: "Unauthorized".to_owned(),
+            },
+            Bad::Outage => Self::CloseBefore,
+        }
     }
 }
 

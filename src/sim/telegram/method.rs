@@ -682,7 +682,7 @@ fn delete(world: &mut World, args: &Args, now: Instant) -> Outcome {
     }
     post.deleted = true;
     let shown = post.clone();
-    world.play(chat, &shown, What::Deleted);
+    world.play(chat, &shown, What::Removed);
     Ok(b"true".to_vec())
 }
 

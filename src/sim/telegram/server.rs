@@ -388,8 +388,12 @@ async fn answer(
         if posts {
             world.meter.arrived(chat.unwrap_or(0), arrived);
         }
-        let fault = world.faults.meet(&method, posts, chat);
-        (world.faults.latency, world.faults.link, fault, world.keep)
+        let fault = match world.weather.meet(posts) {
+            Some(bad) => Some(Fault::from(bad)),
+            None => world.faults.meet(&method, posts, chat),
+        };
+        let latency = world.faults.latency + world.weather.latency();
+        (latency, world.faults.link, fault, world.keep)
     };
     inner.delay(latency + link).await;
     let before = fault.as_ref().is_some_and(|fault| !fault.is_after());

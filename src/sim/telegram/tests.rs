@@ -711,9 +711,10 @@ async fn the_control_api_can_run_a_whole_town() {
 #[tokio::test]
 async fn people_are_watched_writing_and_an_album_is_one_group_of_photos() {
     let (telegram, lan, group) = town(Options::default()).await;
-    let mut scenes = telegram.watch();
+    let (see, seen) = std::sync::mpsc::channel();
+    telegram.watch(Watcher::new(move |scene| see.send(scene).unwrap()));
     let album = telegram.album(lan, group, "#tainan ngã tư", 3);
-    let scene = scenes.recv().await.unwrap();
+    let scene = seen.try_recv().unwrap();
     assert_eq!(
         (scene.who.as_deref(), scene.text.as_str()),
         (Some("Nguyễn Thị Lan"), "#tainan ngã tư")

@@ -17,7 +17,9 @@ use super::post::{
     Author, Kind, Post, Surroundings, entities_json, members, write_number, write_post, write_text,
 };
 use super::queue::Queue;
-use super::{Call, Keep, Options, Scene, What};
+use super::{Call, Keep, Options};
+use crate::sim::scene::{self, Scene, Watcher, What};
+use crate::sim::weather::{Trouble, Weather};
 
 /// A seeded source of numbers (splitmix64): the same seed, the same town.
 #[derive(Debug, Clone)]
@@ -236,7 +238,8 @@ pub(super) struct World {
     pub(super) sent_order: Vec<(i64, i64)>,
     pub(super) sent_total: u64,
     pub(super) commands: Vec<Value>,
-    pub(super) scenes: Option<tokio::sync::broadcast::Sender<Scene>>,
+    pub(super) watcher: Watcher,
+    pub(super) weather: Weather,
 }
 
 /// Not delivered unless asked for by name.
@@ -282,7 +285,8 @@ impl World {
             sent_order: Vec::new(),
             sent_total: 0,
             commands: Vec::new(),
-            scenes: None,
+            watcher: Watcher::default(),
+            weather: Weather::new(options.seed),
         }
     }
 
@@ -435,6 +439,13 @@ impl World {
         write(self, &mut body);
         body.push(b'}');
         self.queue.push(webhook_key(kind, chat), Bytes::from(body));
+        if self.weather.is(Trouble::ToldTwice) {
+            self.queue.repeat(1);
+        }
+        if self.weather.is(Trouble::Reordered) {
+            let Self { queue, dice, .. } = self;
+            queue.shuffle(|end| dice.below(end));
+        }
     }
 
     /// Writes the message `id` of `chat`, with what it answers one level deep.
@@ -823,34 +834,50 @@ impl World {
 
     /// Shows a change to whoever watches.
     pub(super) fn play(&self, chat: i64, post: &Post, what: What) {
-        let Some(scenes) = &self.scenes else { return };
-        if scenes.receiver_count() == 0 {
-            return;
-        }
-        let title = self
-            .rooms
-            .get(&chat)
-            .map_or_else(String::new, |room| room.title.clone());
-        let who = match &post.author {
-            Author::Bot => None,
-            Author::Person(id) => self.people.get(id).map(|human| human.name.clone()),
-            Author::Anonymous(_) => Some(title.clone()),
-        };
-        // Nobody listening is no error.
-        let _ = scenes.send(Scene {
-            chat: super::Chat { id: chat },
-            title,
-            who,
-            by_bot: post.author == Author::Bot,
-            message_id: post.id,
-            reply_to: (post.reply_to != 0).then_some(post.reply_to),
-            kind: post.kind,
-            text: post.text.clone(),
-            what,
-            shown: post.shown,
-            date: self.clock.now(),
+        self.watcher.show(|| {
+            let (person, who) = match &post.author {
+                Author::Bot => (None, None),
+                Author::Person(id) => (
+                    Some(id.to_string()),
+                    self.people.get(id).map(|human| human.name.clone()),
+                ),
+                Author::Anonymous(_) => (
+                    Some(chat.to_string()),
+                    self.rooms.get(&chat).map(|room| room.title.clone()),
+                ),
+            };
+            Scene {
+                chat: chat.to_string(),
+                person,
+                who,
+                message: post.id.to_string(),
+                reply_to: (post.reply_to != 0).then(|| post.reply_to.to_string()),
+                text: post.text.clone(),
+                buttons: buttons(&post.markup)
+                    .into_iter()
+                    .filter_map(|(label, data)| Some(scene::Button { label, data: data? }))
+                    .collect(),
+                picture: matches!(post.kind, Kind::Photo | Kind::Document),
+                what,
+            }
         });
     }
+}
+
+/// Texts and `callback_data` of the buttons in an inline keyboard.
+fn buttons(markup: &str) -> Vec<(String, Option<String>)> {
+    let keyboard: Value = serde_json::from_str(markup).unwrap_or_default();
+    let rows = keyboard.get("inline_keyboard").and_then(Value::as_array);
+    let text = |button: &Value, key: &str| button.get(key)?.as_str().map(str::to_owned);
+    rows.into_iter()
+        .flatten()
+        .filter_map(Value::as_array)
+        .flatten()
+        .map(|button| {
+            let label = text(button, "text").unwrap_or_default();
+            (label, text(button, "callback_data"))
+        })
+        .collect()
 }
 
 /// Updates with one key keep their order for a webhook: messages of one chat,
@@ -881,12 +908,6 @@ pub(super) fn write_member(out: &mut Vec<u8>, standing: Standing, user: &str) {
 
 /// The `callback_data` of every button in an inline keyboard.
 pub(super) fn button_data(markup: &str) -> Vec<String> {
-    let keyboard: Value = serde_json::from_str(markup).unwrap_or_default();
-    let rows = keyboard.get("inline_keyboard").and_then(Value::as_array);
-    rows.into_iter()
-        .flatten()
-        .filter_map(Value::as_array)
-        .flatten()
-        .filter_map(|button| button.get("callback_data")?.as_str().map(str::to_owned))
-        .collect()
+    let all = buttons(markup).into_iter();
+    all.filter_map(|(_, data)| data).collect()
 }

@@ -335,7 +335,13 @@ async fn handle(
     let kind = kind.and_then(|value| value.to_str().ok()).unwrap_or("");
     // Strange types and bodies that say nothing are taken as no parameters at all.
     let args = Args::read(head.uri.query(), kind, &body).unwrap_or_default();
-    let fault = inner.look().meet(method);
+    let (fault, latency) = {
+        let mut world = inner.look();
+        (world.meet(method), world.weather.latency())
+    };
+    if !latency.is_zero() {
+        tokio::time::sleep(latency).await;
+    }
     let outcome = match &fault {
         Some(fault) if !fault.is_carried_out() => Ok(None),
         _ => inner.carry_out(method, &args, arrived).await,

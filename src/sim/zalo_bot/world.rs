@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Map, Value, json};
-use tokio::sync::broadcast;
 
-use super::{Call, Options, Scene};
+use super::{Call, Options};
+use crate::sim::scene::{Scene, Watcher, What};
 use crate::sim::telegram::Dice;
+use crate::sim::weather::{Bad, Trouble, Weather};
 
 /// Somebody with a Zalo account.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -313,6 +314,15 @@ pub struct Stats {
     pub over: u64,
 }
 
+/// One message, to be shown to whoever watches.
+#[derive(Debug, Clone, Copy)]
+struct Line<'a> {
+    id: &'a str,
+    text: &'a str,
+    reply_to: Option<&'a str>,
+    picture: bool,
+}
+
 #[derive(Debug)]
 struct Group {
     title: String,
@@ -334,7 +344,8 @@ pub(super) struct World {
     pub(super) rules: Vec<Rule>,
     pub(super) sent: Vec<Sent>,
     pub(super) calls: Vec<Call>,
-    pub(super) scenes: broadcast::Sender<Scene>,
+    pub(super) watcher: Watcher,
+    pub(super) weather: Weather,
     /// How far the town's clock is ahead.
     pub(super) ahead: Duration,
     /// A webhook takes the updates.
@@ -365,7 +376,8 @@ impl World {
             rules: Vec::new(),
             sent: Vec::new(),
             calls: Vec::new(),
-            scenes: broadcast::channel(4096).0,
+            watcher: Watcher::default(),
+            weather: Weather::new(options.seed),
             ahead: Duration::ZERO,
             hooked: false,
             asking: 0,
@@ -480,20 +492,22 @@ impl World {
         self.groups.contains_key(chat)
     }
 
-    fn title(&self, chat: &str) -> String {
-        match self.groups.get(chat) {
-            Some(group) => group.title.clone(),
-            None => self.people.get(chat).cloned().unwrap_or_default(),
-        }
+    /// What people call a group.
+    pub(super) fn title(&self, chat: &str) -> Option<&str> {
+        self.groups.get(chat).map(|group| group.title.as_str())
     }
 
-    fn scene(&self, chat: &str, who: Option<&Person>, text: &str) {
-        let who = who.map(|who| self.people.get(&who.id).cloned().unwrap_or_default());
-        // Nobody watches: that is no fault.
-        let _ = self.scenes.send(Scene {
-            title: self.title(chat),
-            who,
-            text: text.to_owned(),
+    fn show(&self, chat: &str, who: Option<&Person>, line: Line<'_>) {
+        self.watcher.show(|| Scene {
+            chat: chat.to_owned(),
+            person: who.map(|who| who.id.to_string()),
+            who: who.map(|who| self.people.get(&who.id).cloned().unwrap_or_default()),
+            message: line.id.to_owned(),
+            reply_to: line.reply_to.map(str::to_owned),
+            text: line.text.to_owned(),
+            buttons: Vec::new(),
+            picture: line.picture,
+            what: What::Wrote,
         });
     }
 
@@ -540,7 +554,19 @@ impl World {
                 return;
             }
         }
-        self.queue.push_back(Waiting { update, told: 0 });
+        for _ in 0..self.weather.times() {
+            let waiting = Waiting {
+                update: update.clone(),
+                told: 0,
+            };
+            let end = self.queue.len();
+            let at = if self.weather.is(Trouble::Reordered) {
+                self.dice.below(end + 1)
+            } else {
+                end
+            };
+            self.queue.insert(at, waiting);
+        }
     }
 
     /// The text with the bot's name picked in it.
@@ -570,7 +596,7 @@ impl World {
         } else {
             text.to_owned()
         };
-        self.text(person, chat, &text, mention)
+        self.text(person, chat, &text, None, mention)
     }
 
     pub(super) fn reply(&mut self, person: &Person, chat: &Chat, to: &str, text: &str) -> String {
@@ -578,14 +604,27 @@ impl World {
             .sent
             .iter()
             .any(|sent| sent.chat == *chat && sent.message_id == to);
-        self.text(person, chat, text, to_bot)
+        self.text(person, chat, text, Some(to), to_bot)
     }
 
-    fn text(&mut self, person: &Person, chat: &Chat, text: &str, to_bot: bool) -> String {
+    fn text(
+        &mut self,
+        person: &Person,
+        chat: &Chat,
+        text: &str,
+        reply_to: Option<&str>,
+        to_bot: bool,
+    ) -> String {
         let (id, mut message) = self.envelope(person, chat);
         message.insert("text".into(), text.into());
         message.insert("message_type".into(), "CHAT_MESSAGE".into());
-        self.scene(&chat.id, Some(person), text);
+        let line = Line {
+            id: &id,
+            text,
+            reply_to,
+            picture: false,
+        };
+        self.show(&chat.id, Some(person), line);
         self.tell(chat, "message.text.received", message, to_bot);
         id
     }
@@ -611,7 +650,13 @@ impl World {
         } else {
             caption.to_owned()
         };
-        self.scene(&chat.id, Some(person), &format!("[ảnh] {caption}"));
+        let line = Line {
+            id: &id,
+            text: &caption,
+            reply_to: None,
+            picture: true,
+        };
+        self.show(&chat.id, Some(person), line);
         if !caption.is_empty() {
             message.insert("caption".into(), caption.into());
         }
@@ -672,6 +717,14 @@ impl World {
 
     /// A call meets its fault.
     pub(super) fn meet(&mut self, method: &str) -> Option<Fault> {
+        if let Some(bad) = self.weather.meet(method.starts_with("send")) {
+            return Some(match bad {
+                Bad::TooMany => Fault::Refuse(429, "Too Many Requests".to_owned()),
+                Bad::LostAnswer => Fault::CloseAfter,
+                Bad::Token => Fault::Refuse(401, "Unauthorized".to_owned()),
+                Bad::Outage => Fault::CloseBefore,
+            });
+        }
         let at = self.rules.iter().position(|rule| rule.is_for(method))?;
         let rule = self.rules.get_mut(at)?;
         let fault = rule.fault.clone();
@@ -713,7 +766,14 @@ impl World {
     pub(super) fn post(&mut self, chat: &str, text: &str, at: Instant) -> Value {
         let id = self.id();
         let chat_id: Arc<str> = chat.into();
-        self.scene(chat, None, text);
+        let caption = text.strip_prefix("[ảnh] ");
+        let line = Line {
+            id: &id,
+            text: caption.unwrap_or(text),
+            reply_to: None,
+            picture: caption.is_some(),
+        };
+        self.show(chat, None, line);
         self.sent.push(Sent {
             chat: Chat { id: chat_id },
             message_id: id.to_string(),

@@ -107,6 +107,10 @@ async fn answer(
     };
     let kind = field(header::CONTENT_TYPE.as_str());
     let args = Args::read(head.uri.query(), &kind, &body).unwrap_or_default();
+    let latency = inner.look().weather.latency();
+    if !latency.is_zero() {
+        tokio::time::sleep(latency).await;
+    }
     let (fault, rest) = {
         let mut world = inner.look();
         let fault = world.meet(&path);

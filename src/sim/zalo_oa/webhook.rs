@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 
 use super::server::Inner;
 use super::world::Event;
+use crate::sim::weather::Trouble;
 
 /// How long the bot may take.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -65,6 +66,9 @@ fn take_due(inner: &Inner) -> (Option<(Event, String)>, Option<u64>) {
     let Some(url) = world.webhook.clone() else {
         return (None, None);
     };
+    if world.weather.is(Trouble::Outage) {
+        return (None, None);
+    }
     let now = world.now_ms();
     let due = world.events.iter().position(|event| event.due_ms <= now);
     match due.and_then(|at| world.events.remove(at)) {

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
-use tokio::sync::broadcast;
 
-use super::{Options, Scene};
+use super::Options;
+use crate::sim::scene::{Scene, Watcher, What};
+use crate::sim::weather::{Bad, Weather};
 
 /// Pauses before a webhook that failed is called again.
 const LADDER_MS: [u64; 5] = [30_000, 300_000, 900_000, 1_800_000, 3_600_000];
@@ -149,6 +150,16 @@ pub enum Fault {
 }
 
 impl Fault {
+    fn of(bad: Bad) -> Option<Self> {
+        Some(match bad {
+            Bad::TooMany => Self::Error(-32, "Your application reached limit call api".to_owned()),
+            Bad::LostAnswer => Self::CloseAfter,
+            Bad::Outage => Self::CloseBefore,
+            // Tokens that have ended are known to the world itself.
+            Bad::Token => return None,
+        })
+    }
+
     pub(super) fn is_after(&self) -> bool {
         matches!(
             self,
@@ -313,7 +324,8 @@ pub(super) struct World {
     pub(super) events: VecDeque<Event>,
     pub(super) webhook: Option<String>,
     pub(super) rules: Vec<Rule>,
-    pub(super) scenes: broadcast::Sender<Scene>,
+    pub(super) watcher: Watcher,
+    pub(super) weather: Weather,
     pub(super) stats: Stats,
     arrivals: VecDeque<Instant>,
 }
@@ -349,7 +361,8 @@ impl World {
             events: VecDeque::new(),
             webhook: None,
             rules: Vec::new(),
-            scenes: broadcast::channel(4096).0,
+            watcher: Watcher::default(),
+            weather: Weather::new(options.seed),
             stats: Stats::default(),
             arrivals: VecDeque::new(),
         };
@@ -480,6 +493,11 @@ impl World {
     }
 
     pub(super) fn meet(&mut self, path: &str) -> Option<Fault> {
+        let posts = path.contains("message") && !path.contains("/get");
+        let bad = self.weather.meet(posts);
+        if let Some(fault) = bad.and_then(Fault::of) {
+            return Some(fault);
+        }
         let rules = &mut self.rules;
         let index = rules
             .iter()
@@ -687,7 +705,17 @@ impl World {
             kind: if picture { "photo" } else { "text" },
             url: url.clone(),
         };
-        self.play(chat, Some(person), text);
+        self.play(
+            Some(person),
+            Scene {
+                chat: chat.to_string(),
+                message: id.clone(),
+                reply_to: quotes.map(str::to_owned),
+                text: text.to_owned(),
+                picture,
+                ..Self::blank()
+            },
+        );
         if private {
             if let Some(somebody) = self.people.get_mut(person) {
                 somebody.wrote_ms = Some(now);
@@ -770,7 +798,17 @@ impl World {
             Some(room) => room.lines.push(line),
             None => self.private.entry(Arc::clone(chat)).or_default().push(line),
         }
-        self.play(chat, None, &shown);
+        self.play(
+            None,
+            Scene {
+                chat: chat.to_string(),
+                message: id.clone(),
+                reply_to: quotes.map(str::to_owned),
+                text: shown.clone(),
+                picture: attachment.is_some(),
+                ..Self::blank()
+            },
+        );
         self.sent.push(Sent {
             chat: Chat {
                 id: Arc::clone(chat),
@@ -825,15 +863,25 @@ impl World {
         (shown, called)
     }
 
-    fn play(&self, chat: &str, who: Option<&str>, text: &str) {
-        let title = self.groups.get(chat).map(|room| room.name.clone());
-        // Nobody may be watching.
-        let _ = self.scenes.send(Scene {
-            title: title
-                .or_else(|| self.name_of(chat).map(str::to_owned))
-                .unwrap_or_default(),
+    fn blank() -> Scene {
+        Scene {
+            chat: String::new(),
+            person: None,
+            who: None,
+            message: String::new(),
+            reply_to: None,
+            text: String::new(),
+            buttons: Vec::new(),
+            picture: false,
+            what: What::Wrote,
+        }
+    }
+
+    fn play(&self, who: Option<&str>, scene: Scene) {
+        self.watcher.show(|| Scene {
+            person: who.map(str::to_owned),
             who: who.and_then(|who| self.name_of(who)).map(str::to_owned),
-            text: text.to_owned(),
+            ..scene
         });
     }
 
@@ -950,9 +998,12 @@ impl World {
         let event = Event {
             body,
             signature,
-            due_ms: self.now_ms(),
+            due_ms: self.now_ms() + self.weather.held_back_ms(),
             tries: 0,
         };
+        for _ in 1..self.weather.times() {
+            self.events.push_back(event.clone());
+        }
         if self.switches.repeats {
             self.events.push_back(event.clone());
         }

@@ -1,5 +1,8 @@
 //! Groups that no program may enter: an alert is handed to whoever posts there.
 
+use keng::sim::facebook::Fault;
+use keng::sim::facebook::Rule;
+
 use super::*;
 
 fn with_groups(ward: &Ward) -> String {
@@ -18,7 +21,15 @@ fn with_groups(ward: &Ward) -> String {
 }
 
 async fn ward_with_groups() -> Ward {
-    let mut ward = Ward::on_disk().await;
+    with_groups_in(Plan {
+        sled: true,
+        ..Plan::default()
+    })
+    .await
+}
+
+async fn with_groups_in(plan: Plan) -> Ward {
+    let mut ward = Ward::with(plan).await;
     ward.stops().await;
     let text = std::fs::read_to_string(ward.config_file()).unwrap();
     std::fs::write(ward.config_file(), text + &with_groups(&ward)).unwrap();
@@ -122,6 +133,64 @@ async fn whoever_cannot_be_written_to_stands_in_the_report_with_the_reason() {
         "{}",
         report.text
     );
+    ward.settles().await;
+    ward.hears_all();
+    ward.ends().await;
+}
+
+#[tokio::test]
+async fn the_picture_is_handed_over_with_the_words_and_given_to_meta_once() {
+    let ward = with_groups_in(Plan {
+        sled: true,
+        tables: "[alert]\ncard = \"warning\"\n",
+        ..Plan::default()
+    })
+    .await;
+    for who in [&ward.minh, &ward.head] {
+        ward.tells(who, "/trogiup");
+        ward.hears(who).await;
+    }
+    ward.warns("Có người giả danh công an gọi điện").await;
+    let alert = ward.hears_on_the_wall().await;
+    ward.settles().await;
+    let to_head: Vec<Sent> = ward
+        .unheard()
+        .into_iter()
+        .filter(|sent| sent.place == chat(&ward.head))
+        .collect();
+    // The picture, the request, and last the words: a button under them is gone when more follows.
+    assert_eq!(to_head.len(), 3, "{to_head:#?}");
+    let card = alert.picture.unwrap().content;
+    let handed = to_head[0].picture.as_ref().map(|picture| &picture.content);
+    assert!(handed == Some(&card), "another picture was handed over");
+    assert!(to_head[1].text.starts_with("Nhờ quản trị nhóm"));
+    assert_eq!(to_head[2].text, alert.text);
+    assert!(to_head[2].button("Đã đăng").is_some());
+    let uploads = ward.facebook.calls().into_iter();
+    let uploads = uploads.filter(|call| call.path.ends_with("/message_attachments"));
+    assert_eq!(uploads.count(), 1);
+    ward.hears_all();
+    ward.ends().await;
+}
+
+#[tokio::test]
+async fn a_picture_that_cannot_be_handed_over_holds_no_words_up() {
+    let ward = with_groups_in(Plan {
+        sled: true,
+        tables: "[alert]\ncard = \"warning\"\n",
+        ..Plan::default()
+    })
+    .await;
+    for who in [&ward.minh, &ward.head] {
+        ward.tells(who, "/trogiup");
+        ward.hears(who).await;
+    }
+    let broken = Fault::Error(100, 2_018_074);
+    ward.facebook
+        .fault(Rule::always("/message_attachments", broken));
+    ward.warns("Có người giả danh công an gọi điện").await;
+    ward.hears_where(|sent| sent.text.contains("Nhờ đăng tay: 0/3 đã đăng."))
+        .await;
     ward.settles().await;
     ward.hears_all();
     ward.ends().await;

@@ -4,6 +4,8 @@ use keng::domain::incident::EventKind;
 use keng::domain::incident::Status;
 use keng::domain::message::Attachment;
 use keng::domain::reading::Category;
+use keng::sim::facebook::Fault;
+use keng::sim::facebook::Rule;
 use serde_json::json;
 
 use super::*;
@@ -334,19 +336,221 @@ async fn a_correction_changes_the_post_and_the_end_marks_it() {
                 .find(|sent| sent.edited && sent.text.contains(said))
         });
         assert!(changed.await.is_some(), "{:#?}", ward.facebook.sent());
+        // Whoever spoke below it is told there: of a change in a post Facebook tells nobody.
+        let below = ward.hears_under(&alert.id).await;
         ward.settles().await;
         ward.hears_all();
+        below.text
     };
     let code = code.as_str();
     ward.tells(
         &ward.officer,
         &format!("/dinhchinh {code} Kẻ gọi tự xưng cán bộ phường"),
     );
-    becomes("cán bộ phường").await;
+    let below = becomes("cán bộ phường").await;
+    assert!(below.contains("vừa được đính chính"), "{below}");
+    // The post is still a place to speak.
+    let comment = ward.facebook.comment(&ward.lan, &alert.id, WHOLE);
+    ward.hears_under(&comment).await;
+    ward.record().await;
     ward.tells(&ward.officer, &format!("/hetcanhbao {code}"));
-    becomes("HẾT CẢNH BÁO").await;
+    let below = becomes("HẾT CẢNH BÁO").await;
+    assert!(below.contains("hết cảnh báo"), "{below}");
     let posts = ward.facebook.sent().into_iter();
     let posts = posts.filter(|sent| sent.place == Place::Wall);
     assert_eq!(posts.count(), 2, "the alert and what was there before");
+    ward.ends().await;
+}
+
+/// A ward whose alerts go with a card.
+async fn ward_with_cards() -> Ward {
+    Ward::with(Plan {
+        tables: "[alert]\ncard = \"warning\"\n",
+        ..Plan::default()
+    })
+    .await
+}
+
+fn check_code(text: &str) -> String {
+    let mut words = text.split_whitespace();
+    let code = words.find_map(keng::domain::ids::CheckCode::parse);
+    code.expect("an alert carries its code").as_str().to_owned()
+}
+
+/// The post as it stands, once it says this.
+async fn becomes(ward: &Ward, id: &str, said: &str) -> Sent {
+    let found = ward.facebook.wait(PATIENCE, || {
+        let mut all = ward.facebook.sent().into_iter();
+        all.find(|sent| sent.id == id && sent.text.contains(said))
+    });
+    let found = found.await;
+    found.unwrap_or_else(|| panic!("{:#?}", ward.facebook.sent()))
+}
+
+#[tokio::test]
+async fn an_alert_is_a_post_with_its_card_and_both_are_corrected() {
+    let ward = ward_with_cards().await;
+    ward.warns("Có người giả danh công an gọi điện").await;
+    let alert = ward.hears_on_the_wall().await;
+    let code = check_code(&alert.text);
+    let first = alert.picture.clone().expect("a card");
+    let shown = client().get(ward.url(&format!("/api/alerts/{code}-1.png")));
+    let shown = shown.send().await.unwrap().bytes().await.unwrap();
+    assert!(first.content == shown, "another picture was posted");
+    ward.settles().await;
+    ward.hears_all();
+    ward.tells(
+        &ward.officer,
+        &format!("/dinhchinh {code} Kẻ gọi tự xưng cán bộ phường"),
+    );
+    let corrected = becomes(&ward, &alert.id, "cán bộ phường").await;
+    let second = corrected.picture.expect("a card");
+    assert_ne!(second.content, first.content, "the card says the old words");
+    ward.hears_under(&alert.id).await;
+    ward.settles().await;
+    ward.hears_all();
+    // Whoever comments on such a post is heard like anybody.
+    let comment = ward.facebook.comment(&ward.lan, &alert.id, WHOLE);
+    ward.hears_under(&comment).await;
+    ward.record().await;
+    ward.tells(&ward.officer, &format!("/thuhoi {code}"));
+    let taken_back = becomes(&ward, &alert.id, "ĐÃ THU HỒI").await;
+    assert!(!taken_back.text.contains("cán bộ phường"));
+    assert_ne!(taken_back.picture.expect("a card").content, second.content);
+    ward.hears_under(&alert.id).await;
+    ward.settles().await;
+    ward.hears_all();
+    let posts = ward.facebook.sent().into_iter();
+    let posts = posts.filter(|sent| sent.place == Place::Wall);
+    assert_eq!(posts.count(), 2, "the alert and what was there before");
+    ward.ends().await;
+}
+
+#[tokio::test]
+async fn a_post_that_keeps_its_old_picture_goes_and_comes_anew() {
+    let ward = ward_with_cards().await;
+    ward.facebook
+        .switch(|switches| switches.keeps_pictures = true);
+    ward.warns("Có người giả danh công an gọi điện").await;
+    let alert = ward.hears_on_the_wall().await;
+    let code = check_code(&alert.text);
+    ward.settles().await;
+    ward.hears_all();
+    ward.tells(
+        &ward.officer,
+        &format!("/dinhchinh {code} Kẻ gọi tự xưng cán bộ phường"),
+    );
+    let anew = ward.hears_on_the_wall().await;
+    assert_ne!(anew.id, alert.id);
+    assert!(anew.text.contains("cán bộ phường"));
+    let shown = client().get(ward.url(&format!("/api/alerts/{code}-2.png")));
+    let shown = shown.send().await.unwrap().bytes().await.unwrap();
+    assert!(anew.picture.expect("a card").content == shown);
+    ward.settles().await;
+    let old = becomes(&ward, &alert.id, "").await;
+    assert!(old.deleted, "the wrong card stands there still");
+    ward.hears_all();
+    // What comes after it is about the new post.
+    ward.facebook
+        .switch(|switches| switches.keeps_pictures = false);
+    ward.tells(&ward.officer, &format!("/hetcanhbao {code}"));
+    becomes(&ward, &anew.id, "HẾT CẢNH BÁO").await;
+    ward.settles().await;
+    ward.hears_all();
+    ward.ends().await;
+}
+
+#[tokio::test]
+async fn a_card_that_facebook_does_not_take_holds_no_alert_up() {
+    let ward = ward_with_cards().await;
+    ward.facebook
+        .fault(Rule::always("/photos", Fault::Error(324, 2_069_019)));
+    ward.warns("Có người giả danh công an gọi điện").await;
+    let alert = ward.hears_on_the_wall().await;
+    assert_eq!(alert.picture, None);
+    ward.settles().await;
+    ward.hears_all();
+    assert_eq!(ward.deliveries().await[0].state.as_str(), "sent");
+    ward.ends().await;
+}
+
+#[tokio::test]
+async fn a_lost_answer_about_a_card_posts_nothing_twice() {
+    let ward = ward_with_cards().await;
+    ward.facebook
+        .fault(Rule::once("/photos", Fault::CloseAfter));
+    ward.facebook.fault(Rule::once("/feed", Fault::CloseAfter));
+    ward.warns("Có người giả danh công an gọi điện").await;
+    let alert = ward.hears_on_the_wall().await;
+    assert!(alert.picture.is_some());
+    ward.settles().await;
+    ward.hears_all();
+    assert_eq!(ward.deliveries().await[0].state.as_str(), "sent");
+    let posts = ward.facebook.sent().into_iter();
+    let posts = posts.filter(|sent| sent.place == Place::Wall);
+    assert_eq!(posts.count(), 2, "the alert and what was there before");
+    ward.ends().await;
+}
+
+#[tokio::test]
+async fn a_correction_whose_answer_is_lost_is_made_until_it_is_known() {
+    let ward = Ward::new().await;
+    ward.warns("Có người giả danh công an gọi điện").await;
+    let alert = ward.hears_on_the_wall().await;
+    let code = check_code(&alert.text);
+    ward.settles().await;
+    ward.hears_all();
+    let (_, number) = alert.id.split_once('_').unwrap();
+    ward.facebook
+        .fault(Rule::once(number, Fault::HtmlAfter(502)));
+    ward.tells(
+        &ward.officer,
+        &format!("/dinhchinh {code} Kẻ gọi tự xưng cán bộ phường"),
+    );
+    ward.hears_under(&alert.id).await;
+    ward.settles().await;
+    ward.hears_all();
+    let rows = ward.deliveries().await;
+    assert!(
+        rows.iter().all(|row| row.state.as_str() == "sent"),
+        "{rows:#?}"
+    );
+    ward.ends().await;
+}
+
+#[tokio::test]
+async fn a_correction_of_a_post_that_somebody_took_away_is_a_post_of_its_own() {
+    let ward = Ward::new().await;
+    ward.warns("Có người giả danh công an gọi điện").await;
+    let alert = ward.hears_on_the_wall().await;
+    let code = check_code(&alert.text);
+    ward.facebook.remove(&alert.id);
+    ward.settles().await;
+    ward.hears_all();
+    ward.tells(
+        &ward.officer,
+        &format!("/dinhchinh {code} Kẻ gọi tự xưng cán bộ phường"),
+    );
+    let anew = ward.hears_on_the_wall().await;
+    assert!(anew.text.contains("cán bộ phường"));
+    ward.settles().await;
+    ward.hears_all();
+    ward.ends().await;
+}
+
+#[tokio::test]
+async fn a_post_whose_time_has_passed_says_so_and_can_still_be_answered() {
+    let ward = ward_with_cards().await;
+    ward.warns("Có người giả danh công an gọi điện").await;
+    let alert = ward.hears_on_the_wall().await;
+    ward.settles().await;
+    ward.hears_all();
+    ward.later(TimeDelta::hours(25));
+    let over = becomes(&ward, &alert.id, "ĐÃ HẾT HIỆU LỰC từ").await;
+    assert!(over.text.contains("giả danh công an"));
+    assert_eq!(over.picture, alert.picture);
+    let comment = ward.facebook.comment(&ward.lan, &alert.id, WHOLE);
+    ward.hears_under(&comment).await;
+    ward.record().await;
     ward.ends().await;
 }

@@ -104,6 +104,29 @@ judge("a comment can be hidden", Comment(comment, api=api).api_get(fields=["is_h
 PagePost(post, api=api).api_update(params={"message": "Đính chính: #luadao"})
 judge("our own post can be changed", PagePost(post, api=api).api_get(fields=["message"])["message"] == "Đính chính: #luadao")
 
+# What a PNG begins with.
+PIXEL = bytes.fromhex("89504e470d0a1a0a")
+upload = lambda path, field, params: api.call("POST", (PAGE, path), params=params, files={field: ("anh.png", PIXEL, "image/png")}).json()
+photo = upload("photos", "source", {"published": "false"})
+judge("a photo that is not published has an id and no post", "post_id" not in photo and photo["id"].isdigit(), photo)
+shown = lambda id: [one["target"]["id"] for one in PagePost(id, api=api).get_attachments(fields=["target"])]
+with_photo = page.create_feed(params={"message": "Cảnh báo có ảnh", "attached_media": [{"media_fbid": photo["id"]}]})["id"]
+judge("a post shows it", with_photo.startswith(PAGE + "_") and shown(with_photo) == [photo["id"]], with_photo)
+judge("a photo that nobody uploaded cannot be shown (100)",
+      refusal(lambda: page.create_feed(params={"message": "Không có ảnh", "attached_media": [{"media_fbid": "1"}]}))[0] == 100)
+another = upload("photos", "source", {"published": "false"})["id"]
+PagePost(with_photo, api=api).api_update(params={"message": "Đính chính có ảnh", "attached_media": [{"media_fbid": another}]})
+judge("its words and its photo can be changed", shown(with_photo) == [another] and PagePost(with_photo, api=api).api_get(fields=["message"])["message"] == "Đính chính có ảnh")
+published = upload("photos", "source", {"message": "Ảnh đăng thẳng"})
+judge("a photo that is published has two ids", published["post_id"].startswith(PAGE + "_") and published["id"] != published["post_id"], published)
+judge("words are no picture (324)",
+      refusal(lambda: api.call("POST", (PAGE, "photos"), params={"published": "false"}, files={"source": ("a.png", b"words", "image/png")}))[0] == 324)
+kept = upload("message_attachments", "filedata", {"message": json.dumps({"attachment": {"type": "image", "payload": {"is_reusable": True}}})})["attachment_id"]
+image = lambda id: {"recipient": {"id": lan}, "message": {"attachment": {"type": "image", "payload": {"attachment_id": id}}}}
+page.create_message(params=image(kept))
+judge("a picture for messages is sent by its id, without words", sent()[-1]["picture"] == kept and sent()[-1]["text"] == "", sent()[-1])
+judge("an unknown one is refused (100/2018074)", refusal(lambda: page.create_message(params=image("1"))) == (100, 2018074))
+
 aside = page.create_message(params={"recipient": {"comment_id": comment}, "message": {"text": "nhắn riêng"}})
 judge("a comment is answered in private once", aside["recipient_id"] == lan, aside)
 judge("and not twice (10900)",

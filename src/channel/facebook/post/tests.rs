@@ -24,7 +24,7 @@ fn words(text: &str) -> Post {
 }
 
 fn made(to: &Address, post: &Post) -> (String, Value) {
-    let request = request(to, post, PAGE).expect("a request");
+    let request = request(to, post, None, PAGE).expect("a request");
     (request.path, request.body)
 }
 
@@ -60,7 +60,7 @@ fn words_go_where_they_belong() {
     for (to, post, path) in cases {
         assert_eq!(made(&to, &post), (path.to_owned(), message.clone()));
     }
-    let changed = request(&to(PAGE, None), &edit, PAGE).expect("a request");
+    let changed = request(&to(PAGE, None), &edit, None, PAGE).expect("a request");
     assert_eq!(changed.path, "1122334455667_901");
     assert_eq!(changed.edits, edit.edits);
 }
@@ -107,7 +107,7 @@ fn no_id_leads_out_of_its_path() {
             reply_to: Some(MessageId::from(id)),
             ..words("x")
         };
-        let made = request(&to(PAGE, None), &post, PAGE);
+        let made = request(&to(PAGE, None), &post, None, PAGE);
         assert!(matches!(made, Err(SendOutcome::Refused { .. })), "{id}");
     }
 }
@@ -294,4 +294,67 @@ fn a_person_is_called_for_what_only_a_person_can_mend() {
         );
     }
     assert!(meaning(100, 33, "x").alarm().is_none());
+}
+
+#[test]
+fn a_picture_is_part_of_a_post_and_a_message_of_its_own() {
+    let shown = |to: &Address, post: &Post| {
+        let request = request(to, post, Some("9007"), PAGE).expect("a request");
+        (request.path, request.body)
+    };
+    let media = json!([{"media_fbid": "9007"}]);
+    let posted = shown(&to(PAGE, None), &words("Cẩn thận"));
+    let body = json!({"message": "Cẩn thận", "attached_media": media});
+    assert_eq!(posted, (format!("{PAGE}/feed"), body.clone()));
+    let edit = Post {
+        edits: Some(MessageId::from("1122334455667_901")),
+        ..words("Cẩn thận")
+    };
+    let changed = shown(&to(PAGE, None), &edit);
+    assert_eq!(changed, ("1122334455667_901".to_owned(), body));
+    let (path, body) = shown(&to("24031", None), &words(""));
+    assert_eq!(path, "1122334455667/messages");
+    assert_eq!(
+        body["message"]["attachment"],
+        json!({"type": "image", "payload": {"attachment_id": "9007"}})
+    );
+    assert_eq!(body["message"]["text"], Value::Null);
+}
+
+#[test]
+fn what_meta_calls_a_picture_is_read_and_a_refusal_is_no_silence() {
+    let answered = |status: u16, body: &str| Answered {
+        status,
+        retry_after: None,
+        body: body.to_owned().into(),
+    };
+    let wall = Upload::to(Place::Wall, PAGE);
+    let chat = Upload::to(Place::Person("24031"), PAGE);
+    assert_eq!(wall.name(&answered(200, r#"{"id":"7"}"#)), Ok("7".into()));
+    assert_eq!(wall.name(&answered(200, r#"{"id":7}"#)), Ok("7".into()));
+    let attachment = answered(200, r#"{"attachment_id":"8"}"#);
+    assert_eq!(chat.name(&attachment), Ok("8".into()));
+    for (status, body) in [
+        (200, r#"{"success":true}"#),
+        (502, "<html>"),
+        (500, r#"{"error":{"code":1}}"#),
+    ] {
+        let outcome = wall.name(&answered(status, body));
+        assert!(
+            matches!(outcome, Err(SendOutcome::NotNow(_))),
+            "{body}: {outcome:?}"
+        );
+    }
+    let refused = wall.name(&answered(400, r#"{"error":{"code":100}}"#));
+    assert!(matches!(refused, Err(SendOutcome::Refused { .. })));
+}
+
+#[test]
+fn only_a_picture_that_is_told_to_be_another_is_another() {
+    let shows = |id: &str| format!(r#"{{"data":[{{"target":{{"id":"{id}"}}}}]}}"#);
+    assert!(shows_another(&shows("8"), "7"));
+    assert!(!shows_another(&shows("7"), "7"));
+    for nothing in ["{}", "no json", r#"{"data":[{}]}"#] {
+        assert!(!shows_another(nothing, "7"));
+    }
 }

@@ -1,0 +1,544 @@
+//! The town's web page: every room as a phone, live; a visitor writes in any of them as anybody.
+//!
+//! | call | what it does |
+//! | --- | --- |
+//! | `GET /town` | the page |
+//! | `GET /town/state` | where the town stands, with the latest messages of at most [`SHOWN`] groups |
+//! | `GET /town/events?after=N` | server-sent events: every [`Event`] of those rooms after number N (or after `Last-Event-ID`); `town` with the clock and what goes wrong; `bot` with the bot's side; `reset` when too much was missed |
+//! | `GET /town/bot` | the bot's side, as far as [`Side`] tells of it |
+//! | `POST /town/act` | `{act: say\|reply\|edit\|remove\|photo\|press, person, room, text?, to?, button?}` |
+//! | `POST /town/clock` | `{speed}` or `{advance}`, in seconds |
+//! | `POST /town/fault` | `{platform, fault, on}` |
+//! | `POST /town/bot` | `{act: kill\|start}` |
+//! | `POST /town/scenario` | `{name}` |
+//!
+//! Whoever opens the page can act as an officer, so it is for this machine alone. A page from elsewhere that a visitor
+//! has open must not reach in: the `Host` has to be an address or `localhost` (a name of somebody else's could lead
+//! here), a POST has to come from this page, and nothing but this server's own files is loaded or run.
+
+use std::collections::{HashSet, VecDeque};
+use std::convert::Infallible;
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{DefaultBodyLimit, Query, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::sse::{self, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use futures_util::{Stream, stream};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+
+use super::town::{Event, Platform, Refused, Shared, Town, Trouble};
+
+#[cfg(test)]
+mod tests;
+
+/// Groups that are shown. More phones than these nobody can watch, and a browser could not draw them.
+pub const SHOWN: usize = 60;
+
+/// How often the clock is told.
+const TICK: Duration = Duration::from_secs(1);
+
+/// The largest act taken, in bytes: 20,000 letters of up to four bytes and what stands around them.
+const MAX_BODY: usize = 96 << 10;
+
+/// The furthest that the clock is moved at once.
+const MAX_ADVANCE: Duration = Duration::from_secs(31 * 24 * 3600);
+
+/// Scripts, styles and connections of this server's only, and no text may become markup.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
+
+/// The page's files: the last part of the path, its type and what it holds.
+const FILES: [(&str, &str, &str); 5] = [
+    (
+        "town.css",
+        "text/css; charset=utf-8",
+        include_str!("page/town.css"),
+    ),
+    (
+        "town.js",
+        "text/javascript; charset=utf-8",
+        include_str!("page/town.js"),
+    ),
+    (
+        "phone.js",
+        "text/javascript; charset=utf-8",
+        include_str!("page/phone.js"),
+    ),
+    (
+        "bot.js",
+        "text/javascript; charset=utf-8",
+        include_str!("page/bot.js"),
+    ),
+    ("icon.svg", "image/svg+xml", include_str!("page/icon.svg")),
+];
+
+/// A play that can be asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Play {
+    /// Its name in the address.
+    pub name: String,
+    /// Its name on the screen.
+    pub title: String,
+}
+
+/// Something to be done beside the town.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Order {
+    /// The bot is killed without warning.
+    Kill,
+    /// The bot is started again, with what it kept.
+    Start,
+    /// A play begins.
+    Play(String),
+}
+
+/// What stands beside the town, where there is more than the simulators: somebody who watches the bot from outside,
+/// and can kill it.
+#[derive(Debug, Clone)]
+pub struct Side {
+    /// The bot's side as a JSON object; empty until something is known. It is only asked after while somebody looks.
+    pub seen: watch::Receiver<Arc<str>>,
+    /// The play that runs or has ended, as a JSON value.
+    pub play: watch::Receiver<Arc<str>>,
+    /// Where orders go.
+    pub orders: mpsc::Sender<Order>,
+    /// The plays there are.
+    pub plays: Arc<[Play]>,
+}
+
+#[derive(Debug)]
+struct Page {
+    town: Town,
+    side: Option<Side>,
+}
+
+/// Serves the page until the listener fails.
+///
+/// # Errors
+/// When it does.
+pub async fn serve(listener: TcpListener, town: Town, side: Option<Side>) -> io::Result<()> {
+    axum::serve(listener, router(town, side)).await
+}
+
+fn router(town: Town, side: Option<Side>) -> Router {
+    let files = FILES
+        .iter()
+        .fold(Router::new(), |router, (name, kind, text)| {
+            let answer = move || async move { ([(header::CONTENT_TYPE, *kind)], *text) };
+            router.route(&format!("/town/{name}"), get(answer))
+        });
+    let page = include_str!("page/index.html");
+    Router::new()
+        .route(
+            "/town",
+            get(move || async move { axum::response::Html(page) }),
+        )
+        .route("/town/state", get(state))
+        .route("/town/events", get(events))
+        .route("/town/bot", get(bot).post(order))
+        .route("/town/act", post(act))
+        .route("/town/clock", post(clock))
+        .route("/town/fault", post(fault))
+        .route("/town/scenario", post(play))
+        .with_state(Arc::new(Page { town, side }))
+        .merge(files)
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(middleware::from_fn(guard))
+}
+
+// Who may come in -------------------------------------------------------------
+
+/// Refuses what comes from elsewhere, and tells the browser to load nothing from there.
+async fn guard(request: Request, next: Next) -> Response {
+    let mut answer = match refusal(request.method(), request.headers()) {
+        None => next.run(request).await,
+        Some(why) => (StatusCode::FORBIDDEN, why).into_response(),
+    };
+    let headers = [
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CACHE_CONTROL, "no-store"),
+        (
+            HeaderName::from_static("cross-origin-opener-policy"),
+            "same-origin",
+        ),
+        (
+            HeaderName::from_static("cross-origin-resource-policy"),
+            "same-origin",
+        ),
+    ];
+    for (name, value) in headers {
+        answer
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
+    }
+    answer
+}
+
+/// Why a request is not for this page.
+fn refusal(method: &Method, headers: &HeaderMap) -> Option<&'static str> {
+    let Some(host) = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok())
+    else {
+        return Some("the request names no host\n");
+    };
+    if !is_own_host(host) {
+        return Some("the page is reached by address or as localhost, not by another name\n");
+    }
+    let origin = headers.get(header::ORIGIN).map(HeaderValue::as_bytes);
+    let own = format!("http://{host}");
+    if *method == Method::POST && origin != Some(own.as_bytes()) {
+        return Some("only this page may act here (header Origin)\n");
+    }
+    None
+}
+
+/// An address, which nobody can give a meaning of their own, or this machine's own name.
+fn is_own_host(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split_once(']').map_or(rest, |(name, _)| name),
+        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+    };
+    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok()
+}
+
+// What is told ----------------------------------------------------------------
+
+async fn state(State(page): State<Arc<Page>>) -> Response {
+    let mut state = match serde_json::to_value(page.town.snapshot(SHOWN)) {
+        Ok(Value::Object(state)) => state,
+        // A snapshot is an object of plain values.
+        Ok(_) | Err(_) => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    };
+    state.extend(page.status());
+    Json(state).into_response()
+}
+
+async fn bot(State(page): State<Arc<Page>>) -> Response {
+    match &page.side {
+        Some(side) => {
+            let seen = Arc::clone(&side.seen.borrow());
+            (
+                [(header::CONTENT_TYPE, "application/json")],
+                seen.to_string(),
+            )
+                .into_response()
+        }
+        None => NO_BOT.into_response(),
+    }
+}
+
+const NO_BOT: (StatusCode, &str) = (
+    StatusCode::NOT_FOUND,
+    "ở đây chỉ có xã, không có bot: hãy chạy `keng demo`\n",
+);
+
+impl Page {
+    /// What is told again every second.
+    fn status(&self) -> serde_json::Map<String, Value> {
+        let now = self.town.snapshot(0);
+        let play = self
+            .side
+            .as_ref()
+            .map(|side| side.play.borrow().to_string());
+        let play = play.and_then(|play| serde_json::from_str::<Value>(&play).ok());
+        let plays = self.side.as_ref().map(|side| side.plays.to_vec());
+        let status = json!({
+            "clock": now.clock,
+            "speed": now.speed,
+            "rooms_in_all": now.rooms_in_all,
+            "counts": now.counts,
+            "faults": now.faults,
+            "with_bot": self.side.is_some(),
+            "scenarios": plays.unwrap_or_default(),
+            "scenario": play,
+        });
+        match status {
+            Value::Object(status) => status,
+            _ => serde_json::Map::new(),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct After {
+    after: Option<u64>,
+}
+
+async fn events(
+    State(page): State<Arc<Page>>,
+    Query(query): Query<After>,
+    headers: HeaderMap,
+) -> Sse<impl Stream<Item = Result<sse::Event, Infallible>>> {
+    // A browser that was cut off says where it stopped; that is later than where its page began.
+    let last = headers.get("last-event-id");
+    let last = last.and_then(|last| last.to_str().ok()?.parse().ok());
+    let after = last.or(query.after).unwrap_or_else(|| page.town.seq());
+    let watching = Watching::new(page, after);
+    let told = stream::unfold(watching, |mut watching| async move {
+        let event = watching.next().await;
+        Some((Ok(event), watching))
+    });
+    Sse::new(told).keep_alive(KeepAlive::default())
+}
+
+/// One browser that looks.
+struct Watching {
+    page: Arc<Page>,
+    after: u64,
+    /// Rooms and people whose rooms are shown.
+    shown: HashSet<Shared>,
+    seen: Option<watch::Receiver<Arc<str>>>,
+    tick: tokio::time::Interval,
+    ready: VecDeque<sse::Event>,
+}
+
+impl Watching {
+    fn new(page: Arc<Page>, after: u64) -> Self {
+        let now = page.town.snapshot(SHOWN);
+        let rooms = now.rooms.into_iter().map(|one| one.room.id);
+        let people = now.people.into_iter().map(|one| one.id);
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut seen = page.side.as_ref().map(|side| side.seen.clone());
+        if let Some(seen) = &mut seen {
+            seen.mark_changed();
+        }
+        Self {
+            shown: rooms.chain(people).collect(),
+            ready: VecDeque::new(),
+            page,
+            after,
+            seen,
+            tick,
+        }
+    }
+
+    async fn next(&mut self) -> sse::Event {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return event;
+            }
+            let town = self.page.town.clone();
+            tokio::select! {
+                happened = town.events(self.after.min(town.seq())) => self.take(&happened),
+                _ = self.tick.tick() => {
+                    let status = Value::Object(self.page.status());
+                    return sse::Event::default().event("town").data(status.to_string());
+                }
+                seen = changed(&mut self.seen) => {
+                    if !seen.is_empty() {
+                        return sse::Event::default().event("bot").data(&*seen);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Lays what happened ready, as far as it is shown.
+    fn take(&mut self, happened: &[Arc<Event>]) {
+        let Some(first) = happened.first() else {
+            return;
+        };
+        // Numbers have no gaps, and never go back while a town lives.
+        if first.seq != self.after + 1 {
+            self.ready
+                .push_back(sse::Event::default().event("reset").data("{}"));
+        }
+        for event in happened {
+            self.after = event.seq;
+            if self.shown.contains(&event.room)
+                && let Ok(text) = serde_json::to_string(&**event)
+            {
+                let event = sse::Event::default().id(event.seq.to_string()).data(text);
+                self.ready.push_back(event);
+            }
+        }
+    }
+}
+
+/// The bot's side once it is another one; never, where there is none or nobody tells of it any more.
+async fn changed(seen: &mut Option<watch::Receiver<Arc<str>>>) -> Arc<str> {
+    if let Some(seen) = seen
+        && seen.changed().await.is_ok()
+    {
+        return Arc::clone(&seen.borrow_and_update());
+    }
+    std::future::pending().await
+}
+
+// What a visitor does ---------------------------------------------------------
+
+/// What somebody does in a room.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "act", rename_all = "snake_case")]
+enum Act {
+    Say {
+        person: String,
+        room: String,
+        text: String,
+    },
+    Reply {
+        person: String,
+        room: String,
+        to: String,
+        text: String,
+    },
+    Edit {
+        person: String,
+        room: String,
+        to: String,
+        text: String,
+    },
+    Remove {
+        person: String,
+        room: String,
+        to: String,
+    },
+    Photo {
+        person: String,
+        room: String,
+        text: String,
+    },
+    Press {
+        person: String,
+        room: String,
+        to: String,
+        button: String,
+    },
+}
+
+async fn act(State(page): State<Arc<Page>>, Json(act): Json<Act>) -> Response {
+    let town = &page.town;
+    let done = match &act {
+        Act::Say { person, room, text } => town.say(person, room, text).map(Some),
+        Act::Reply {
+            person,
+            room,
+            to,
+            text,
+        } => town.reply(person, room, to, text).map(Some),
+        Act::Photo { person, room, text } => town.photo(person, room, text).map(Some),
+        Act::Edit {
+            person,
+            room,
+            to,
+            text,
+        } => town.edit(person, room, to, text).map(|()| None),
+        Act::Remove { person, room, to } => town.remove(person, room, to).map(|()| None),
+        Act::Press {
+            person,
+            room,
+            to,
+            button,
+        } => town.press(person, room, to, button).map(|()| None),
+    };
+    match done {
+        Ok(message) => Json(json!({ "message_id": message })).into_response(),
+        Err(why) => (StatusCode::UNPROCESSABLE_ENTITY, told(&why)).into_response(),
+    }
+}
+
+/// Why it could not be done, for a visitor.
+fn told(why: &Refused) -> String {
+    match why {
+        Refused::Room(_) => "không có nhóm này".to_owned(),
+        Refused::Person(_) => "không có người này".to_owned(),
+        Refused::Elsewhere(..) => "người này không ở nhóm này".to_owned(),
+        Refused::Message(_) => "không còn tin nhắn này".to_owned(),
+        Refused::Button(_) => "nút này không còn nữa".to_owned(),
+        Refused::Impossible(platform, _) => format!("{platform} không cho làm việc này"),
+    }
+}
+
+/// How the clock is set.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Hands {
+    Speed { speed: f64 },
+    Advance { advance: f64 },
+}
+
+async fn clock(State(page): State<Arc<Page>>, Json(hands): Json<Hands>) -> Response {
+    match hands {
+        Hands::Speed { speed } => page.town.set_speed(speed),
+        Hands::Advance { advance } => match Duration::try_from_secs_f64(advance) {
+            Ok(by) if by <= MAX_ADVANCE => page.town.advance(by),
+            _ => {
+                return (
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    "chỉ đi tới, mỗi lần tối đa 31 ngày",
+                )
+                    .into_response();
+            }
+        },
+    }
+    StatusCode::NO_CONTENT.into_response()
+}
+
+#[derive(Debug, Deserialize)]
+struct Weather {
+    platform: Platform,
+    fault: Trouble,
+    on: bool,
+}
+
+async fn fault(State(page): State<Arc<Page>>, Json(weather): Json<Weather>) -> StatusCode {
+    page.town.fault(weather.platform, weather.fault, weather.on);
+    StatusCode::NO_CONTENT
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "act", rename_all = "snake_case")]
+enum BotAct {
+    Kill,
+    Start,
+}
+
+async fn order(State(page): State<Arc<Page>>, Json(act): Json<BotAct>) -> Response {
+    page.order(match act {
+        BotAct::Kill => Order::Kill,
+        BotAct::Start => Order::Start,
+    })
+}
+
+#[derive(Debug, Deserialize)]
+struct Named {
+    name: String,
+}
+
+async fn play(State(page): State<Arc<Page>>, Json(named): Json<Named>) -> Response {
+    let known = page
+        .side
+        .as_ref()
+        .is_some_and(|side| side.plays.iter().any(|play| play.name == named.name));
+    if known {
+        page.order(Order::Play(named.name))
+    } else {
+        (StatusCode::NOT_FOUND, "không có kịch bản này").into_response()
+    }
+}
+
+impl Page {
+    fn order(&self, order: Order) -> Response {
+        let Some(side) = &self.side else {
+            return NO_BOT.into_response();
+        };
+        match side.orders.try_send(order) {
+            Ok(()) => StatusCode::ACCEPTED.into_response(),
+            Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "đang bận, xin thử lại").into_response(),
+        }
+    }
+}
