@@ -399,6 +399,7 @@ fn load(count: u64) {
                 state: RoomState::Active,
                 sees_all: Some(true),
                 joined_at: from_unix_ms(1_790_000_000_000),
+                choices: None,
             }))
         });
         let act = Act {

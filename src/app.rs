@@ -37,6 +37,7 @@ use crate::channel::Profile;
 use crate::channel::Source;
 use crate::channel::echoes::Echoes;
 use crate::channel::facebook::Facebook;
+use crate::channel::facebook::Pages;
 use crate::channel::facebook::Settings as FacebookSettings;
 use crate::channel::telegram::Settings as TelegramSettings;
 use crate::channel::telegram::Telegram;
@@ -258,6 +259,7 @@ struct Wiring<'a> {
     http: &'a reqwest::Client,
     store: &'a Arc<dyn Store>,
     clock: &'a Arc<dyn Clock>,
+    pages: Arc<Pages>,
 }
 
 /// An account's notebook, in the store.
@@ -351,6 +353,7 @@ impl Wiring<'_> {
             app_secret: door.app_secret.clone(),
             verify_token: door.verify_token.clone(),
             utility_template: door.utility_template.clone(),
+            pages: Arc::clone(&self.pages),
             http: self.http.clone(),
         });
         Wired {
@@ -580,6 +583,7 @@ pub fn desk(
             second_officer: config.alert.second_officer,
             approval_lasts: lasting(config.alert.approval),
             approval_reminder: lasting(config.alert.reminder),
+            pin: config.alert.pin,
             digest_late: lasting(config.digest.late),
             ..Default::default()
         },
@@ -601,6 +605,7 @@ impl Carriers for Ours {
         Some(Carrier {
             platform: channel.account().platform,
             max_text: can.max_text,
+            can_pin: can.can_pin,
             is_wall: can.is_wall,
         })
     }
@@ -641,6 +646,7 @@ async fn bind_rooms(store: &dyn Store, rules: &Rules, now: Time) -> Result<Vec<R
             state: RoomState::Active,
             sees_all: None,
             joined_at: now,
+            choices: None,
         });
         match &room.area {
             None => {
@@ -694,6 +700,7 @@ async fn keep_hand_groups(
             state: RoomState::Active,
             sees_all: None,
             joined_at: known.as_ref().map_or(now, |room| room.joined_at),
+            choices: known.as_ref().and_then(|room| room.choices),
         };
         if known.as_ref() != Some(&room) {
             writes.push(Write::Room(Box::new(room)));
@@ -769,6 +776,7 @@ impl App {
             http: &http,
             store: &store,
             clock: &clock,
+            pages: Arc::default(),
         };
         let wired = config
             .accounts
@@ -852,10 +860,12 @@ impl App {
             Arc::clone(&areas),
             config.web.public_url.as_ref(),
         );
-        let cards = Arc::new(outbox::Cards::new(
-            config.alert.card,
-            forms.base().map(str::to_owned),
-        ));
+        let cards = outbox::Cards::new(config.alert.card, forms.base().map(str::to_owned));
+        let cards = Arc::new(cards.with_photos(Arc::new(photos::OfOfficers {
+            http: http.clone(),
+            channels: channels.clone(),
+        })));
+        let forms = forms.with_photos(Arc::clone(&cards));
         let hands = Arc::new(config.hand_groups.clone());
         let mut sending = Vec::new();
         let mut desks = HashMap::new();
@@ -934,6 +944,7 @@ impl App {
             let today = time.now().date_naive();
             needs_of_tokens(&officials, today)
                 .chain(needs_of_alarms(every_channel.values(), today))
+                .chain(needs_of_strangers(every_channel.values()))
                 .collect()
         };
         sending.push(tokio::spawn(watch_accounts(
@@ -1320,6 +1331,20 @@ fn needs_of_alarms<'a>(
             mark: format!("alarm:{today}:{reason}"),
             words: say::desk::account_needs_somebody(account.as_str(), reason),
             account,
+        })
+    })
+}
+
+/// Pages whose news comes here and that no account has: once for each.
+fn needs_of_strangers<'a>(
+    channels: impl Iterator<Item = &'a Arc<dyn Channel>>,
+) -> impl Iterator<Item = Need> {
+    channels.flat_map(|channel| {
+        let account = channel.account().name.clone();
+        channel.strangers().into_iter().map(move |page| Need {
+            mark: format!("stranger:{page}"),
+            words: say::desk::page_without_account(account.as_str(), &page),
+            account: account.clone(),
         })
     })
 }

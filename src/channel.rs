@@ -84,6 +84,15 @@ impl Pictures {
     }
 }
 
+/// What is done with a message on top of a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pin {
+    /// It is put there.
+    Set,
+    /// It is taken down.
+    Unset,
+}
+
 /// Where to post, and on whose behalf.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
@@ -161,6 +170,14 @@ pub trait Channel: Send + Sync + std::fmt::Debug {
     }
     /// Takes one of our own messages away.
     async fn delete(&self, room: &RoomId, message: &MessageId) -> SendOutcome;
+    /// Keeps one of our own messages on top of its room, without a sound, or lets go of it. Doing so twice
+    /// changes nothing.
+    async fn pin(&self, _room: &RoomId, _message: &MessageId, _pin: Pin) -> SendOutcome {
+        SendOutcome::Refused {
+            why: "nothing can be pinned there".to_owned(),
+            room_gone: false,
+        }
+    }
     /// Answers a pressed button.
     async fn answer_press(&self, press: &str, text: &str) -> SendOutcome;
     /// Answers the question by which a platform makes sure that a webhook is ours.
@@ -188,10 +205,20 @@ pub trait Channel: Send + Sync + std::fmt::Debug {
     fn alarm(&self) -> Option<String> {
         None
     }
+    /// What this account is told of by the platform and is for none of ours: the ids of Pages that share its
+    /// app.
+    fn strangers(&self) -> Vec<String> {
+        Vec::new()
+    }
     /// Where a photo that somebody sent can be read, and from where it will be gone one day. `None`: it
     /// lies with the platform for good, or nowhere we may ask.
     fn photo_address(&self, _reference: &str) -> Option<Url> {
         None
+    }
+    /// Where a photo that somebody sent can be read now. It may hold the account's secret: it is fetched at
+    /// once, and neither kept nor shown. `None`: the platform does not tell, or it is nowhere we may ask.
+    async fn photo_now(&self, reference: &str) -> Option<Url> {
+        self.photo_address(reference)
     }
     /// Groups that can be made and looked into, where the platform has such.
     fn groups(&self) -> Option<&dyn groups::Groups> {

@@ -49,6 +49,19 @@ pub const DEFAULTS: &str = include_str!("../config/keng.toml");
 /// The official communes, as in force since 1 July 2025 (National Statistics Office).
 const COMMUNES: &str = include_str!("../config/communes.csv");
 
+/// What a key says that names the level from which on something is done.
+const FROM_LEVEL: &str = "\"urgent\", \"warning\", \"info\" or \"never\"";
+
+fn from_level(text: &str) -> Option<Option<Level>> {
+    match text {
+        "info" => Some(Some(Level::Info)),
+        "warning" => Some(Some(Level::Warning)),
+        "urgent" => Some(Some(Level::Urgent)),
+        "never" => Some(None),
+        _ => None,
+    }
+}
+
 /// The config is not usable; the message says where and what to do.
 #[derive(Debug, Error)]
 #[error("{place}: {message}")]
@@ -162,6 +175,8 @@ pub struct AlertConfig {
     pub templates: Option<PathBuf>,
     /// From which level on an alert goes with its card.
     pub card: Option<Level>,
+    /// From which level on an alert is pinned where it can be.
+    pub pin: Option<Level>,
 }
 
 /// What `[[room]]` says of a room besides its area.
@@ -462,18 +477,8 @@ fn parse_in(
             ),
             quiet: people::quiet(&own, "alert.quiet_hours", raw.alert.quiet_hours.as_ref())?
                 .flatten(),
-            card: own.value(
-                "alert.card",
-                &raw.alert.card,
-                |text| match text {
-                    "info" => Some(Some(Level::Info)),
-                    "warning" => Some(Some(Level::Warning)),
-                    "urgent" => Some(Some(Level::Urgent)),
-                    "never" => Some(None),
-                    _ => None,
-                },
-                "\"urgent\", \"warning\", \"info\" or \"never\"",
-            )?,
+            card: own.value("alert.card", &raw.alert.card, from_level, FROM_LEVEL)?,
+            pin: own.value("alert.pin", &raw.alert.pin, from_level, FROM_LEVEL)?,
             templates: raw.alert.templates.map(|path| base.join(path)),
         },
         digest: DigestConfig {
@@ -522,6 +527,31 @@ mod tests {
             .unwrap_err()
             .to_string();
         insta::assert_snapshot!(error, @"ward.example.toml, line 12: `account.token`: the environment variable KENG_TG_TOKEN is not set");
+    }
+
+    #[test]
+    fn a_group_by_hand_stays_the_same_under_another_name() {
+        let account = "[[account]]\nname = \"tg1\"\nplatform = \"telegram\"\napi_url = \"http://127.0.0.1:1\"\ntoken = { env = \"TOKEN\" }\nreceive = \"poll\"\n";
+        let group = |keys: &str| {
+            format!("[[hand_group]]\narea = \"06862\"\naccount = \"tg1\"\nadmin = \"5\"\n{keys}\n")
+        };
+        let read = |keys: &str| {
+            let text = format!("{account}{}", group(keys));
+            let config = parse(&text, "ward.toml", &|_| Some("1:secret".to_owned())).unwrap();
+            config.hand_groups.0[0].clone()
+        };
+        let before = read("name = \"Hội người Tiên Yên\"");
+        let renamed = "name = \"Người Tiên Yên mới\"\nid = \"Hội người Tiên Yên\"";
+        let after = read(renamed);
+        assert_eq!(after.id, before.id);
+        assert_eq!(after.name, "Người Tiên Yên mới");
+        assert_ne!(read("name = \"Người Tiên Yên mới\"").id, before.id);
+        let both = format!(
+            "{account}{}{}",
+            group(renamed),
+            group("name = \"Hội người Tiên Yên\"")
+        );
+        insta::assert_snapshot!(refusal(&both), @"ward.toml, line 17: `hand_group.id` is that of the group `Người Tiên Yên mới`");
     }
 
     #[test]

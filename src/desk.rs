@@ -20,6 +20,7 @@ mod alerts;
 mod approval;
 mod cases;
 mod changes;
+mod choices;
 mod digests;
 mod errands;
 pub mod groups;
@@ -27,6 +28,7 @@ mod hands;
 mod heading;
 mod invites;
 mod limit;
+mod pins;
 mod reach;
 mod rooms;
 mod schedule;
@@ -56,6 +58,8 @@ pub use self::templates::TemplateError;
 pub use self::templates::Templates;
 use self::words::YesNo;
 use crate::domain::account::Platform;
+use crate::domain::alert::Level;
+use crate::domain::alert::Photo;
 use crate::domain::alert::VersionKind;
 use crate::domain::area::AreaBook;
 use crate::domain::audit::AuditEntry;
@@ -74,6 +78,7 @@ use crate::domain::ids::MessageKey;
 use crate::domain::ids::RoomId;
 use crate::domain::invite::Invite;
 use crate::domain::invite::InviteCode;
+use crate::domain::message::Attachment;
 use crate::domain::message::Message;
 use crate::domain::message::Press;
 use crate::domain::message::Sender;
@@ -109,6 +114,8 @@ pub struct Settings {
     pub approval_lasts: TimeDelta,
     /// After how long they are reminded.
     pub approval_reminder: TimeDelta,
+    /// Alerts of this level and above are kept on top of their rooms while they hold; none: no alert.
+    pub pin: Option<Level>,
     /// A digest whose hour passed while the program stood still comes if it is at most so late.
     pub digest_late: TimeDelta,
 }
@@ -122,6 +129,7 @@ impl Default for Settings {
             second_officer: true,
             approval_lasts: TimeDelta::minutes(30),
             approval_reminder: TimeDelta::minutes(5),
+            pin: None,
             digest_late: TimeDelta::hours(6),
         }
     }
@@ -145,6 +153,8 @@ pub struct Carrier {
     pub platform: Platform,
     /// The longest text of one message, in UTF-16 units.
     pub max_text: usize,
+    /// A message can be kept on top of the room.
+    pub can_pin: bool,
     /// What is posted there stands before everybody for days.
     pub is_wall: bool,
 }
@@ -495,6 +505,8 @@ struct Asked<'a> {
     press: Option<&'a Press>,
     /// When it was written, by the platform's clock.
     sent_at: Time,
+    /// The photo that came with it.
+    photo: Option<Photo>,
 }
 
 impl<'a> Asked<'a> {
@@ -509,6 +521,13 @@ impl<'a> Asked<'a> {
             person: person(&message.room, &message.sender),
             press: None,
             sent_at: message.sent_at,
+            photo: { message.attachments.iter() }.find_map(|attached| match attached {
+                Attachment::Photo(reference) => Some(Photo {
+                    account: message.room.account.clone(),
+                    reference: reference.clone(),
+                }),
+                Attachment::File { .. } | Attachment::Location { .. } => None,
+            }),
         }
     }
 
@@ -523,6 +542,7 @@ impl<'a> Asked<'a> {
             person: person(&press.room, &press.sender),
             press: Some(press),
             sent_at: now,
+            photo: None,
         }
     }
 

@@ -947,6 +947,7 @@ impl Task {
             state: RoomState::Active,
             sees_all: Some(sees_all),
             joined_at: before.as_ref().map_or(at, |room| room.joined_at),
+            choices: before.as_ref().and_then(|room| room.choices),
         };
         if before.as_ref() == Some(&room) {
             return Ok(None);
@@ -1149,6 +1150,7 @@ impl Task {
             state: RoomState::Active,
             sees_all: None,
             joined_at: now,
+            choices: None,
         });
         let area = new
             .as_ref()
@@ -1161,12 +1163,14 @@ impl Task {
             .filter(|title| !title.is_empty())
             .unwrap_or(old.title.clone());
         let sees_all = new.as_ref().and_then(|room| room.sees_all).or(old.sees_all);
+        let choices = new.as_ref().and_then(|room| room.choices).or(old.choices);
         let room = Room {
             id: to.clone(),
             title,
             area,
             state: RoomState::Active,
             sees_all,
+            choices,
             ..old.clone()
         };
         let alias = Room {
@@ -1695,6 +1699,7 @@ impl Doing<'_> {
             state: RoomState::Active,
             sees_all: None,
             joined_at: self.now,
+            choices: None,
         })));
         Ok(area)
     }

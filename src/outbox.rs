@@ -5,6 +5,7 @@
 //! be sent, surely sent, surely not sent, or honestly unknown.
 //!
 //! - [`limit`]: how often an account and a room may be spoken to; sliding windows.
+//! - [`evidence`]: our own posts that come back after nobody knew of them.
 //! - [`late`]: a person's time to be written to is over.
 //! - [`plan`]: which waiting rows leave next; lanes, order in a room, folding.
 //! - [`settle`]: what becomes of a row after a try.
@@ -16,6 +17,7 @@
 //! `limit`, `plan`, `settle` and `split` are pure: time and rows are handed in.
 
 mod cards;
+mod evidence;
 mod late;
 pub mod limit;
 mod metrics;
@@ -31,6 +33,7 @@ mod tests;
 pub mod worker;
 
 pub use cards::Cards;
+pub use cards::Photos;
 pub use limit::Rates;
 pub use metrics::Metrics;
 pub use quota::Ledger;

@@ -80,7 +80,7 @@ pub enum Write {
     Identity(PersonKey, Identity),
     /// The question this person was asked in this room; `None` takes it back.
     Question(RoomId, PersonKey, Option<Question>),
-    /// A room, new or changed. An area, a title or rights that it does not tell stay as they were.
+    /// A room, new or changed. An area, a title, rights or choices that it does not tell stay as they were.
     Room(Box<Room>),
     /// An alert, new or changed. With a new version, the rows of earlier ones that still wait are
     /// dropped: no room hears words that are known to be wrong.
@@ -285,7 +285,8 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// Turns waiting rows into sending ones. Durable before it returns the rows that really changed.
     async fn claim(&self, rows: Vec<Delivery>, now: Time) -> Result<Vec<Delivery>, StoreError>;
     /// Ends tries. A sent receipt also makes its message lead to its incident. Rows of alerts are kept
-    /// for the record, progress rows as long as their alert is live; all others leave when they end.
+    /// for the record, progress rows as long as their alert is live; all others leave when they end. Of an
+    /// alert's row that has ended, only one thing can be told later: that one which was unknown is sent.
     async fn settle(&self, ended: Vec<(Delivery, Settled)>, now: Time) -> Result<(), StoreError>;
     /// The message that a progress row became, once it is sent.
     async fn sent_message(&self, row: DeliveryId) -> Result<Option<MessageId>, StoreError>;

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use anyhow::bail;
+use async_trait::async_trait;
 use chrono::TimeDelta;
 use tokio::sync::mpsc;
 use tokio::sync::watch;
@@ -24,10 +25,12 @@ use tracing::warn;
 use url::Url;
 
 use crate::channel::Channel;
+use crate::domain::alert::Photo;
 use crate::domain::clock::Clock;
 use crate::domain::ids::AccountName;
 use crate::domain::ids::IncidentId;
 use crate::domain::incident::Incident;
+use crate::outbox;
 use crate::store::IncidentQuery;
 use crate::store::Store;
 use crate::store::StoreError;
@@ -46,6 +49,9 @@ const MAX_BYTES: usize = 16 << 20;
 
 /// A photo that has not come by then is tried again at the next look.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// An alert does not wait longer for its photo.
+const ALERT_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What was done, in numbers.
 #[derive(Debug, Default)]
@@ -137,18 +143,7 @@ impl Photos {
     }
 
     async fn one(&self, address: Url, stem: &str) -> anyhow::Result<()> {
-        let asked = self.http.get(address).timeout(PATIENCE).send().await;
-        let mut answer = asked.map_err(reqwest::Error::without_url)?;
-        if !answer.status().is_success() {
-            bail!("the platform answered {}", answer.status());
-        }
-        let mut bytes = Vec::new();
-        while let Some(some) = answer.chunk().await.map_err(reqwest::Error::without_url)? {
-            bytes.extend_from_slice(&some);
-            if bytes.len() > MAX_BYTES {
-                bail!("it has more than {} MiB", MAX_BYTES >> 20);
-            }
-        }
+        let bytes = download(&self.http, address, PATIENCE).await?;
         let kind = kind(&bytes).context("what came is no picture")?;
         let directory = self.directory.clone();
         let name = format!("{stem}.{kind}");
@@ -206,6 +201,63 @@ impl Photos {
             let name = file.file_name().and_then(|name| name.to_str());
             name.is_some_and(|name| name.starts_with(&start))
         })
+    }
+}
+
+/// A file of a platform. Its address may hold a secret, and is in no error.
+async fn download(
+    http: &reqwest::Client,
+    address: Url,
+    patience: Duration,
+) -> anyhow::Result<Vec<u8>> {
+    let asked = http.get(address).timeout(patience).send().await;
+    let mut answer = asked.map_err(reqwest::Error::without_url)?;
+    if !answer.status().is_success() {
+        bail!("the platform answered {}", answer.status());
+    }
+    let mut bytes = Vec::new();
+    while let Some(some) = answer.chunk().await.map_err(reqwest::Error::without_url)? {
+        bytes.extend_from_slice(&some);
+        if bytes.len() > MAX_BYTES {
+            bail!("it has more than {} MiB", MAX_BYTES >> 20);
+        }
+    }
+    Ok(bytes)
+}
+
+/// The photos that officers attach to alerts.
+pub(super) struct OfOfficers {
+    pub(super) http: reqwest::Client,
+    pub(super) channels: HashMap<AccountName, Arc<dyn Channel>>,
+}
+
+impl std::fmt::Debug for OfOfficers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OfOfficers").finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl outbox::Photos for OfOfficers {
+    async fn fetch(&self, photo: &Photo) -> Option<Vec<u8>> {
+        let channel = self.channels.get(&photo.account)?;
+        let fetched = async {
+            let address = channel.photo_now(&photo.reference).await;
+            let address = address.context("the platform does not tell where it is")?;
+            download(&self.http, address, ALERT_PATIENCE).await
+        };
+        match tokio::time::timeout(ALERT_PATIENCE, fetched).await {
+            Ok(Ok(bytes)) => Some(bytes),
+            Ok(Err(error)) => {
+                let error = format!("{error:#}");
+                warn!(account = %photo.account, error, "an alert goes without its photo");
+                None
+            }
+            Err(_) => {
+                warn!(account = %photo.account, "an alert goes without its photo: it did not come in time");
+                None
+            }
+        }
     }
 }
 

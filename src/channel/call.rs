@@ -59,6 +59,22 @@ impl Api {
         self.token.expose().split_once(':')?.0.parse().ok()
     }
 
+    /// Where a file of the platform lies; none when its path leads elsewhere. The address holds the token.
+    pub(in crate::channel) fn file(&self, path: &str) -> Option<Url> {
+        let mut address = self.base.clone();
+        let mut parts = address.path_segments_mut().ok()?;
+        parts.pop_if_empty().push("file");
+        parts.push(&format!("bot{}", self.token.expose()));
+        for part in path.split('/') {
+            if matches!(part, "" | "." | "..") {
+                return None;
+            }
+            parts.push(part);
+        }
+        drop(parts);
+        Some(address)
+    }
+
     /// Posts a JSON body to a method.
     pub(in crate::channel) async fn call(
         &self,

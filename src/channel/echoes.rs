@@ -12,10 +12,12 @@ use chrono::TimeDelta;
 use sha2::Digest as _;
 use sha2::Sha256;
 use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 use tokio::time::Instant;
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::domain::clock::Time;
+use crate::domain::ids::AccountName;
 use crate::domain::ids::MessageId;
 use crate::domain::ids::RoomId;
 
@@ -117,6 +119,19 @@ impl Echoes {
         }
     }
 
+    /// Ends when the next of our posts comes back; listens from its first poll or `enable` on.
+    pub fn news(&self) -> Notified<'_> {
+        self.news.notified()
+    }
+
+    /// Whether any post of this account has come back that no answer told of.
+    #[must_use]
+    pub fn has_of(&self, account: &AccountName) -> bool {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.tidy(Instant::now());
+        kept.heard.iter().any(|echo| echo.room.account == *account)
+    }
+
     /// Takes the evidence that this text is in this room, posted after that moment.
     #[must_use]
     pub fn take(&self, room: &RoomId, text: &str, since: Time) -> Option<MessageId> {
@@ -168,7 +183,6 @@ fn sum(text: &str) -> [u8; 16] {
 mod tests {
     use super::*;
     use crate::domain::clock::from_unix_ms;
-    use crate::domain::ids::AccountName;
 
     fn room(native: &str) -> RoomId {
         RoomId::new(AccountName::parse("oa1").expect("a name"), native)

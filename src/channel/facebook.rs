@@ -11,14 +11,17 @@
 //! Messenger let no program in; nothing here pretends to.
 //!
 //! Meta shows us what the Page wrote: that is evidence for the outbox, and tells which comments are ours.
+//! Several Pages may share an app and with it one address for webhooks: each hears its own ([`Pages`]).
 
 mod api;
 mod parse;
 mod post;
 mod sign;
 
+use std::collections::BTreeSet;
 use std::collections::HashSet;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -59,6 +62,9 @@ const FIELDS: &str = "feed,mention,messages,message_edits,message_echoes,message
 /// Of our own words so many ids are remembered, to know answers to them.
 const OURS: usize = 20_000;
 
+/// Of Pages that are not ours so many are named.
+const STRANGERS: usize = 20;
+
 /// How long a rest of an account's messages is told to the outbox at the longest.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
@@ -79,59 +85,45 @@ pub struct Settings {
     pub verify_token: Secret,
     /// An approved utility template with one gap, for answers that come after the 24 hours.
     pub utility_template: Option<String>,
+    /// All Pages of this process, this one soon among them.
+    pub pages: Arc<Pages>,
     /// The one shared HTTP client.
     pub http: reqwest::Client,
 }
 
-/// One Page.
+/// The Pages of one process. An app may serve several and has one address for webhooks: what it tells there
+/// of a Page is that Page's, whichever account the address is of.
+#[derive(Debug, Default)]
+pub struct Pages(Mutex<Vec<Arc<Page>>>);
+
+impl Pages {
+    fn add(&self, page: &Arc<Page>) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.push(Arc::clone(page));
+    }
+
+    /// Those of one app. What is signed by another app's secret says nothing about them.
+    fn of_app(&self, secret: &Secret) -> Vec<Arc<Page>> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_app = all
+            .iter()
+            .filter(|page| page.app_secret.expose() == secret.expose());
+        of_app.cloned().collect()
+    }
+}
+
+/// A Page, as far as it is heard of.
 #[derive(Debug)]
-pub struct Facebook {
-    account: Account,
-    api: api::Api,
-    page: String,
+struct Page {
+    account: AccountName,
+    id: String,
     app_secret: Secret,
-    verify_token: Secret,
-    utility_template: Option<String>,
     ours: Mutex<Ours>,
-    /// Pictures that Messenger has.
-    given: Given,
     /// Why a person must look, while one must.
     alarm: Mutex<Option<String>>,
 }
 
-/// Ids of our own words, the oldest forgotten first.
-#[derive(Debug, Default)]
-struct Ours {
-    known: HashSet<String>,
-    order: VecDeque<String>,
-}
-
-impl Facebook {
-    /// Sets up a Page; nothing is sent yet.
-    #[must_use]
-    pub fn new(settings: Settings) -> Self {
-        let app_secret = settings.app_secret;
-        Self {
-            account: Account {
-                name: settings.account,
-                platform: Platform::Facebook,
-            },
-            api: api::Api::new(
-                settings.http,
-                settings.api_url,
-                settings.token,
-                app_secret.clone(),
-            ),
-            page: settings.page_id,
-            app_secret,
-            verify_token: settings.verify_token,
-            utility_template: settings.utility_template,
-            ours: Mutex::default(),
-            given: Given::default(),
-            alarm: Mutex::default(),
-        }
-    }
-
+impl Page {
     fn is_ours(&self, id: &str) -> bool {
         let ours = self.ours.lock().unwrap_or_else(PoisonError::into_inner);
         ours.known.contains(parse::last_part(id))
@@ -153,6 +145,74 @@ impl Facebook {
     fn set_alarm(&self, why: Option<&str>) {
         let mut alarm = self.alarm.lock().unwrap_or_else(PoisonError::into_inner);
         *alarm = why.map(str::to_owned);
+    }
+}
+
+/// One Page.
+#[derive(Debug)]
+pub struct Facebook {
+    account: Account,
+    api: api::Api,
+    page: Arc<Page>,
+    pages: Arc<Pages>,
+    verify_token: Secret,
+    utility_template: Option<String>,
+    /// Pictures that Messenger has.
+    given: Given,
+    /// Pages of the app that no account here has.
+    strangers: Mutex<BTreeSet<String>>,
+}
+
+/// Ids of our own words, the oldest forgotten first.
+#[derive(Debug, Default)]
+struct Ours {
+    known: HashSet<String>,
+    order: VecDeque<String>,
+}
+
+impl Facebook {
+    /// Sets up a Page; nothing is sent yet.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        let app_secret = settings.app_secret;
+        let page = Arc::new(Page {
+            account: settings.account.clone(),
+            id: settings.page_id,
+            app_secret: app_secret.clone(),
+            ours: Mutex::default(),
+            alarm: Mutex::default(),
+        });
+        settings.pages.add(&page);
+        Self {
+            account: Account {
+                name: settings.account,
+                platform: Platform::Facebook,
+            },
+            api: api::Api::new(settings.http, settings.api_url, settings.token, app_secret),
+            page,
+            pages: settings.pages,
+            verify_token: settings.verify_token,
+            utility_template: settings.utility_template,
+            given: Given::default(),
+            strangers: Mutex::default(),
+        }
+    }
+
+    fn set_alarm(&self, why: Option<&str>) {
+        self.page.set_alarm(why);
+    }
+
+    /// What the app tells of a Page that no account here has: only a person can say whose it is.
+    fn note_strangers(&self, pages: Vec<String>) {
+        let mut strangers = self
+            .strangers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        for page in pages {
+            if strangers.len() < STRANGERS && strangers.insert(page.clone()) {
+                tracing::error!(account = %self.account.name, page, "the app tells of a Page that no account here has");
+            }
+        }
     }
 
     /// Makes a call of the outbox, and draws from its answer what holds for the calls after it.
@@ -195,7 +255,7 @@ impl Facebook {
         };
         match outcome {
             SendOutcome::Accepted(Some(id)) => {
-                self.note_our(&id);
+                self.page.note_our(&id);
                 SendOutcome::Accepted(Some(id))
             }
             // To be told the same words again is no harm to a post, and no news of it comes back to us.
@@ -206,7 +266,7 @@ impl Facebook {
 
     /// Gives Meta a picture; what Meta calls it. Nobody sees it yet.
     async fn upload(&self, place: Place<'_>, picture: &Picture) -> Result<String, SendOutcome> {
-        let upload = post::Upload::to(place, &self.page);
+        let upload = post::Upload::to(place, &self.page.id);
         let content = api::Content::File(upload.form(picture)?);
         let budget = place.budget();
         let answered = self.act(budget, Method::POST, &upload.path, content).await;
@@ -239,7 +299,7 @@ impl Facebook {
             Err(outcome) => return outcome,
         };
         let budget = Place::Wall.budget();
-        let outcome = match post::request(to, post, Some(&id), &self.page) {
+        let outcome = match post::request(to, post, Some(&id), &self.page.id) {
             Ok(request) => self.send(budget, &request).await,
             Err(outcome) => outcome,
         };
@@ -262,7 +322,7 @@ impl Facebook {
             edits: None,
             ..post.clone()
         };
-        match post::request(to, &anew, Some(&id), &self.page) {
+        match post::request(to, &anew, Some(&id), &self.page.id) {
             Ok(request) => self.send(budget, &request).await,
             Err(outcome) => outcome,
         }
@@ -301,7 +361,7 @@ impl Channel for Facebook {
     }
 
     fn capabilities(&self, room: &RoomId) -> Capabilities {
-        let place = Place::of(&room.native, &self.page);
+        let place = Place::of(&room.native, &self.page.id);
         let on_the_wall = place == Place::Wall;
         Capabilities {
             can_edit: on_the_wall,
@@ -328,7 +388,7 @@ impl Channel for Facebook {
     }
 
     async fn prepare(&self) -> Result<(), PollError> {
-        let path = format!("{}/subscribed_apps", self.page);
+        let path = format!("{}/subscribed_apps", self.page.id);
         let fields = [("subscribed_fields", FIELDS)];
         self.told(Method::POST, &path, &fields).await.map(drop)
     }
@@ -338,10 +398,10 @@ impl Channel for Facebook {
         let answer = Object::read(&answer).unwrap_or_default();
         let id = answer.id("id").unwrap_or_default();
         let mut warnings = Vec::new();
-        if id != self.page {
+        if id != self.page.id {
             warnings.push(format!(
                 "the token is that of the Page {id}, but `page_id` is {}: nothing will be heard",
-                self.page
+                self.page.id
             ));
         }
         self.set_alarm(None);
@@ -353,7 +413,7 @@ impl Channel for Facebook {
     }
 
     async fn post(&self, to: &Address, post: &Post) -> SendOutcome {
-        let place = Place::of(&to.room.native, &self.page);
+        let place = Place::of(&to.room.native, &self.page.id);
         let picture = match (&post.picture, place) {
             (Some(picture), Place::Wall) => return self.show(to, post, picture).await,
             (Some(picture), _) => match self.attachment(place, picture).await {
@@ -362,7 +422,7 @@ impl Channel for Facebook {
             },
             (None, _) => None,
         };
-        match post::request(to, post, picture.as_deref(), &self.page) {
+        match post::request(to, post, picture.as_deref(), &self.page.id) {
             Ok(request) => self.send(place.budget(), &request).await,
             Err(outcome) => outcome,
         }
@@ -370,12 +430,12 @@ impl Channel for Facebook {
 
     async fn post_late(&self, to: &Address, post: &Post) -> Option<SendOutcome> {
         let name = self.utility_template.as_deref()?;
-        let request = post::by_template(to, post, &self.page, name)?;
+        let request = post::by_template(to, post, &self.page.id, name)?;
         Some(self.send(api::Budget::Messenger, &request).await)
     }
 
     async fn delete(&self, room: &RoomId, message: &MessageId) -> SendOutcome {
-        let place = Place::of(&room.native, &self.page);
+        let place = Place::of(&room.native, &self.page.id);
         if place != Place::Wall || !post::is_id(message.as_str()) {
             return SendOutcome::Refused {
                 why: "messages in Messenger cannot be taken back".to_owned(),
@@ -431,26 +491,42 @@ impl Channel for Facebook {
         let header = headers
             .iter()
             .find(|(name, _)| name.eq_ignore_ascii_case(sign::HEADER));
-        if !header.is_some_and(|(_, value)| sign::is_signed(&self.app_secret, value, body)) {
+        let secret = &self.page.app_secret;
+        if !header.is_some_and(|(_, value)| sign::is_signed(secret, value, body)) {
             return Err(HookError::Forged);
         }
-        let ours = |id: &str| self.is_ours(id);
-        let reader = parse::Reader {
-            account: &self.account.name,
-            page: &self.page,
-            ours: &ours,
+        let pages = self.pages.of_app(secret);
+        let ours = |account: &AccountName, id: &str| {
+            let mut pages = pages.iter();
+            pages.any(|page| page.account == *account && page.is_ours(id))
         };
-        let told = reader
-            .call(&String::from_utf8_lossy(body))
+        let reader = |id: Option<&str>| {
+            let page = match id {
+                Some(id) => pages.iter().find(|page| page.id == id)?,
+                None => &self.page,
+            };
+            Some(parse::Reader {
+                account: &page.account,
+                page: &page.id,
+                ours: &ours,
+            })
+        };
+        let told = parse::call(&String::from_utf8_lossy(body), reader)
             .ok_or_else(|| HookError::Unreadable("it is no JSON with entries".to_owned()))?;
-        for inbound in &told.inbound {
-            if let Inbound::Echo { message, .. } = inbound {
-                self.note_our(message);
+        for page in &pages {
+            for inbound in &told.inbound {
+                if let Inbound::Echo { room, message, .. } = inbound
+                    && room.account == page.account
+                {
+                    page.note_our(message);
+                }
+            }
+            let measures = told.measures.iter();
+            for (_, measure) in measures.filter(|(account, _)| *account == page.account) {
+                page.set_alarm(Some(&format!("Meta has taken a measure: {measure}")));
             }
         }
-        if let Some(measure) = told.measure {
-            self.set_alarm(Some(&format!("Meta has taken a measure: {measure}")));
-        }
+        self.note_strangers(told.strangers);
         Ok(told.inbound)
     }
 
@@ -473,7 +549,17 @@ impl Channel for Facebook {
     }
 
     fn alarm(&self) -> Option<String> {
-        let alarm = self.alarm.lock().unwrap_or_else(PoisonError::into_inner);
+        let alarm = self
+            .page
+            .alarm
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         alarm.clone()
+    }
+
+    fn strangers(&self) -> Vec<String> {
+        let strangers = self.strangers.lock();
+        let strangers = strangers.unwrap_or_else(PoisonError::into_inner);
+        strangers.iter().cloned().collect()
     }
 }

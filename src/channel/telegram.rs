@@ -40,6 +40,7 @@ use super::Capabilities;
 use super::Channel;
 use super::HookError;
 use super::Pictures;
+use super::Pin;
 use super::PollError;
 use super::Profile;
 use super::call::Answered;
@@ -337,6 +338,19 @@ impl Channel for Telegram {
 
     async fn delete(&self, room: &RoomId, message: &MessageId) -> SendOutcome {
         self.send(post::deletion(room, message)).await
+    }
+
+    async fn photo_now(&self, reference: &str) -> Option<Url> {
+        let body = serde_json::json!({"file_id": reference}).to_string();
+        let answered = self.0.ask("getFile", body.into_bytes()).await.ok()?;
+        let body = String::from_utf8_lossy(&answered.body);
+        let file = api::envelope(&body)?.result?;
+        let path = Object::read(file.get())?.text("file_path")?;
+        self.0.api.file(path.as_str())
+    }
+
+    async fn pin(&self, room: &RoomId, message: &MessageId, pin: Pin) -> SendOutcome {
+        self.send(post::pin(room, message, pin)).await
     }
 
     async fn answer_press(&self, press: &str, text: &str) -> SendOutcome {

@@ -197,7 +197,7 @@ impl ZaloOa {
         if let Some(id) = known.as_ref() {
             return Ok(id.clone());
         }
-        let ask = api::Ask::File(&picture.bytes);
+        let ask = api::Ask::File(picture);
         let answered = self.shared.api.call("/v2.0/oa/upload/image", &ask).await;
         let id = match answered {
             Ok(answered) => post::attachment(&answered)?,

@@ -68,7 +68,7 @@ async fn whole(listen: SocketAddr, size: Size) -> anyhow::Result<()> {
     outln!(
         "# Webhooks are told to http://{web}; everything the town can do is at /sim/… of each address."
     );
-    outln!("{config}");
+    outln!("{config}\n# The end of the config.");
     tokio::signal::ctrl_c().await?;
     Ok(())
 }

@@ -122,7 +122,7 @@ section!(RawBot { names: Vec<String>, });
 section!(RawLexicon { path: String });
 section!(RawIntake { question_minutes: Spanned<i64>, join_hours: Spanned<i64>, default_area: Spanned<String>, private_kinds: Vec<Option<Spanned<String>>>, });
 section!(RawOutbox { unknown: Spanned<String>, in_flight: Spanned<i64>, });
-section!(RawAlert { expires_hours: Spanned<i64>, draft_minutes: Spanned<i64>, second_officer: bool, approval_minutes: Spanned<i64>, reminder_minutes: Spanned<i64>, quiet_hours: Spanned<String>, card: Spanned<String>, templates: String, });
+section!(RawAlert { expires_hours: Spanned<i64>, draft_minutes: Spanned<i64>, second_officer: bool, approval_minutes: Spanned<i64>, reminder_minutes: Spanned<i64>, quiet_hours: Spanned<String>, card: Spanned<String>, pin: Spanned<String>, templates: String, });
 section!(RawDigest { late_hours: Spanned<i64>, });
 section!(RawLimits { per_second: Spanned<i64>, room_per_minute: Spanned<i64>, });
 
@@ -217,6 +217,7 @@ pub(super) struct RawRoom {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawHandGroup {
     pub(super) name: Spanned<String>,
+    pub(super) id: Option<Spanned<String>>,
     pub(super) area: Spanned<String>,
     pub(super) account: Spanned<String>,
     pub(super) admin: NativeId,

@@ -234,8 +234,9 @@ pub(super) fn hand_groups(
         if name.is_empty() {
             return Err(file.error(at, "`hand_group.name` is empty"));
         }
-        // The name is all that tells such a group apart: there is no id that a program could know.
-        let sum = Sha256::digest(name.as_bytes());
+        // There is no id that a program could know: what tells such a group apart is a word of ours.
+        let own_id = group.id.as_ref().map(|id| id.get_ref().trim());
+        let sum = Sha256::digest(own_id.unwrap_or(name).as_bytes());
         let short: String = sum
             .iter()
             .take(6)
@@ -244,6 +245,11 @@ pub(super) fn hand_groups(
         let id = RoomId::new(account.clone(), format!("{PREFIX}{short}"));
         if all.iter().any(|other| other.name == name) {
             return Err(file.error(at, format!("two groups by hand are called `{name}`")));
+        }
+        if let Some(other) = all.iter().find(|other| other.id == id) {
+            let at = group.id.as_ref().map_or(at, |own| Some(own.span().start));
+            let why = format!("`hand_group.id` is that of the group `{}`", other.name);
+            return Err(file.error(at, why));
         }
         all.push(HandGroup {
             id,

@@ -24,6 +24,7 @@ use crate::domain::alert::Versions;
 use crate::domain::clock::Time;
 use crate::domain::delivery::Body;
 use crate::domain::delivery::Button;
+use crate::domain::delivery::Follows;
 use crate::domain::delivery::Lane;
 use crate::domain::delivery::Post;
 use crate::domain::ids::AlertId;
@@ -139,11 +140,12 @@ impl Desk {
             private.clone().unwrap_or_else(|| asked.room.clone()),
             end.unwrap_or(now + self.settings.alert_lasts),
         );
+        alert.versions.latest_mut().photo.clone_from(&asked.photo);
         alert.target = target;
         alert.drill = drill;
         alert.end_named = end.is_some();
         alert.desk_thread = private.is_none().then(|| asked.thread.clone()).flatten();
-        let reach = Reach::of(rooms, &alert, &self.room_rules);
+        let reach = self.reach(rooms, &alert).await?;
         if reach.hears.is_empty() {
             return Ok(self.reply(asked, self.no_rooms(&alert, &reach)));
         }
@@ -156,7 +158,7 @@ impl Desk {
         let quiet = reach
             .hears
             .iter()
-            .filter(|room| self.room_rules.due(&room.id, level, now) > now)
+            .filter(|room| self.room_rules.due(room, level, now) > now)
             .count();
         let repeats = self.repeats(&alert, &reach.hears).await?;
 
@@ -187,6 +189,7 @@ impl Desk {
                 removed: &reach.removed,
                 not_chosen: &reach.not_chosen,
                 no_drills: &reach.no_drills,
+                closed: &reach.closed,
                 quiet,
                 approvers: second.then(|| {
                     approvers
@@ -196,7 +199,7 @@ impl Desk {
                 }),
                 repeats: repeats.as_ref().map(|earlier| (earlier, now)),
                 minutes: self.settings.draft_lasts.num_minutes(),
-                notes: &self.notes(&wanted, &reach.hears, &shown),
+                notes: &self.notes(&wanted, &reach.hears, &shown, asked.photo.is_some()),
             }),
             buttons,
             ..Post::default()
@@ -329,7 +332,7 @@ impl Desk {
             }
         };
         if answer == YesNo::Yes {
-            let reach = Reach::of(self.store.rooms().await?, chosen, &self.room_rules);
+            let reach = self.reach(self.store.rooms().await?, chosen).await?;
             if let Some(earlier) = self.repeats(chosen, &reach.hears).await? {
                 // A quick OK is not enough to say the same thing twice.
                 let text = say::desk::really_again(&earlier, &chosen.code, now);
@@ -364,7 +367,7 @@ impl Desk {
         if !self.needs_second(&officer.area, &alert) {
             return self.publish(officer, asked, alert, now).await;
         }
-        let reach = Reach::of(self.store.rooms().await?, &alert, &self.room_rules);
+        let reach = self.reach(self.store.rooms().await?, &alert).await?;
         let shown = say::alert::room_text(&alert, &self.areas.title(&alert.area));
         self.ask_second(asked, alert, &shown, reach.hears.len())
             .await
@@ -381,6 +384,7 @@ impl Desk {
         if alert.end_named && alert.expires_at <= now {
             return Ok(self.reply(asked, say::desk::end_has_passed(alert.expires_at, now)));
         }
+        // Who may not be written to now may be in a moment; else the report says so.
         let reach = Reach::of(self.store.rooms().await?, &alert, &self.room_rules);
         if reach.hears.is_empty() {
             let text = match asked.press {
@@ -403,15 +407,20 @@ impl Desk {
             .store
             .delivery_ids(rows.saturating_add(1))
             .map(DeliveryId);
+        let mut pins = Vec::new();
         for room in reach.hears {
             let Some(id) = ids.next() else { break };
+
             let body = Body::Alert {
                 alert: alert.id,
                 version: alert.version(),
                 follows: None,
             };
-            let due = self.room_rules.due(&room.id, alert.level, now);
-            doing.send_as(id, due, room.id, None, Lane::Urgent, body);
+            let due = self.room_rules.due(&room, alert.level, now);
+            if self.pins(&alert, &room.id) {
+                pins.push((room.id.clone(), id, due));
+            }
+            doing.send_as(id, due, room.id, None, alert.level.lane(), body);
         }
         alert.progress = ids.next().map(|id| {
             let body = Body::Progress {
@@ -427,6 +436,10 @@ impl Desk {
                 body,
             )
         });
+        for (room, row, due) in pins {
+            let version = alert.version();
+            doing.pin(&alert, &room, Follows { version, row }, due);
+        }
         alert.published_at = Some(now);
         let version = alert.versions.latest_mut();
         version.at = now;
@@ -626,6 +639,10 @@ impl Desk {
                 continue;
             }
             doing.act.expects.push(Expect::Alert(alert.id, revision));
+            if step == Step::Expire {
+                let rows = self.store.alert_rows(alert.id).await?;
+                doing.unpin_all(&alert, &rows, &self.store.rooms().await?);
+            }
             doing.audit("keng", act, alert.id, "");
             if step == Step::Expire {
                 self.mark_as_over(&mut doing, &alert).await?;

@@ -3,6 +3,7 @@
 //! every minute counts. Colleagues hear of it in the same moment.
 
 use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use chrono::TimeDelta;
 
@@ -18,6 +19,7 @@ use crate::domain::alert::Version;
 use crate::domain::alert::VersionKind;
 use crate::domain::delivery::Body;
 use crate::domain::delivery::DeliveryState;
+use crate::domain::delivery::Follows;
 use crate::domain::delivery::Lane;
 use crate::domain::delivery::Post;
 use crate::domain::ids::DeliveryId;
@@ -25,6 +27,7 @@ use crate::domain::ids::MessageId;
 use crate::domain::ids::RoomId;
 use crate::domain::incident::MAX_TEXT;
 use crate::domain::person::Staff;
+use crate::domain::room::Room;
 use crate::say;
 use crate::store::Act;
 use crate::store::Expect;
@@ -72,7 +75,9 @@ impl Desk {
         }
         let colleagues = self.concerned(officer, &alert).await?;
         let rows = self.store.alert_rows(alert.id).await?;
-        let known = known_rooms(&rows, &self.store.rooms().await?);
+        let rooms = self.store.rooms().await?;
+        let known = known_rooms(&rows, &rooms);
+        let by_id: HashMap<&RoomId, &Room> = rooms.iter().map(|room| (&room.id, room)).collect();
 
         let mut doing = self.begin();
         doing.act.expects.push(Expect::Alert(alert.id, revision));
@@ -83,8 +88,19 @@ impl Desk {
             author: officer.name.clone(),
             approver: None,
             at: now,
+            photo: asked
+                .photo
+                .clone()
+                .filter(|_| kind == VersionKind::Correction),
         });
         let version = alert.version();
+        let lane = match kind {
+            // While something false stands there, every minute counts, however quietly it was said.
+            VersionKind::Withdrawal => Lane::Urgent,
+            VersionKind::First | VersionKind::Correction | VersionKind::AllClear => {
+                alert.level.lane()
+            }
+        };
         let mut count = 0;
         for (room, known) in known {
             // Who never saw the alert need not hear that it is over; who waits for it hears the new words.
@@ -92,18 +108,27 @@ impl Desk {
             if !hears {
                 continue;
             }
-            let due = if known.seen {
-                now
-            } else {
-                self.room_rules.due(&room, alert.level, now)
+            let due = match by_id.get(&room) {
+                Some(room) if !known.seen => self.room_rules.due(room, alert.level, now),
+                _ => now,
             };
             let body = Body::Alert {
                 alert: alert.id,
                 version,
                 follows: Some(known.row),
             };
-            doing.send_at(due, room, Lane::Urgent, body);
+            let row = doing.send_at(due, room.clone(), lane, body);
+            if !kind.ends() {
+                let of = Follows { version, row };
+                if known.seen {
+                    doing.unpin(&alert, &room, known.row, Some(of));
+                }
+                doing.pin(&alert, &room, of, due);
+            }
             count += 1;
+        }
+        if kind.ends() {
+            doing.unpin_all(&alert, &rows, &rooms);
         }
         // Whoever changes it hears how it goes.
         let private = if asked.is_private() {

@@ -6,6 +6,7 @@
 
 use super::Asked;
 use super::Desk;
+use super::choices;
 use super::groups::GroupDesk;
 use super::groups::NotDone;
 use super::words;
@@ -75,6 +76,9 @@ impl Desk {
     ) -> Result<Act, StoreError> {
         if rest.trim().is_empty() {
             return self.list_rooms(officer, asked).await;
+        }
+        if let Some(choice) = choices::choice(rest) {
+            return self.choose(officer, asked, choice).await;
         }
         let Some((verb, rest)) = verb(rest) else {
             return Ok(self.reply(asked, say::groups::how()));

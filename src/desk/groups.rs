@@ -155,6 +155,7 @@ impl GroupDesk<'_> {
                 // Not told yet: the event of its making still brings the notice into it.
                 sees_all: None,
                 joined_at: self.clock.now(),
+                choices: None,
             })
         };
         self.commit(vec![Write::Room(Box::new(room)), audit]).await

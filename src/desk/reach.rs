@@ -22,7 +22,6 @@ use crate::domain::delivery::Body;
 use crate::domain::delivery::Delivery;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::delivery::Follows;
-use crate::domain::delivery::Lane;
 use crate::domain::ids::AccountName;
 use crate::domain::ids::DeliveryId;
 use crate::domain::ids::RoomId;
@@ -35,6 +34,7 @@ use crate::say;
 use crate::store::Act;
 use crate::store::Expect;
 use crate::store::StoreError;
+use crate::store::window;
 
 /// What a deployment says of its accounts and rooms.
 #[derive(Debug, Clone, Default)]
@@ -50,9 +50,22 @@ pub struct RoomRules {
 }
 
 impl RoomRules {
+    /// When a room is left alone by information; what was chosen there by command comes first.
+    pub(super) fn quiet(&self, room: &Room) -> Option<Quiet> {
+        let chosen = room.choices.and_then(|choices| choices.quiet);
+        let configured = || self.quiet_rooms.get(&room.id).copied();
+        chosen.or_else(configured).unwrap_or(self.quiet)
+    }
+
+    /// Whether a room hears exercises.
+    pub(super) fn hears_drills(&self, room: &Room) -> bool {
+        let chosen = room.choices.and_then(|choices| choices.drills);
+        chosen.unwrap_or_else(|| self.drills.contains(&room.id))
+    }
+
     /// Not before this moment is an alert of this level sent into the room.
-    pub(super) fn due(&self, room: &RoomId, level: Level, now: Time) -> Time {
-        let quiet = self.quiet_rooms.get(room).copied().unwrap_or(self.quiet);
+    pub(super) fn due(&self, room: &Room, level: Level, now: Time) -> Time {
+        let quiet = self.quiet(room);
         match level {
             Level::Info => quiet.and_then(|quiet| quiet.over_at(now)).unwrap_or(now),
             Level::Warning | Level::Urgent => now,
@@ -70,6 +83,8 @@ pub(super) struct Reach {
     pub(super) not_chosen: Vec<String>,
     /// Did not opt in to exercises.
     pub(super) no_drills: Vec<String>,
+    /// Posted in by hand, by somebody who may not be written to before their next word.
+    pub(super) closed: Vec<String>,
 }
 
 impl Reach {
@@ -82,7 +97,7 @@ impl Reach {
             }
             let covered = room.area.as_ref().is_some_and(|own| target.covers(own));
             if target.is_heard_in(&room) {
-                if alert.drill && !rules.drills.contains(&room.id) {
+                if alert.drill && !rules.hears_drills(&room) {
                     reach.no_drills.push(room.title);
                 } else {
                     reach.hears.push(room);
@@ -179,6 +194,20 @@ pub(super) fn known_rooms(rows: &[Delivery], rooms: &[Room]) -> BTreeMap<RoomId,
 }
 
 impl Desk {
+    /// The rooms of an alert as its preview tells them: without those that could not be written to now.
+    pub(super) async fn reach(&self, rooms: Vec<Room>, alert: &Alert) -> Result<Reach, StoreError> {
+        let mut reach = Reach::of(rooms, alert, &self.room_rules);
+        let now = self.clock.now();
+        for group in &self.hands.0 {
+            let until = window::until(self.store.as_ref(), &group.admin).await?;
+            let place = reach.hears.iter().position(|room| room.id == group.id);
+            if let (Some(place), true) = (place, until.is_some_and(|until| now >= until)) {
+                reach.closed.push(reach.hears.remove(place).title);
+            }
+        }
+        Ok(reach)
+    }
+
     /// For whom an officer wants an alert to be; else the answer that says what was not understood.
     pub(super) fn meant(
         &self,
@@ -330,7 +359,7 @@ impl Desk {
             }
             let hears = |room: &&Room| {
                 alert.target.is_heard_in(room)
-                    && (!alert.drill || self.room_rules.drills.contains(&room.id))
+                    && (!alert.drill || self.room_rules.hears_drills(room))
             };
             let wanted: Vec<&Room> = rooms.iter().filter(hears).collect();
             if wanted.is_empty() {
@@ -353,8 +382,9 @@ impl Desk {
                     version,
                     follows: before.map(|known| known.row),
                 };
-                let due = self.room_rules.due(&room.id, alert.level, doing.now);
-                doing.send_at(due, room.id.clone(), Lane::Urgent, body);
+                let due = self.room_rules.due(room, alert.level, doing.now);
+                let row = doing.send_at(due, room.id.clone(), alert.level.lane(), body);
+                doing.pin(&alert, &room.id, Follows { version, row }, due);
                 told = true;
             }
             if told {

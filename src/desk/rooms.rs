@@ -62,6 +62,7 @@ impl Desk {
             state: RoomState::Active,
             sees_all: None,
             joined_at: doing.now,
+            choices: None,
         });
         // Somebody just wrote to us there, so the bot is in.
         room.state = RoomState::Active;

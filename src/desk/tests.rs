@@ -15,6 +15,7 @@ use crate::domain::alert::Level;
 use crate::domain::area::AreaId;
 use crate::domain::clock::ManualClock;
 use crate::domain::clock::from_unix_ms;
+use crate::domain::delivery::Pinned;
 use crate::domain::ids::AccountName;
 use crate::domain::ids::CheckCode;
 use crate::domain::ids::IncidentId;
@@ -76,6 +77,7 @@ impl Carriers for Roomy {
         Some(Carrier {
             platform: Platform::Telegram,
             max_text: 4096,
+            can_pin: true,
             is_wall: false,
         })
     }
@@ -175,6 +177,7 @@ impl Ward {
             state,
             sees_all: Some(true),
             joined_at: self.clock.now(),
+            choices: None,
         })))
         .await;
     }
@@ -390,6 +393,14 @@ fn said(act: &Act) -> Vec<Said> {
                 Body::PressAnswer { text, .. } => (format!("[press] {text}"), vec![], None),
                 Body::Alert { version, .. } => (format!("[alert v{version}]"), vec![], None),
                 Body::Progress { .. } => ("[progress]".to_owned(), vec![], None),
+                Body::Pin { of, pinned, .. } => {
+                    let what = if *pinned == Pinned::Kept {
+                        "pin"
+                    } else {
+                        "unpin"
+                    };
+                    (format!("[{what} v{}]", of.version), vec![], None)
+                }
                 Body::Receipt { text, .. } => (text.clone(), vec![], None),
             };
             Said {

@@ -98,7 +98,13 @@ impl Desk {
 
     /// What its author should know of a draft besides where it goes: how to fill the template, what could
     /// tell who somebody is, how many messages it takes.
-    pub(super) fn notes(&self, wanted: &Wanted, rooms: &[Room], shown: &str) -> Vec<String> {
+    pub(super) fn notes(
+        &self,
+        wanted: &Wanted,
+        rooms: &[Room],
+        shown: &str,
+        picture: bool,
+    ) -> Vec<String> {
         let found = revealed(&wanted.text, &self.wording.lexicon);
         let mut split: Vec<(&str, usize)> = Vec::new();
         let units = shown.encode_utf16().count();
@@ -120,7 +126,7 @@ impl Desk {
             handles: &found.handles,
             links: &found.links,
             split: &split,
-            picture: false,
+            picture,
         });
         wanted.blanks.clone().into_iter().chain(cautions).collect()
     }

@@ -14,6 +14,7 @@ use thiserror::Error;
 
 use super::area::AreaId;
 use super::clock::Time;
+use super::delivery::Lane;
 use super::ids::AccountName;
 use super::ids::AlertId;
 use super::ids::CheckCode;
@@ -42,6 +43,15 @@ impl Level {
             Self::Info => "info",
             Self::Warning => "warning",
             Self::Urgent => "urgent",
+        }
+    }
+
+    /// The queue in which such an alert leaves: information holds up no warning, and no answer.
+    #[must_use]
+    pub fn lane(self) -> Lane {
+        match self {
+            Self::Info => Lane::Bulk,
+            Self::Warning | Self::Urgent => Lane::Urgent,
         }
     }
 }
@@ -190,6 +200,15 @@ impl VersionKind {
     }
 }
 
+/// A photo that an officer attached: it goes in place of the card.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Photo {
+    /// By which account it came.
+    pub account: AccountName,
+    /// The platform's id or address of it.
+    pub reference: String,
+}
+
 /// What rooms see of an alert from some moment on. A version is never changed once it is out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version {
@@ -205,6 +224,8 @@ pub struct Version {
     pub approver: Option<String>,
     /// When it went out; that of a draft is when it was drafted.
     pub at: Time,
+    /// The photo that its author attached.
+    pub photo: Option<Photo>,
 }
 
 /// Every version of an alert, oldest first; never none.
@@ -226,6 +247,7 @@ impl Versions {
                 author: author.into(),
                 approver: None,
                 at,
+                photo: None,
             },
             later: Vec::new(),
         }
@@ -255,6 +277,18 @@ impl Versions {
     /// All, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &Version> {
         std::iter::once(&self.first).chain(&self.later)
+    }
+
+    /// Gives each its photo, oldest first. False, and nothing is done, when there are not as many.
+    pub fn show(&mut self, photos: Vec<Option<Photo>>) -> bool {
+        if photos.len() != 1 + self.later.len() {
+            return false;
+        }
+        let all = std::iter::once(&mut self.first).chain(&mut self.later);
+        for (version, photo) in all.zip(photos) {
+            version.photo = photo;
+        }
+        true
     }
 
     /// Adds one; its number follows on the last one's, and its hour is never before the last one's, also

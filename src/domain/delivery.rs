@@ -15,11 +15,11 @@ use super::incident::Missing;
 /// Which queue a row waits in; the first is emptied before the second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Lane {
-    /// Alerts.
+    /// Warnings and danger.
     Urgent,
     /// Receipts and answers to commands.
     Reply,
-    /// Digests and everything that can wait.
+    /// Information, digests and everything else that can wait.
     Bulk,
 }
 
@@ -47,13 +47,54 @@ pub struct Button {
     pub data: String,
 }
 
-/// A picture that goes with words: a PNG.
+/// In which form a picture is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PictureKind {
+    /// What we draw.
+    Png,
+    /// What people take.
+    Jpeg,
+}
+
+impl PictureKind {
+    /// What a picture is, by its first bytes; none: nothing that every platform shows.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Option<Self> {
+        match bytes {
+            [0xFF, 0xD8, 0xFF, ..] => Some(Self::Jpeg),
+            [0x89, b'P', b'N', b'G', ..] => Some(Self::Png),
+            _ => None,
+        }
+    }
+
+    /// Its MIME type.
+    #[must_use]
+    pub fn mime(self) -> &'static str {
+        match self {
+            Self::Png => "image/png",
+            Self::Jpeg => "image/jpeg",
+        }
+    }
+
+    /// What its file is called where it is given to a platform.
+    #[must_use]
+    pub fn file_name(self) -> &'static str {
+        match self {
+            Self::Png => "canh-bao.png",
+            Self::Jpeg => "canh-bao.jpg",
+        }
+    }
+}
+
+/// A picture that goes with words.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Picture {
     /// Stands for it within this process: what a platform was given once need not be given again.
     pub name: String,
     /// The file.
     pub bytes: Vec<u8>,
+    /// What kind of file it is.
+    pub kind: PictureKind,
     /// Where a platform that fetches pictures itself finds it.
     pub address: Option<String>,
 }
@@ -114,12 +155,33 @@ pub enum Body {
         /// The earlier progress row whose message this one replaces.
         edits: Option<DeliveryId>,
     },
+    /// The message that tells a version of an alert is kept on top of its room, or no more.
+    Pin {
+        /// Of which alert.
+        alert: AlertId,
+        /// The row by which the room was told.
+        of: Follows,
+        /// What becomes of its message.
+        pinned: Pinned,
+    },
     /// The answer to a pressed button, which stops its spinning.
     PressAnswer {
         /// The press.
         press: String,
         /// A short word shown to the presser.
         text: String,
+    },
+}
+
+/// Whether a message stays on top of its room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pinned {
+    /// As long as the alert is in force.
+    Kept,
+    /// Not any more; unless it has become, by editing, what a later row tells.
+    NoLonger {
+        /// That later row, if there is one.
+        unless: Option<Follows>,
     },
 }
 

@@ -73,7 +73,7 @@ impl Standing {
         match &row.body {
             Body::Alert { .. } | Body::Progress { .. } | Body::PressAnswer { .. } => true,
             Body::Text(post) => !post.buttons.is_empty(),
-            Body::Receipt { .. } => false,
+            Body::Receipt { .. } | Body::Pin { .. } => false,
         }
     }
 }

@@ -61,6 +61,15 @@ impl Quiet {
     }
 }
 
+/// What was chosen for a room by command; it goes before what the config says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Choices {
+    /// Whether it hears exercises, where that was chosen.
+    pub drills: Option<bool>,
+    /// Its quiet hours (inside: none at all), where they were chosen.
+    pub quiet: Option<Option<Quiet>>,
+}
+
 /// A room that the bot was let into.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Room {
@@ -78,6 +87,8 @@ pub struct Room {
     pub sees_all: Option<bool>,
     /// When the bot came in.
     pub joined_at: Time,
+    /// What was chosen for it by command, if anything ever was.
+    pub choices: Option<Choices>,
 }
 
 impl Room {

@@ -116,6 +116,7 @@ async fn act(
             state: RoomState::Active,
             sees_all: None,
             joined_at: now,
+            choices: None,
         })));
     }
     let person = match &message.sender {

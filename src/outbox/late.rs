@@ -139,9 +139,11 @@ fn held(row: &Delivery) -> Option<Held> {
     let text = match &row.body {
         Body::Text(post) if post.edits.is_none() => &post.text,
         Body::Receipt { text, .. } => text,
-        Body::Text(_) | Body::Alert { .. } | Body::Progress { .. } | Body::PressAnswer { .. } => {
-            return None;
-        }
+        Body::Text(_)
+        | Body::Alert { .. }
+        | Body::Progress { .. }
+        | Body::PressAnswer { .. }
+        | Body::Pin { .. } => return None,
     };
     Some(Held {
         row: row.id.0,

@@ -10,8 +10,12 @@
 //!   report must not wait an hour for the alert it reports on. Answers to pressed buttons are no
 //!   messages and wait for nobody.
 //! - **Order.** In a room, a row leaves only when every earlier row of its own or a more urgent lane
-//!   has ended there. Two lanes of a room do not wait for each other's answers, except the less urgent
+//!   has ended there; what was queued for a later hour counts from then on. Two lanes of a room do not wait for each other's answers, except the less urgent
 //!   for the more urgent.
+//! - **Fair.** In each lane the communes that an account serves take turns, message by message, whoever
+//!   queued first: no commune waits for another's bulk. Groups that are bound to none and private chats
+//!   are one more. What a commune has waiting beyond its share of the window stays on disk, and the reading
+//!   goes on behind it.
 //! - **No starving.** Rows of a room that may not be spoken to now are passed over; when they fill the
 //!   window they are forgotten but for their room's mark, and read again when it is their time.
 //! - **Folding.** When more receipts wait in a room than it may hear now, or a crowd of them, or the
@@ -22,7 +26,10 @@
 //!
 //! Pure: the time, the limits and the rows are handed in.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::collections::BinaryHeap;
 use std::collections::HashMap;
 use std::collections::HashSet;
 use std::collections::VecDeque;
@@ -34,6 +41,7 @@ use chrono::TimeDelta;
 use tokio::time::Instant;
 
 use super::limit::Limits;
+use crate::domain::area::AreaId;
 use crate::domain::clock::Time;
 use crate::domain::delivery::Body;
 use crate::domain::delivery::Delivery;
@@ -105,6 +113,20 @@ impl Line {
     }
 }
 
+/// Whose turn it is: a commune, or what belongs to none.
+pub type Commune = Option<AreaId>;
+
+/// Where the rows of a room leave from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spot {
+    /// The id it has now.
+    pub room: RoomId,
+    /// Group or private.
+    pub kind: RoomKind,
+    /// Whose turn it is when it is heard.
+    pub commune: Commune,
+}
+
 /// A page to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ask {
@@ -114,6 +136,8 @@ pub struct Ask {
     pub after: Option<DeliveryId>,
     /// At most so many.
     pub limit: usize,
+    /// What was left on disk before is fetched.
+    pub behind: bool,
 }
 
 /// Rows that become one message.
@@ -123,6 +147,8 @@ pub struct Group {
     pub line: Line,
     /// The kind of room.
     pub kind: RoomKind,
+    /// Whose turn it took.
+    pub commune: Commune,
     /// Their lane.
     pub lane: Lane,
     /// One row, or several receipts.
@@ -149,6 +175,7 @@ pub struct Places(pub [usize; 3]);
 #[derive(Debug)]
 struct Waiting {
     kind: RoomKind,
+    commune: Commune,
     rows: VecDeque<Delivery>,
 }
 
@@ -159,11 +186,64 @@ struct PassedOver {
     reading: u64,
 }
 
+/// What a commune has of a window.
+#[derive(Debug, Clone, Copy)]
+struct Share {
+    /// The weight of its rows.
+    weight: usize,
+    /// When its next turn is; who has the lowest number is next.
+    turn: u64,
+}
+
+/// Rows that were left on disk because their commune has its share of the window. They are fetched in
+/// passes; of each commune a pass takes rows in order, up to its share.
+#[derive(Debug)]
+struct Behind {
+    /// The first of them.
+    first: DeliveryId,
+    /// Whose they are.
+    communes: BTreeSet<Commune>,
+    /// How far this pass has come; none between passes.
+    cursor: Option<DeliveryId>,
+    /// The first row that this pass leaves on disk.
+    left: Option<DeliveryId>,
+    /// Whose rows it leaves.
+    full: BTreeSet<Commune>,
+    pages: u32,
+    /// The next pass begins no sooner.
+    rested_at: Option<Instant>,
+}
+
+impl Behind {
+    fn new(first: DeliveryId) -> Self {
+        Self {
+            first,
+            communes: BTreeSet::new(),
+            cursor: None,
+            left: None,
+            full: BTreeSet::new(),
+            pages: 0,
+            rested_at: None,
+        }
+    }
+
+    fn leave(&mut self, id: DeliveryId, commune: Commune) {
+        self.left = Some(self.left.map_or(id, |left| left.min(id)));
+        self.full.insert(commune);
+    }
+}
+
 #[derive(Debug)]
 struct Window {
     lines: HashMap<Line, Waiting>,
-    /// The first row of each line.
-    heads: BTreeMap<DeliveryId, Line>,
+    /// The first row of each line, commune by commune.
+    heads: BTreeMap<(Commune, DeliveryId), Line>,
+    /// Communes with rows in the window.
+    shares: BTreeMap<Commune, Share>,
+    /// The turn that was taken last.
+    turn: u64,
+    /// What was left on disk.
+    behind: Option<Behind>,
     /// The weight of all rows.
     weight: usize,
     /// Lines with rows on disk that are not in the window, by hash: a room costs 24 bytes, and two
@@ -171,6 +251,8 @@ struct Window {
     passed_over: HashMap<u64, PassedOver>,
     /// When the first line that was passed over may be spoken to.
     passed_over_until: Option<Instant>,
+    /// When the first row is due that was queued for later: until then it holds up nothing of its room.
+    scheduled_at: Option<Instant>,
     /// This reading has come so far.
     cursor: Option<DeliveryId>,
     at_end: bool,
@@ -182,10 +264,6 @@ struct Window {
     rested_at: Option<Instant>,
     /// New rows came since the last reading began.
     second_look: Option<Instant>,
-    /// The window had less to give than could have left.
-    starved: bool,
-    /// Until then the window is full of rows that can leave soon.
-    full_until: Option<Instant>,
 }
 
 impl Window {
@@ -193,46 +271,101 @@ impl Window {
         Self {
             lines: HashMap::new(),
             heads: BTreeMap::new(),
+            shares: BTreeMap::new(),
+            turn: 0,
+            behind: None,
             weight: 0,
             passed_over: HashMap::new(),
             passed_over_until: None,
+            scheduled_at: None,
             cursor: None,
             at_end: false,
             reading: 0,
             pages: Some(0),
             rested_at: None,
             second_look: None,
-            starved: false,
-            full_until: None,
         }
     }
 
     /// When the lane should be read from its beginning again.
     fn rereading_at(&self) -> Option<Instant> {
-        let wanted = match (self.passed_over_until, self.second_look) {
-            (Some(a), Some(b)) => a.min(b),
-            (a, b) => a.or(b)?,
-        };
+        // While a commune has more than its share, whole readings would be long and many.
+        let second_look = self.second_look.filter(|_| self.behind.is_none());
+        let wanted = [self.passed_over_until, self.scheduled_at, second_look]
+            .into_iter()
+            .flatten()
+            .min()?;
         Some(self.rested_at.map_or(wanted, |rested| wanted.max(rested)))
     }
 
-    fn insert(&mut self, line: Line, kind: RoomKind, row: Delivery) {
+    /// What a commune may have of a full window; `more`: besides those that are in it.
+    fn share(&self, more: usize) -> usize {
+        WINDOW / (self.shares.len() + more).max(1)
+    }
+
+    fn weight_of(&self, commune: &Commune) -> usize {
+        self.shares.get(commune).map_or(0, |share| share.weight)
+    }
+
+    /// Whether a commune has all it may have of a full window.
+    fn has_its_share(&self, commune: &Commune) -> bool {
+        let more = usize::from(!self.shares.contains_key(commune));
+        self.weight >= WINDOW && self.weight_of(commune) >= self.share(more)
+    }
+
+    /// Whether what was left on disk should be fetched now.
+    fn fetches(&self, now: Instant) -> bool {
+        let Some(behind) = &self.behind else {
+            return false;
+        };
+        if behind.cursor.is_some() {
+            return true;
+        }
+        let low = self.share(0) / 2;
+        behind.rested_at.is_none_or(|rested| rested <= now) && { behind.communes.iter() }
+            .any(|commune| self.weight_of(commune) <= low)
+    }
+
+    fn weighs_more(&mut self, commune: &Commune, weight: usize) {
+        self.weight += weight;
+        let turn = self.turn;
+        self.shares
+            .entry(commune.clone())
+            .or_insert(Share { weight: 0, turn })
+            .weight += weight;
+    }
+
+    fn weighs_less(&mut self, commune: &Commune, weight: usize) {
+        self.weight -= weight;
+        if let Some(share) = self.shares.get_mut(commune) {
+            share.weight -= weight;
+            if share.weight == 0 {
+                self.shares.remove(commune);
+            }
+        }
+    }
+
+    fn insert(&mut self, line: Line, kind: RoomKind, commune: Commune, row: Delivery) {
         let waiting = self.lines.entry(line.clone()).or_insert_with(|| Waiting {
             kind,
+            commune,
             rows: VecDeque::new(),
         });
         waiting.kind = kind;
         let Err(index) = waiting.rows.binary_search_by_key(&row.id, |row| row.id) else {
             return;
         };
+        // A room that was bound elsewhere meanwhile changes sides when its line has ended.
+        let commune = waiting.commune.clone();
         if index == 0 {
             if let Some(head) = waiting.rows.front() {
-                self.heads.remove(&head.id);
+                self.heads.remove(&(commune.clone(), head.id));
             }
-            self.heads.insert(row.id, line);
+            self.heads.insert((commune.clone(), row.id), line);
         }
-        self.weight += weight(&row);
+        let weight = weight(&row);
         waiting.rows.insert(index, row);
+        self.weighs_more(&commune, weight);
     }
 
     /// Takes the first `count` rows of a line.
@@ -240,21 +373,118 @@ impl Window {
         let Some(waiting) = self.lines.get_mut(line) else {
             return Vec::new();
         };
+        let commune = waiting.commune.clone();
         if let Some(head) = waiting.rows.front() {
-            self.heads.remove(&head.id);
+            self.heads.remove(&(commune.clone(), head.id));
         }
         let count = count.min(waiting.rows.len());
         let rows: Vec<Delivery> = waiting.rows.drain(..count).collect();
-        self.weight -= rows.iter().map(weight).sum::<usize>();
         match waiting.rows.front() {
             Some(head) => {
-                self.heads.insert(head.id, line.clone());
+                self.heads.insert((commune.clone(), head.id), line.clone());
             }
             None => {
                 self.lines.remove(line);
             }
         }
+        self.weighs_less(&commune, rows.iter().map(weight).sum());
         rows
+    }
+
+    /// Whether a row is one of those that were passed over in this reading.
+    fn passes_over(&mut self, hash: u64, id: DeliveryId) -> bool {
+        match self.passed_over.get_mut(&hash) {
+            Some(passed) if passed.reading == self.reading => {
+                passed.first = passed.first.min(id);
+                true
+            }
+            // An earlier reading passed it over; this one has seen every row up to here.
+            Some(_) => {
+                self.passed_over.remove(&hash);
+                false
+            }
+            None => false,
+        }
+    }
+
+    /// Takes a row in, or leaves it on disk: where its room has too many, or its commune its share.
+    fn admit(
+        &mut self,
+        ask: Ask,
+        (line, hash): (Line, u64),
+        kind: RoomKind,
+        commune: Commune,
+        row: Delivery,
+    ) {
+        let id = row.id;
+        if let Some(waiting) = self.lines.get(&line) {
+            let is_full = waiting.rows.len() >= PER_ROOM
+                && waiting.rows.back().is_some_and(|last| last.id < id);
+            if is_full {
+                let reading = self.reading;
+                self.passed_over
+                    .insert(hash, PassedOver { first: id, reading });
+            } else {
+                // Whatever the shares are, a room's later rows do not go before its earlier ones.
+                self.insert(line, kind, commune, row);
+            }
+            return;
+        }
+        let has_its_share = self.has_its_share(&commune);
+        if ask.behind {
+            if let Some(behind) = &mut self.behind
+                && (has_its_share || behind.full.contains(&commune))
+            {
+                return behind.leave(id, commune);
+            }
+        } else {
+            let was_left =
+                { self.behind.as_ref() }.is_some_and(|behind| behind.communes.contains(&commune));
+            if has_its_share || was_left {
+                let behind = self.behind.get_or_insert_with(|| Behind::new(id));
+                match behind.cursor {
+                    None => behind.first = behind.first.min(id),
+                    // The pass under way has gone by already.
+                    Some(cursor) if cursor >= id => behind.leave(id, commune.clone()),
+                    Some(_) => {}
+                }
+                behind.communes.insert(commune);
+                return;
+            }
+        }
+        self.insert(line, kind, commune, row);
+    }
+
+    fn has_read(&mut self, ask: Ask, id: DeliveryId) {
+        if !ask.behind {
+            self.cursor = self.cursor.max(Some(id));
+        } else if let Some(behind) = &mut self.behind {
+            behind.cursor = behind.cursor.max(Some(id));
+        }
+    }
+
+    /// Whether every commune that had rows left on disk has its share now.
+    fn has_fetched_all(&self) -> bool {
+        { self.behind.as_ref() }.is_some_and(|behind| behind.full.is_superset(&behind.communes))
+    }
+
+    /// What was left on disk has been looked through; to its end, unless everybody had enough before.
+    fn end_pass(&mut self, to_its_end: bool, now: Instant) {
+        let Some(mut behind) = self.behind.take() else {
+            return;
+        };
+        let Some(left) = behind.left.take() else {
+            return;
+        };
+        behind.first = left;
+        let full = std::mem::take(&mut behind.full);
+        if to_its_end {
+            behind.communes = full;
+        }
+        behind.cursor = None;
+        behind.rested_at = Some(now + PAGE_REST * behind.pages);
+        behind.pages = 0;
+        self.behind = Some(behind);
     }
 
     fn holds(&self, line: &Line, id: DeliveryId) -> bool {
@@ -334,96 +564,89 @@ impl Plan {
                 window.reading += 1;
                 window.pages = Some(0);
                 window.passed_over_until = None;
+                window.scheduled_at = None;
                 window.second_look = None;
+                window.behind = None;
             }
-            let hungry = window.weight < WINDOW / 2
-                || (window.starved && window.full_until.is_none_or(|until| until <= now));
-            if !window.at_end && hungry {
+            if window.fetches(now)
+                && let Some(behind) = &mut window.behind
+            {
+                let before = behind.first.0.checked_sub(1).map(DeliveryId);
+                return Some(Ask {
+                    lane,
+                    after: behind.cursor.or(before),
+                    limit: PAGE,
+                    behind: true,
+                });
+            }
+            if !window.at_end {
                 return Some(Ask {
                     lane,
                     after: window.cursor,
                     limit: PAGE,
+                    behind: false,
                 });
             }
         }
         None
     }
 
-    /// Takes in the page that was asked for. `place` tells under which id a room is reached now, and
-    /// its kind.
+    /// Takes in the page that was asked for. `place` tells where a room is reached now.
     pub fn feed(
         &mut self,
         ask: Ask,
         rows: Vec<Delivery>,
-        place: impl Fn(&RoomId) -> (RoomId, RoomKind),
+        place: impl Fn(&RoomId) -> Spot,
         limits: &Limits,
         now: Instant,
         wall: Time,
     ) {
         let last_page = rows.len() < ask.limit;
         let window = &mut self.windows[ask.lane as usize];
-        window.pages = window.pages.map(|pages| pages + 1);
-        window.starved = false;
+        if !ask.behind {
+            window.pages = window.pages.map(|pages| pages + 1);
+        } else if let Some(behind) = &mut window.behind {
+            behind.pages += 1;
+        }
         let mut made_place = false;
         for row in rows {
             let id = row.id;
-            if !self.taken.contains(&id) {
-                let (line, kind) = match &row.body {
-                    Body::PressAnswer { .. } => (Line::Press(id), RoomKind::Private),
+            if let Some(due) = scheduled(&row, now, wall) {
+                sooner(&mut window.scheduled_at, due);
+            } else if !self.taken.contains(&id) {
+                let (line, kind, commune) = match &row.body {
+                    Body::PressAnswer { .. } => (Line::Press(id), RoomKind::Private, None),
                     _ => {
-                        let (room, kind) = place(&row.room);
-                        (Line::Room(room), kind)
+                        let spot = place(&row.room);
+                        (Line::Room(spot.room), spot.kind, spot.commune)
                     }
                 };
-                if window.holds(&line, id) {
-                    window.cursor = window.cursor.max(Some(id));
-                    continue;
-                }
                 let hash = self.hasher.hash_one(&line);
-                match window.passed_over.get_mut(&hash) {
-                    Some(passed) if passed.reading == window.reading => {
-                        passed.first = passed.first.min(id);
-                        window.cursor = window.cursor.max(Some(id));
-                        continue;
+                if !window.holds(&line, id) && !window.passes_over(hash, id) {
+                    if window.weight >= WINDOW && !made_place {
+                        made_place = true;
+                        make_place(window, &self.hasher, ask.lane, limits, now, wall);
                     }
-                    // An earlier reading passed it over; this one has seen every row up to here.
-                    Some(_) => {
-                        window.passed_over.remove(&hash);
+                    if !window.passed_over.contains_key(&hash) {
+                        window.admit(ask, (line, hash), kind, commune, row);
                     }
-                    None => {}
-                }
-                if window.weight >= WINDOW && !made_place {
-                    made_place = true;
-                    make_place(window, &self.hasher, ask.lane, limits, now, wall);
-                    if window.passed_over.contains_key(&hash) {
-                        window.cursor = window.cursor.max(Some(id));
-                        continue;
-                    }
-                }
-                if window.weight >= WINDOW {
-                    // Full of rows that can leave soon: read on when they have.
-                    window.full_until = Some(now + SHORT / 10);
-                    return;
-                }
-                let full = window.lines.get(&line).is_some_and(|waiting| {
-                    waiting.rows.len() >= PER_ROOM
-                        && waiting.rows.back().is_some_and(|last| last.id < id)
-                });
-                if full {
-                    let reading = window.reading;
-                    window
-                        .passed_over
-                        .insert(hash, PassedOver { first: id, reading });
-                } else {
-                    window.insert(line, kind, row);
                 }
             }
-            window.cursor = window.cursor.max(Some(id));
+            window.has_read(ask, id);
+            if ask.behind && window.has_fetched_all() {
+                break;
+            }
         }
-        if last_page {
+        let fetched_all = ask.behind && (last_page || window.has_fetched_all());
+        if fetched_all {
+            window.end_pass(last_page, now);
+        }
+        if last_page && !ask.behind {
             window.at_end = true;
             if let Some(pages) = window.pages.take() {
-                window.rested_at = Some(now + PAGE_REST * pages);
+                // A long lane is read again less often: there is much to send from it meanwhile.
+                let long = if window.behind.is_some() { 4 } else { 1 };
+                window.rested_at = Some(now + PAGE_REST * pages * long);
             }
             let reading = window.reading;
             window
@@ -530,6 +753,7 @@ impl Plan {
             picked.groups.push(Group {
                 line,
                 kind: RoomKind::Private,
+                commune: None,
                 lane: Lane::Reply,
                 rows,
             });
@@ -561,55 +785,91 @@ impl Plan {
         // The account is the narrow place when it cannot serve every room that waits.
         let narrow = budget < window.lines.len();
         let mut chosen: Vec<(Line, RoomKind, usize)> = Vec::new();
-        for (&id, line) in &window.heads {
-            if chosen.len() >= allowed {
-                break;
+        let mut queues: Vec<_> = window
+            .shares
+            .iter()
+            .map(|(commune, share)| {
+                let all =
+                    (commune.clone(), DeliveryId(0))..=(commune.clone(), DeliveryId(u64::MAX));
+                (
+                    share.turn.max(window.turn),
+                    window.heads.range(all).peekable(),
+                )
+            })
+            .collect();
+        // Whose turn comes first; among equals, who has waited longest.
+        let mut turns = BinaryHeap::new();
+        for (index, (turn, heads)) in queues.iter_mut().enumerate() {
+            if let Some(((_, id), _)) = heads.peek() {
+                turns.push(Reverse((*turn, *id, index)));
             }
-            if self.busy.get(line).is_some_and(|bits| bits & blocking != 0) {
-                continue;
-            }
-            let Some(waiting) = window.lines.get(line) else {
+        }
+        let mut last_turn = window.turn;
+        'turns: while chosen.len() < allowed
+            && let Some(Reverse((turn, _, index))) = turns.pop()
+        {
+            let Some((next_turn, heads)) = queues.get_mut(index) else {
                 continue;
             };
-            let Some(head) = waiting.rows.front() else {
-                continue;
-            };
-            if !more_urgent.is_empty() {
-                let hash = self.hasher.hash_one(line);
-                if more_urgent
-                    .iter()
-                    .any(|lane| lane.has_before(line, hash, id))
-                {
+            while let Some(((_, id), line)) = heads.next() {
+                let id = *id;
+                if self.busy.get(line).is_some_and(|bits| bits & blocking != 0) {
                     continue;
                 }
-            }
-            let mut due = due_at(head, now, wall);
-            if self.merging && matches!(head.body, Body::Receipt { .. }) {
-                due = due.max(moment(head.queued_at + MERGE, now, wall));
-            }
-            let mut at = due;
-            if let Some(room) = line.room() {
-                at = at.max(limits.room_ready_at(room, waiting.kind, lane, now));
-            }
-            if at > now + AHEAD || (at > now && due > now) {
-                sooner(&mut picked.again, at);
-                continue;
-            }
-            let mut count = 1;
-            if let Some(room) = line.room() {
-                let run = receipts_at_head(&waiting.rows, now, wall);
-                if run > 1 {
-                    let free = limits.room_free(room, waiting.kind, lane, now);
-                    let scarce = free * 4 < limits.room_most(waiting.kind, lane);
-                    if run > free || run >= CROWD || scarce || narrow || self.merging {
-                        count = run;
+                let Some(waiting) = window.lines.get(line) else {
+                    continue;
+                };
+                let Some(head) = waiting.rows.front() else {
+                    continue;
+                };
+                if !more_urgent.is_empty() {
+                    let hash = self.hasher.hash_one(line);
+                    if more_urgent
+                        .iter()
+                        .any(|lane| lane.has_before(line, hash, id))
+                    {
+                        continue;
                     }
                 }
+                let mut due = due_at(head, now, wall);
+                if self.merging && matches!(head.body, Body::Receipt { .. }) {
+                    due = due.max(moment(head.queued_at + MERGE, now, wall));
+                }
+                let mut at = due;
+                if let Some(room) = line.room() {
+                    at = at.max(limits.room_ready_at(room, waiting.kind, lane, now));
+                }
+                if at > now + AHEAD || (at > now && due > now) {
+                    sooner(&mut picked.again, at);
+                    continue;
+                }
+                let mut count = 1;
+                if let Some(room) = line.room() {
+                    let run = receipts_at_head(&waiting.rows, now, wall);
+                    if run > 1 {
+                        let free = limits.room_free(room, waiting.kind, lane, now);
+                        let scarce = free * 4 < limits.room_most(waiting.kind, lane);
+                        if run > free || run >= CROWD || scarce || narrow || self.merging {
+                            count = run;
+                        }
+                    }
+                }
+                chosen.push((line.clone(), waiting.kind, count));
+                last_turn = last_turn.max(turn);
+                *next_turn = turn + 1;
+                if let Some(((_, id), _)) = heads.peek() {
+                    turns.push(Reverse((turn + 1, *id, index)));
+                }
+                continue 'turns;
             }
-            chosen.push((line.clone(), waiting.kind, count));
         }
-        window.starved = chosen.len() < allowed && !window.at_end;
+        let next_turns: Vec<u64> = queues.into_iter().map(|(turn, _)| turn).collect();
+        for (share, turn) in window.shares.values_mut().zip(next_turns) {
+            share.turn = turn;
+        }
+        window.turn = last_turn;
         for (line, kind, count) in chosen {
+            let commune = { window.lines.get(&line) }.and_then(|line| line.commune.clone());
             let rows = window.take(&line, count);
             self.taken.extend(rows.iter().map(|row| row.id));
             *self.busy.entry(line.clone()).or_default() |= 1 << lane as u8;
@@ -625,6 +885,7 @@ impl Plan {
             picked.groups.push(Group {
                 line,
                 kind,
+                commune,
                 lane,
                 rows,
             });
@@ -646,12 +907,12 @@ impl Plan {
         self.taken.remove(&id);
     }
 
-    /// A row waits again, on disk already. `room` and `kind` are those under which it is reached now.
-    pub fn put_back(&mut self, row: Delivery, room: RoomId, kind: RoomKind) {
+    /// A row waits again, on disk already, at the spot at which it is reached now.
+    pub fn put_back(&mut self, row: Delivery, spot: Spot) {
         self.taken.remove(&row.id);
         let line = match &row.body {
             Body::PressAnswer { .. } => Line::Press(row.id),
-            _ => Line::Room(room),
+            _ => Line::Room(spot.room),
         };
         let hash = self.hasher.hash_one(&line);
         let window = &mut self.windows[row.lane as usize];
@@ -662,7 +923,7 @@ impl Plan {
         {
             return;
         }
-        window.insert(line, kind, row);
+        window.insert(line, spot.kind, spot.commune, row);
     }
 
     /// A room goes on under another id: what waits for the old one joins the new one's line.
@@ -677,9 +938,10 @@ impl Plan {
                     .or_insert(passed);
                 entry.first = entry.first.min(passed.first);
             }
-            if let Some(kind) = window.lines.get(&old).map(|waiting| waiting.kind) {
+            let side = window.lines.get(&old);
+            if let Some((kind, commune)) = side.map(|side| (side.kind, side.commune.clone())) {
                 for row in window.take(&old, usize::MAX) {
-                    window.insert(new.clone(), kind, row);
+                    window.insert(new.clone(), kind, commune.clone(), row);
                 }
             }
         }
@@ -710,7 +972,8 @@ fn make_place(
     wall: Time,
 ) {
     let mut long: Vec<(Line, DeliveryId)> = Vec::new();
-    for (&id, line) in &window.heads {
+    for ((_, id), line) in &window.heads {
+        let id = *id;
         let Some(waiting) = window.lines.get(line) else {
             continue;
         };
@@ -739,21 +1002,24 @@ fn make_place(
     if window.weight < WINDOW * 3 / 4 {
         return;
     }
+    let mut lighter: Vec<(Commune, usize)> = Vec::new();
     for (line, waiting) in &mut window.lines {
         let Some(first) = waiting.rows.get(SHORT_LINE).map(|row| row.id) else {
             continue;
         };
-        window.weight -= waiting
-            .rows
-            .drain(SHORT_LINE..)
+        let weight = { waiting.rows.drain(SHORT_LINE..) }
             .map(|row| weight(&row))
-            .sum::<usize>();
+            .sum();
+        lighter.push((waiting.commune.clone(), weight));
         let passed = window
             .passed_over
             .entry(hasher.hash_one(line))
             .or_insert(PassedOver { first, reading });
         passed.first = passed.first.min(first);
         passed.reading = reading;
+    }
+    for (commune, weight) in lighter {
+        window.weighs_less(&commune, weight);
     }
 }
 
@@ -763,6 +1029,12 @@ fn due_at(row: &Delivery, now: Instant, wall: Time) -> Instant {
         DeliveryState::Waiting { due } => moment(due, now, wall),
         _ => now,
     }
+}
+
+/// When a row is due that was queued for a later hour, and never tried: it waits on disk.
+fn scheduled(row: &Delivery, now: Instant, wall: Time) -> Option<Instant> {
+    let due = due_at(row, now, wall);
+    (row.attempts == 0 && due > now + SHORT).then_some(due)
 }
 
 /// When a moment of the wall clock comes; what is past is now.
@@ -790,7 +1062,7 @@ fn weight(row: &Delivery) -> usize {
     let text = match &row.body {
         Body::Text(post) => post.text.len(),
         Body::Receipt { text, .. } | Body::PressAnswer { text, .. } => text.len(),
-        Body::Alert { .. } | Body::Progress { .. } => 0,
+        Body::Alert { .. } | Body::Progress { .. } | Body::Pin { .. } => 0,
     };
     1 + text / 4096
 }

@@ -15,6 +15,7 @@ use super::cards::Cards;
 use super::split::split;
 use crate::channel::Channel;
 use crate::channel::Pictures;
+use crate::channel::Pin;
 use crate::domain::alert::Alert;
 use crate::domain::alert::AlertState;
 use crate::domain::alert::Tally;
@@ -27,6 +28,7 @@ use crate::domain::delivery::Delivery;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::delivery::Follows;
 use crate::domain::delivery::Picture;
+use crate::domain::delivery::Pinned;
 use crate::domain::delivery::Post;
 use crate::domain::hand;
 use crate::domain::hand::HandGroup;
@@ -58,6 +60,13 @@ const MOST: usize = 16;
 pub(super) enum Rendered {
     /// Post these, in order.
     Posts(VecDeque<Post>),
+    /// Put a message on top of its room, or take it down.
+    Pin {
+        /// Which.
+        message: MessageId,
+        /// What is done.
+        pin: Pin,
+    },
     /// Answer a press.
     Press {
         /// Which.
@@ -65,6 +74,8 @@ pub(super) enum Rendered {
         /// With what.
         text: String,
     },
+    /// Not yet: something that it rests on is still on its way.
+    Later,
     /// Nothing: it is of no use any more, for this reason.
     Useless(String),
 }
@@ -165,6 +176,9 @@ impl Words {
                     return self.alert(*alert, *version, *follows, room, now).await;
                 }
                 Body::Progress { alert, edits } => self.progress(*alert, *edits, room).await?,
+                Body::Pin { alert, of, pinned } => {
+                    self.pin(*alert, *of, *pinned, room, now).await?
+                }
                 Body::PressAnswer { press, text } => Rendered::Press {
                     press: press.clone(),
                     text: text.clone(),
@@ -303,6 +317,63 @@ impl Words {
         let mut posts = self.posts(room, post);
         posts.extend(below);
         Ok((Rendered::Posts(posts), Some(until)))
+    }
+
+    /// What is pinned is what the room was really told; and only while it holds.
+    async fn pin(
+        &self,
+        alert: AlertId,
+        of: Follows,
+        pinned: Pinned,
+        room: &RoomId,
+        now: Time,
+    ) -> Result<Rendered, StoreError> {
+        let useless = |why: &str| Ok(Rendered::Useless(why.to_owned()));
+        let later = match pinned {
+            Pinned::Kept => None,
+            Pinned::NoLonger { unless } => unless,
+        };
+        // A row is answered before its end is on record.
+        for row in [Some(of), later].into_iter().flatten() {
+            if self.store.followed(alert, row).await?.is_none() {
+                return Ok(Rendered::Later);
+            }
+        }
+        let message = match self.seen(alert, Some(of)).await? {
+            // What is taken down may be what an earlier row told, when this one failed.
+            Seen::Message(message, version) if version == of.version || pinned != Pinned::Kept => {
+                message
+            }
+            Seen::Message(..) | Seen::Somehow | Seen::Never => {
+                return useless("there is no message to pin");
+            }
+        };
+        if self.hands.of(room).is_some() || !self.channel.capabilities(room).can_pin {
+            return useless("nothing can be pinned there");
+        }
+        let pin = match pinned {
+            Pinned::Kept => {
+                let sheet = self.sheet(alert, of.version).await?;
+                let holds = sheet.is_some_and(|sheet| {
+                    sheet.state == AlertState::Live
+                        && now < sheet.until
+                        && sheet.version == of.version
+                });
+                if !holds {
+                    return useless("the alert does not hold any more");
+                }
+                Pin::Set
+            }
+            Pinned::NoLonger { .. } => {
+                if let Seen::Message(later, _) = self.seen(alert, later).await?
+                    && later == message
+                {
+                    return useless("the message tells the new version now");
+                }
+                Pin::Unset
+            }
+        };
+        Ok(Rendered::Pin { message, pin })
     }
 
     /// What somebody is asked to post, in a message of its own so that it can be copied whole; the picture

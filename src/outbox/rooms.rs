@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::domain::area::AreaId;
 use crate::domain::ids::RoomId;
 use crate::domain::room::RoomKind;
 use crate::domain::room::RoomState;
@@ -29,6 +30,8 @@ pub(super) struct Place {
     pub(super) kind: RoomKind,
     /// The bot is out.
     pub(super) gone: bool,
+    /// The commune it is bound to.
+    pub(super) commune: Option<AreaId>,
 }
 
 /// The rooms that were asked for lately.
@@ -56,6 +59,7 @@ impl Rooms {
             id: room.clone(),
             kind: RoomKind::Group,
             gone: false,
+            commune: None,
         };
         // A room that moves moves once; more hops than these are a circle.
         for _ in 0..4 {
@@ -63,6 +67,7 @@ impl Rooms {
                 break;
             };
             place.kind = found.kind;
+            place.commune = found.area.as_ref().map(AreaId::commune);
             match found.state {
                 RoomState::Active => break,
                 RoomState::Removed => {

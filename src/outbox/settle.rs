@@ -16,6 +16,7 @@ use crate::domain::clock::Time;
 use crate::domain::delivery::Body;
 use crate::domain::delivery::Delivery;
 use crate::domain::delivery::Lane;
+use crate::domain::delivery::Pinned;
 use crate::domain::delivery::SendOutcome;
 use crate::domain::delivery::Settled;
 
@@ -24,6 +25,9 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The longest pause between two tries of one row.
 const LONGEST_PAUSE: Duration = Duration::from_secs(120);
+
+/// How long it is tried to take down what is pinned and holds no more: it would stay there for ever.
+const UNPIN_PATIENCE: Duration = Duration::from_secs(7 * 86_400);
 
 /// How often a row is tried that the platform denies without a reason.
 const DENIED_TRIES: u16 = 5;
@@ -71,6 +75,13 @@ impl Policy {
                 return alert_expires.unwrap_or(row.queued_at + in_time(self.bulk_patience));
             }
             (Body::PressAnswer { .. }, _) => self.press_patience,
+            (
+                Body::Pin {
+                    pinned: Pinned::NoLonger { .. },
+                    ..
+                },
+                _,
+            ) => UNPIN_PATIENCE,
             (_, Lane::Bulk) => self.bulk_patience,
             (_, Lane::Urgent | Lane::Reply) => self.reply_patience,
         };
@@ -124,6 +135,10 @@ pub fn after(
             maybe_twice: row.maybe_twice,
         },
         SendOutcome::Unknown(why) => {
+            // Pinning what is pinned is not seen by anyone.
+            if matches!(row.body, Body::Pin { .. }) && !row.maybe_twice {
+                return once_more(now + in_time(pause(row.id.0, 1)));
+            }
             let resend = matches!(row.body, Body::Alert { .. })
                 && policy.unknown == OnUnknown::Resend
                 && !row.maybe_twice
@@ -147,7 +162,7 @@ pub fn after_crash(row: &Delivery, policy: &Policy, now: Time) -> Settled {
         Body::PressAnswer { .. } => Settled::Failed(why),
         // Changing our own message to the same words twice is not seen by anyone.
         Body::Text(post) if post.edits.is_some() => once_more(now),
-        Body::Progress { edits: Some(_), .. } => once_more(now),
+        Body::Progress { edits: Some(_), .. } | Body::Pin { .. } => once_more(now),
         Body::Alert { .. } => match policy.unknown {
             // Once only: this one went unanswered before.
             OnUnknown::Resend if !row.maybe_twice => once_more(now),

@@ -38,16 +38,19 @@ use tracing::trace;
 use tracing::warn;
 
 use super::cards::Cards;
+use super::evidence::Evidence;
 use super::late::Late;
 use super::limit::Limits;
 use super::limit::Rates;
 use super::limit::Ticket;
 use super::metrics::Metrics;
 use super::plan::Ask;
+use super::plan::Commune;
 use super::plan::Group;
 use super::plan::Line;
 use super::plan::Places;
 use super::plan::Plan;
+use super::plan::Spot;
 use super::quota::Ledger;
 use super::render::Rendered;
 use super::render::Words;
@@ -60,6 +63,7 @@ use super::settle::in_time;
 use super::settle::pause;
 use crate::channel::Address;
 use crate::channel::Channel;
+use crate::channel::Pin;
 use crate::channel::echoes::Echoes;
 use crate::domain::area::AreaBook;
 use crate::domain::clock::Clock;
@@ -114,6 +118,9 @@ const PART_TRIES: u16 = 10;
 
 /// A platform that makes a whole account wait so long has not been asked too often: somebody must look.
 const LONG_WAIT: Duration = Duration::from_secs(600);
+
+/// Until what a row rests on is on record.
+const NOT_YET_REST: Duration = Duration::from_millis(500);
 
 /// After a read that failed.
 const READ_REST: Duration = Duration::from_secs(5);
@@ -190,7 +197,17 @@ impl Worker {
     pub async fn run(self, stop: watch::Receiver<bool>) -> Result<(), StoreError> {
         let account = self.channel.account().name.clone();
         settle_interrupted(&self, &account).await?;
-        Run::new(self, account).run(stop).await
+        let evidence = Evidence {
+            store: Arc::clone(&self.store),
+            channel: Arc::clone(&self.channel),
+            echoes: Arc::clone(&self.echoes),
+            areas: Arc::clone(&self.settings.areas),
+            clock: Arc::clone(&self.clock),
+            news: Arc::clone(&self.news),
+        };
+        let sending = Run::new(self, account).run(stop.clone());
+        tokio::try_join!(sending, evidence.run(stop))?;
+        Ok(())
     }
 }
 
@@ -239,6 +256,7 @@ struct Shared {
     echoes: Arc<Echoes>,
     evidence: Duration,
     ledger: Option<Arc<Ledger>>,
+    policy: Policy,
     keeping: tokio::sync::Mutex<()>,
     hands: Arc<HandGroups>,
 }
@@ -304,6 +322,7 @@ struct Ended {
 struct Finished {
     line: Line,
     kind: RoomKind,
+    commune: Commune,
     lane: Lane,
     rows: Vec<(Delivery, Settled)>,
     /// The line stays closed until the rows are settled.
@@ -360,6 +379,7 @@ impl Run {
             echoes: worker.echoes,
             evidence: worker.settings.evidence,
             ledger: worker.ledger,
+            policy: worker.settings.policy,
             keeping: tokio::sync::Mutex::default(),
             hands: Arc::clone(&worker.settings.hands),
             store: worker.store,
@@ -527,11 +547,17 @@ impl Run {
         let now = Instant::now();
         match found {
             Hand::Page(ask, rows, places) => {
-                let place = |room: &RoomId| {
-                    places.get(room).map_or_else(
-                        || (room.clone(), RoomKind::Group),
-                        |place| (place.id.clone(), place.kind),
-                    )
+                let place = |room: &RoomId| match places.get(room) {
+                    Some(place) => Spot {
+                        room: place.id.clone(),
+                        kind: place.kind,
+                        commune: place.commune.clone(),
+                    },
+                    None => Spot {
+                        room: room.clone(),
+                        kind: RoomKind::Group,
+                        commune: None,
+                    },
                 };
                 let wall = self.shared.clock.now();
                 self.plan.feed(ask, rows, place, &self.limits, now, wall);
@@ -606,6 +632,7 @@ impl Run {
         self.finished.push(Finished {
             line: group.line,
             kind: group.kind,
+            commune: group.commune,
             lane: group.lane,
             rows,
             held: true,
@@ -861,7 +888,11 @@ impl Run {
             count(&self.metrics, settled);
         }
         let Group {
-            line, kind, lane, ..
+            line,
+            kind,
+            commune,
+            lane,
+            ..
         } = job.group;
         if !held {
             self.plan.free(&line, lane);
@@ -869,6 +900,7 @@ impl Run {
         self.finished.push(Finished {
             line,
             kind,
+            commune,
             lane,
             rows,
             held,
@@ -907,8 +939,12 @@ impl Run {
                         if let Some(room) = room {
                             row.room = room;
                         }
-                        let room = row.room.clone();
-                        self.plan.put_back(row, room, finished.kind);
+                        let spot = Spot {
+                            room: row.room.clone(),
+                            kind: finished.kind,
+                            commune: finished.commune.clone(),
+                        };
+                        self.plan.put_back(row, spot);
                     }
                     Settled::Sent(_) | Settled::Unknown(_) | Settled::Failed(_) => {
                         alerts |= matches!(row.body, Body::Alert { .. });
@@ -1045,14 +1081,30 @@ async fn claim(shared: Arc<Shared>, groups: Vec<Group>) -> Hand {
     }
 }
 
+/// What is done that is no message.
+#[derive(Debug)]
+enum Call {
+    Press { press: String, text: String },
+    Pin { message: MessageId, pin: Pin },
+}
+
 /// Sends one part, rendering first when nothing has been sent yet.
 async fn send(shared: Arc<Shared>, mut job: Job, ticket: Ticket, released: Instant) -> Ended {
     let end = match rendered(&shared, &mut job).await {
         Err(settled) => End::NotSent(settled),
-        Ok(press) => {
+        Ok(call) => {
             let posting = async {
-                match (&press, job.parts.as_ref().and_then(VecDeque::front)) {
-                    (Some((press, text)), _) => shared.channel.answer_press(press, text).await,
+                match (&call, job.parts.as_ref().and_then(VecDeque::front)) {
+                    (Some(Call::Press { press, text }), _) => {
+                        shared.channel.answer_press(press, text).await
+                    }
+                    (Some(Call::Pin { message, pin }), _) => match job.group.line.room() {
+                        Some(room) => shared.channel.pin(room, message, *pin).await,
+                        None => SendOutcome::Refused {
+                            why: "there is no room to pin in".to_owned(),
+                            room_gone: false,
+                        },
+                    },
                     (None, Some(post)) => {
                         let first = job.group.rows.first();
                         let address = Address {
@@ -1208,8 +1260,8 @@ async fn say_once(
     }
 }
 
-/// Makes the parts of a job; gives the press and the words when it answers one.
-async fn rendered(shared: &Shared, job: &mut Job) -> Result<Option<(String, String)>, Settled> {
+/// Makes the parts of a job; gives what is to be done instead where it says nothing.
+async fn rendered(shared: &Shared, job: &mut Job) -> Result<Option<Call>, Settled> {
     if job.parts.is_some() {
         return Ok(None);
     }
@@ -1270,7 +1322,21 @@ async fn rendered(shared: &Shared, job: &mut Job) -> Result<Option<(String, Stri
         }
         Rendered::Press { press, text } => {
             job.parts = Some(VecDeque::new());
-            Ok(Some((press, text)))
+            Ok(Some(Call::Press { press, text }))
+        }
+        Rendered::Pin { message, pin } => {
+            job.parts = Some(VecDeque::new());
+            Ok(Some(Call::Pin { message, pin }))
+        }
+        Rendered::Later => {
+            let first = job.group.rows.first();
+            let policy = &shared.policy;
+            match first.map(|row| policy.deadline(row, expires)) {
+                Some(deadline) if wall < deadline => {
+                    Err(again(wall + in_time(NOT_YET_REST), None, first))
+                }
+                _ => Err(Settled::Failed("what it rests on never ended".to_owned())),
+            }
         }
         Rendered::Useless(why) => Err(Settled::Failed(why)),
     }
@@ -1330,6 +1396,7 @@ async fn move_room(
         if next.title.is_empty() {
             next.title.clone_from(&old.title);
         }
+        next.choices = next.choices.or(old.choices);
         old.state = RoomState::Moved(to.clone());
         writes.push(Write::Room(Box::new(old)));
     }
@@ -1389,6 +1456,12 @@ fn tell(
     match (settled, outcome) {
         (Settled::Sent(_), _) => {
             trace!(account = %account, room = %room, delivery = %id, attempt, wait_ms, "sent");
+        }
+        // Many groups do not let the bot pin.
+        (Settled::Unknown(why) | Settled::Failed(why), _)
+            if matches!(row.body, Body::Pin { .. }) =>
+        {
+            debug!(account = %account, room = %room, delivery = %id, attempt, wait_ms, why, "not pinned");
         }
         (Settled::Unknown(why) | Settled::Failed(why), _) => {
             warn!(account = %account, room = %room, delivery = %id, attempt, wait_ms, why, "not sent");

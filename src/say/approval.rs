@@ -28,8 +28,12 @@ pub fn waits_short() -> String {
 pub fn please(alert: &Alert, shown: &str, rooms: usize, minutes: i64) -> String {
     let code = &alert.code;
     let author = alert.author();
+    let photo = match alert.versions.latest().photo {
+        Some(_) => "Có kèm ảnh của người soạn: xin hỏi xem ảnh trước khi duyệt.\n",
+        None => "",
+    };
     format!(
-        "NHỜ DUYỆT. {author} soạn cảnh báo sau cho {rooms} nhóm, chưa gửi:\n\n{shown}\n\n———\nMã {code}. Duyệt: bấm nút hoặc nhắn /duyet {code} trong {minutes} phút. Không duyệt: bấm nút hoặc nhắn /thuhoi {code}"
+        "NHỜ DUYỆT. {author} soạn cảnh báo sau cho {rooms} nhóm, chưa gửi:\n\n{shown}\n\n———\n{photo}Mã {code}. Duyệt: bấm nút hoặc nhắn /duyet {code} trong {minutes} phút. Không duyệt: bấm nút hoặc nhắn /thuhoi {code}"
     )
 }
 

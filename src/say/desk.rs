@@ -162,6 +162,8 @@ pub struct Preview<'a> {
     pub not_chosen: &'a [String],
     /// Rooms that take no part in exercises.
     pub no_drills: &'a [String],
+    /// Groups whose helper, who posts there by hand, may not be written to now.
+    pub closed: &'a [String],
     /// How many rooms hear it only after their quiet hours.
     pub quiet: usize,
     /// Who may approve it, where a second officer is needed.
@@ -199,6 +201,11 @@ pub fn preview(preview: &Preview<'_>) -> String {
     left_out(&mut text, "bot đã bị đưa ra khỏi nhóm", preview.removed);
     left_out(&mut text, "không nằm trong nơi đã chọn", preview.not_chosen);
     left_out(&mut text, "nhóm không nhận diễn tập", preview.no_drills);
+    left_out(
+        &mut text,
+        "người đăng tay đã quá 24 giờ chưa nhắn cho Trang",
+        preview.closed,
+    );
     if preview.quiet > 0 {
         text.push_str(&format!(
             "{} nhóm đang giờ yên tĩnh, sẽ nhận khi hết giờ.\n",
@@ -411,6 +418,15 @@ pub fn account_needs_somebody(account: &str, reason: &str) -> String {
     format!(
         "Tài khoản {account} cần người xử lý: nền tảng không cho bot gửi qua tài khoản này nữa; tin báo của bà con vẫn được \
          ghi, tin gửi đi đang chờ. Lý do ghi trong nhật ký: {reason}. Cách xử lý: xem README, mục của nền tảng này."
+    )
+}
+
+/// Facebook tells of a Page that the config does not name: nobody records what is said there.
+#[must_use]
+pub fn page_without_account(account: &str, page: &str) -> String {
+    format!(
+        "Ứng dụng Meta của tài khoản {account} gửi cả tin của trang Facebook mã {page}, mà tệp cấu hình chưa có trang ấy: tin \
+         báo ở đó KHÔNG được ghi. Xin thêm một [[account]] cho trang ấy (dùng chung app_secret), hoặc gỡ ứng dụng khỏi trang."
     )
 }
 

@@ -1,6 +1,8 @@
 //! What an administrator hears who makes groups and looks into them by chat.
 
 use super::phrase::inside;
+use crate::domain::appointment::Hour;
+use crate::domain::room::Quiet;
 
 /// Groups whose links or members are told at once.
 pub const SHOWN: usize = 20;
@@ -14,7 +16,10 @@ pub fn how() -> String {
      /nhom tạo Tên thôn: Tên nhóm : lập nhóm với tên riêng\n\
      /nhom link Tên thôn : lấy đường vào nhóm\n\
      /nhom mời Tên thôn : mời cán bộ, trưởng thôn vào nhóm\n\
-     /nhom thành viên Tên thôn : xem ai trong nhóm"
+     /nhom thành viên Tên thôn : xem ai trong nhóm\n\
+     Nhắn ngay trong nhóm:\n\
+     /nhom diễn tập có, /nhom diễn tập không : nhóm có nhận tin diễn tập không\n\
+     /nhom yên tĩnh 22h-6h, /nhom yên tĩnh không : giờ không gửi tin thường"
         .to_owned()
 }
 
@@ -177,4 +182,61 @@ pub fn not_done(trouble: Trouble, making: bool) -> String {
 #[must_use]
 pub fn unknown() -> String {
     "Chưa rõ Zalo đã làm xong hay chưa. Xin xem /nhom trước khi nhắn lại.".to_owned()
+}
+
+/// A group's choices are made where its members see it.
+#[must_use]
+pub fn choose_in_the_group() -> String {
+    "Xin nhắn lệnh này ngay trong nhóm cần chọn.".to_owned()
+}
+
+/// The group belongs to no place of the administrator's.
+#[must_use]
+pub fn bind_first() -> String {
+    "Nhóm này chưa gắn với thôn nào của địa bàn. Xin gắn trước bằng /ganthon kèm tên thôn."
+        .to_owned()
+}
+
+/// Whether the group hears exercises; with the way to choose, where nothing was chosen now.
+#[must_use]
+pub fn drills(hears: bool, asks: bool) -> String {
+    let now = if hears {
+        "Nhóm này có nhận tin diễn tập."
+    } else {
+        "Nhóm này không nhận tin diễn tập."
+    };
+    if asks {
+        format!("{now} Đổi: /nhom diễn tập có, hoặc /nhom diễn tập không")
+    } else {
+        now.to_owned()
+    }
+}
+
+/// The hours in which a group hears no information.
+#[must_use]
+pub fn quiet(quiet: Option<Quiet>, asks: bool) -> String {
+    let now = match quiet {
+        Some(quiet) => format!(
+            "Giờ yên tĩnh của nhóm: {}. Thông báo (tin) chờ hết giờ; cảnh báo và khẩn vẫn gửi ngay.",
+            hours(quiet)
+        ),
+        None => "Nhóm này không có giờ yên tĩnh, tin nào cũng gửi ngay.".to_owned(),
+    };
+    if asks {
+        format!(
+            "{now} Đổi: /nhom yên tĩnh 22h-6h, /nhom yên tĩnh không, hoặc /nhom yên tĩnh mặc định"
+        )
+    } else {
+        now
+    }
+}
+
+/// Quiet hours as they are written: `22:00-06:00`.
+#[must_use]
+pub fn hours(quiet: Quiet) -> String {
+    let clock = |hour: Hour| {
+        let (hour, minute) = hour.on_the_clock();
+        format!("{hour:02}:{minute:02}")
+    };
+    format!("{}-{}", clock(quiet.from), clock(quiet.to))
 }

@@ -468,6 +468,7 @@ impl Town {
             let number = numbers.entry(planned.platform).or_default();
             *number += 1;
             let address = match first {
+                Some(first) if first.port() == 0 => first,
                 Some(first) => {
                     let port = u16::try_from(index)
                         .ok()

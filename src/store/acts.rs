@@ -336,6 +336,7 @@ impl Writer<'_, '_> {
         if let Some(old) = old {
             room.area = room.area.or(old.area);
             room.sees_all = room.sees_all.or(old.sees_all);
+            room.choices = room.choices.or(old.choices);
             if room.title.is_empty() {
                 room.title = old.title;
             }
@@ -383,7 +384,7 @@ impl Writer<'_, '_> {
 
     /// Ends the rows of earlier versions that have not been claimed. One that is under way ends by itself.
     fn drop_waiting(&mut self, alert: &Alert) -> Result<(), StoreError> {
-        for queued in reads::queued_of(self.staged, alert.id)? {
+        for queued in reads::queued_of(self.staged, alert.id, alert.level)? {
             let Body::Alert { version, .. } = queued.body else {
                 continue;
             };
@@ -507,8 +508,7 @@ impl Writer<'_, '_> {
     fn settle(&mut self, asked: &Delivery, how: Settled, now: Time) -> Result<(), StoreError> {
         let key = key::outbox(asked);
         let (Some(mut row), was) = self.load::<Delivery>(&key)? else {
-            // It has ended before; telling it again changes nothing.
-            return Ok(());
+            return self.settle_ended(asked, how, now);
         };
         row.state = match how {
             Settled::Again {
@@ -547,8 +547,36 @@ impl Writer<'_, '_> {
                 } => self.receipt_sent(&row.room, message, incident),
                 _ => Ok(()),
             },
-            Body::Text(_) | Body::PressAnswer { .. } => Ok(()),
+            Body::Text(_) | Body::PressAnswer { .. } | Body::Pin { .. } => Ok(()),
         }
+    }
+
+    /// A row that has ended before. To tell it again changes nothing, but for one thing: what nobody knew of
+    /// has arrived after all.
+    fn settle_ended(
+        &mut self,
+        asked: &Delivery,
+        how: Settled,
+        now: Time,
+    ) -> Result<(), StoreError> {
+        let (Body::Alert { alert, version, .. }, Settled::Sent(message)) = (&asked.body, how)
+        else {
+            return Ok(());
+        };
+        let key = key::ended(*alert, *version, asked.id);
+        let (Some(mut row), was) = self.load::<Delivery>(&key)? else {
+            return Ok(());
+        };
+        if !matches!(row.state, DeliveryState::Unknown { .. }) {
+            return Ok(());
+        }
+        row.state = DeliveryState::Sent { at: now, message };
+        self.staged.put(key, row.seal(), was);
+        self.tally(*alert, *version, |tally| {
+            tally.unknown = tally.unknown.saturating_sub(1);
+            tally.sent += 1;
+            tally.maybe_twice += u32::from(row.maybe_twice);
+        })
     }
 
     fn alert_ended(

@@ -19,6 +19,7 @@ use super::rows::Row;
 use super::rows::SeenRow;
 use super::rows::key;
 use crate::domain::alert::Alert;
+use crate::domain::alert::Level;
 use crate::domain::alert::Tally;
 use crate::domain::appointment::Appointment;
 use crate::domain::area::AreaId;
@@ -265,20 +266,28 @@ pub(crate) fn alerts_since(view: &dyn Kv, since: &Time) -> Result<Vec<Alert>, St
     Ok(found)
 }
 
-/// The rows of an alert that have not ended. They wait in the urgent lanes, where nothing else is kept
-/// long; what waits in other lanes is stepped over.
-pub(crate) fn queued_of(view: &dyn Kv, alert: AlertId) -> Result<Vec<Delivery>, StoreError> {
+/// The rows of an alert that have not ended. They wait in the lanes of its level, and in the urgent ones,
+/// where it is taken back; what waits in other lanes is stepped over.
+pub(crate) fn queued_of(
+    view: &dyn Kv,
+    alert: AlertId,
+    level: Level,
+) -> Result<Vec<Delivery>, StoreError> {
+    let mut lanes = vec![Lane::Urgent, level.lane()];
+    lanes.dedup();
     let mut found = Vec::new();
     let mut rest = Range::prefix(&[key::OUTBOX]);
     while let Some(entry) = view.scan(&rest, Order::Up).next() {
         let (first, _) = entry?;
         let account =
             key::account_of(&first).ok_or_else(|| kv::damaged(&first, "its key is too short"))?;
-        let lane = Range::prefix(&key::urgent_lane(account));
-        for entry in view.scan(&lane, Order::Up) {
-            let delivery: Delivery = row(view, entry)?;
-            if matches!(delivery.body, Body::Alert { alert: own, .. } if own == alert) {
-                found.push(delivery);
+        for lane in &lanes {
+            let lane = Range::prefix(&key::lane_of(account, *lane));
+            for entry in view.scan(&lane, Order::Up) {
+                let delivery: Delivery = row(view, entry)?;
+                if matches!(delivery.body, Body::Alert { alert: own, .. } if own == alert) {
+                    found.push(delivery);
+                }
             }
         }
         match kv::after_prefix(account) {
@@ -292,7 +301,10 @@ pub(crate) fn queued_of(view: &dyn Kv, alert: AlertId) -> Result<Vec<Delivery>, 
 /// Every row of an alert, by version and id; those that have not ended come last.
 pub(crate) fn alert_rows(view: &dyn Kv, alert: AlertId) -> Result<Vec<Delivery>, StoreError> {
     let mut rows: Vec<Delivery> = list(view, &key::ended_of(alert))?;
-    rows.extend(queued_of(view, alert)?);
+    let kept: Option<Alert> = read(view, &key::alert(alert))?;
+    if let Some(kept) = kept {
+        rows.extend(queued_of(view, alert, kept.level)?);
+    }
     Ok(rows)
 }
 

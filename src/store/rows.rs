@@ -49,6 +49,7 @@ use crate::domain::alert::Alert;
 use crate::domain::alert::AlertState;
 use crate::domain::alert::Approval;
 use crate::domain::alert::Level;
+use crate::domain::alert::Photo;
 use crate::domain::alert::Tally;
 use crate::domain::alert::Target;
 use crate::domain::alert::Version;
@@ -66,6 +67,7 @@ use crate::domain::delivery::Delivery;
 use crate::domain::delivery::DeliveryState;
 use crate::domain::delivery::Follows;
 use crate::domain::delivery::Lane;
+use crate::domain::delivery::Pinned;
 use crate::domain::delivery::Post;
 use crate::domain::errand::Errand;
 use crate::domain::errand::Work;
@@ -97,6 +99,8 @@ use crate::domain::reading;
 use crate::domain::reading::Category;
 use crate::domain::reading::Facts;
 use crate::domain::reading::When;
+use crate::domain::room::Choices;
+use crate::domain::room::Quiet;
 use crate::domain::room::Room;
 use crate::domain::room::RoomKind;
 use crate::domain::room::RoomState;
@@ -300,21 +304,19 @@ pub(crate) mod key {
         outbox.get(..2 + length)
     }
 
-    /// The most urgent lane behind an account's part of a key.
-    pub(crate) fn urgent_lane(account: &[u8]) -> Vec<u8> {
+    /// A lane behind an account's part of a key.
+    pub(crate) fn lane_of(account: &[u8], lane: Lane) -> Vec<u8> {
         let mut made = account.to_vec();
-        made.push(0);
-        made
-    }
-
-    pub(crate) fn queue(account: &AccountName, lane: Lane) -> Vec<u8> {
-        let mut made = account_queue(account);
         made.push(match lane {
             Lane::Urgent => 0,
             Lane::Reply => 1,
             Lane::Bulk => 2,
         });
         made
+    }
+
+    pub(crate) fn queue(account: &AccountName, lane: Lane) -> Vec<u8> {
+        lane_of(&account_queue(account), lane)
     }
 
     pub(crate) fn outbox(delivery: &Delivery) -> Vec<u8> {
@@ -446,34 +448,87 @@ first_version! {
     Incident => Incident1,
     Question => Question1,
     Identity => Identity1,
-    Room => Room1,
     Invite => Invite1,
     Appointment => Appointment1,
     Errand => Errand1,
 }
 
+/// Version 2 knows what was chosen for a room. Where nothing was, version 1 is written, so that an older
+/// program reads it.
+impl Row for Room {
+    fn seal(&self) -> Bytes {
+        match &self.choices {
+            None => seal(1, &Room1::from(self)),
+            Some(choices) => seal(2, &Room2(self.into(), choices.into())),
+        }
+    }
+
+    fn open(sealed: &[u8]) -> Result<Self, String> {
+        match unseal(sealed)? {
+            (1, body) => decode::<Room1<'_>>(body)?.into_domain(),
+            (2, body) => {
+                let Room2(room, choices) = decode::<Room2<'_>>(body)?;
+                Ok(Self {
+                    choices: Some(choices.into_domain()?),
+                    ..room.into_domain()?
+                })
+            }
+            (version, _) => Err(unknown_version(version)),
+        }
+    }
+}
+
+/// Version 3 knows photos. Where there is none, version 2 is written, so that an older program reads it.
 impl Row for Alert {
     fn seal(&self) -> Bytes {
-        seal(2, &Alert2::from(self))
+        let photos: Vec<_> = { self.versions.iter() }
+            .map(|version| {
+                let photo = version.photo.as_ref()?;
+                Some((photo.account.as_str(), photo.reference.as_str()))
+            })
+            .collect();
+        if photos.iter().all(Option::is_none) {
+            return seal(2, &Alert2::from(self));
+        }
+        seal(3, &Alert3(self.into(), photos))
     }
 
     fn open(sealed: &[u8]) -> Result<Self, String> {
         match unseal(sealed)? {
             (1, body) => decode::<Alert1<'_>>(body)?.into_domain(),
             (2, body) => decode::<Alert2<'_>>(body)?.into_domain(),
+            (3, body) => {
+                let Alert3(alert, photos) = decode::<Alert3<'_>>(body)?;
+                let mut alert = alert.into_domain()?;
+                let photos = list(photos, |photo| {
+                    photo
+                        .map(|(name, reference)| {
+                            Ok(Photo {
+                                account: account(name)?,
+                                reference: owned(reference),
+                            })
+                        })
+                        .transpose()
+                })?;
+                if !alert.versions.show(photos) {
+                    return Err("it has photos of versions that it has not".to_owned());
+                }
+                Ok(alert)
+            }
             (version, _) => Err(unknown_version(version)),
         }
     }
 }
 
-/// Version 2 knows rows that correct or end an alert. All others are written as version 1, so that an older
-/// program reads them.
+/// Version 2 knows rows that correct or end an alert, version 3 those that pin one. All others are written
+/// as version 1, so that an older program reads them.
 impl Row for Delivery {
     fn seal(&self) -> Bytes {
         let version = match self.body {
             Body::Alert {
                 follows: Some(_), ..
             } => 2,
+            Body::Pin { .. } => 3,
             _ => 1,
         };
         seal(version, &Delivery1::from(self))
@@ -481,7 +536,7 @@ impl Row for Delivery {
 
     fn open(sealed: &[u8]) -> Result<Self, String> {
         match unseal(sealed)? {
-            (1 | 2, body) => decode::<Delivery1<'_>>(body)?.into_domain(),
+            (1..=3, body) => decode::<Delivery1<'_>>(body)?.into_domain(),
             (version, _) => Err(unknown_version(version)),
         }
     }
@@ -1399,6 +1454,45 @@ impl Room1<'_> {
             },
             sees_all: self.sees_all,
             joined_at: time(self.joined_at)?,
+            choices: None,
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Room2<'a>(#[serde(borrow)] Room1<'a>, Choices2);
+
+#[derive(Serialize, Deserialize)]
+struct Choices2 {
+    drills: Option<bool>,
+    /// From and to, in minutes after midnight; inside none: no quiet hours at all.
+    quiet: Option<Option<(u16, u16)>>,
+}
+
+impl From<&Choices> for Choices2 {
+    fn from(choices: &Choices) -> Self {
+        Self {
+            drills: choices.drills,
+            quiet: { choices.quiet }
+                .map(|quiet| quiet.map(|quiet| (quiet.from.minutes(), quiet.to.minutes()))),
+        }
+    }
+}
+
+impl Choices2 {
+    fn into_domain(self) -> Result<Choices, String> {
+        let hour = |minutes| Hour::from_minutes(minutes).ok_or("its quiet hours are no hours");
+        let quiet = |(from, to)| -> Result<Quiet, String> {
+            Ok(Quiet {
+                from: hour(from)?,
+                to: hour(to)?,
+            })
+        };
+        Ok(Choices {
+            drills: self.drills,
+            quiet: { self.quiet }
+                .map(|hours| hours.map(quiet).transpose())
+                .transpose()?,
         })
     }
 }
@@ -1524,6 +1618,10 @@ struct Alert2<'a> {
     reported: bool,
 }
 
+/// An alert, and what its versions show, by account and reference.
+#[derive(Serialize, Deserialize)]
+struct Alert3<'a>(#[serde(borrow)] Alert2<'a>, Vec<Option<(&'a str, &'a str)>>);
+
 #[derive(Serialize, Deserialize)]
 enum AlertState2 {
     Draft,
@@ -1640,6 +1738,7 @@ impl Version2<'_> {
             author: owned(self.author),
             approver: self.approver.map(owned),
             at: time(self.at)?,
+            photo: None,
         })
     }
 }
@@ -1744,6 +1843,28 @@ enum Body1<'a> {
         /// The version and the row that it follows.
         follows: (u32, u64),
     },
+    /// Since version 3.
+    Pin {
+        alert: u64,
+        of: (u32, u64),
+    },
+    /// Since version 3.
+    Unpin {
+        alert: u64,
+        of: (u32, u64),
+        unless: Option<(u32, u64)>,
+    },
+}
+
+fn followed(follows: &Follows) -> (u32, u64) {
+    (follows.version, follows.row.0)
+}
+
+fn follows((version, row): (u32, u64)) -> Follows {
+    Follows {
+        version,
+        row: DeliveryId(row),
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -1811,13 +1932,30 @@ impl<'a> From<&'a Body> for Body1<'a> {
             } => Self::AlertAfter {
                 alert: alert.0,
                 version: *version,
-                follows: (follows.version, follows.row.0),
+                follows: followed(follows),
             },
             Body::Progress { alert, edits } => Self::Progress {
                 alert: alert.0,
                 edits: edits.map(|row| row.0),
             },
             Body::PressAnswer { press, text } => Self::PressAnswer { press, text },
+            Body::Pin {
+                alert,
+                of,
+                pinned: Pinned::Kept,
+            } => Self::Pin {
+                alert: alert.0,
+                of: followed(of),
+            },
+            Body::Pin {
+                alert,
+                of,
+                pinned: Pinned::NoLonger { unless },
+            } => Self::Unpin {
+                alert: alert.0,
+                of: followed(of),
+                unless: unless.as_ref().map(followed),
+            },
         }
     }
 }
@@ -1867,14 +2005,23 @@ impl From<Body1<'_>> for Body {
             Body1::AlertAfter {
                 alert,
                 version,
-                follows: (earlier, row),
+                follows: earlier,
             } => Self::Alert {
                 alert: AlertId(alert),
                 version,
-                follows: Some(Follows {
-                    version: earlier,
-                    row: DeliveryId(row),
-                }),
+                follows: Some(follows(earlier)),
+            },
+            Body1::Pin { alert, of } => Self::Pin {
+                alert: AlertId(alert),
+                of: follows(of),
+                pinned: Pinned::Kept,
+            },
+            Body1::Unpin { alert, of, unless } => Self::Pin {
+                alert: AlertId(alert),
+                of: follows(of),
+                pinned: Pinned::NoLonger {
+                    unless: unless.map(follows),
+                },
             },
             Body1::Progress { alert, edits } => Self::Progress {
                 alert: AlertId(alert),
@@ -2148,6 +2295,7 @@ mod tests {
                 author: "Đ/c Nam".to_owned(),
                 approver: None,
                 at: at(3),
+                photo: None,
             });
         }
         alert
@@ -2162,6 +2310,7 @@ mod tests {
             state,
             sees_all: Some(true),
             joined_at: at(3),
+            choices: None,
         }
     }
 
@@ -2325,6 +2474,25 @@ mod tests {
             };
             kept(&format!("errand-{name}"), &errand);
         }
+        let quiet = Quiet {
+            from: Hour::from_minutes(22 * 60).unwrap(),
+            to: Hour::from_minutes(6 * 60).unwrap(),
+        };
+        for (name, quiet) in [
+            ("quiet", Some(Some(quiet))),
+            ("never-quiet", Some(None)),
+            ("as-configured", None),
+        ] {
+            let choices = Choices {
+                drills: (name == "quiet").then_some(true),
+                quiet,
+            };
+            let room = Room {
+                choices: Some(choices),
+                ..saved_room(RoomState::Active)
+            };
+            kept(&format!("room-{name}"), &room);
+        }
         kept("room-active", &saved_room(RoomState::Active));
         kept("room-removed", &saved_room(RoomState::Removed));
         kept("room-moved", &saved_room(RoomState::Moved(room("-1001"))));
@@ -2342,6 +2510,12 @@ mod tests {
         }
         kept("alert-pending", &alert(AlertState::Pending, Level::Urgent));
         kept("alert-corrected", &corrected_alert());
+        let mut shown = corrected_alert();
+        shown.versions.latest_mut().photo = Some(Photo {
+            account: AccountName::parse("oa1").unwrap(),
+            reference: "https://photo-1.zdn.vn/a.jpg".to_owned(),
+        });
+        kept("alert-photo", &shown);
         let deliveries = [
             (
                 "text-waiting",
@@ -2430,6 +2604,41 @@ mod tests {
                         at: at(4),
                         why: "gone".to_owned(),
                     },
+                ),
+            ),
+            (
+                "pin",
+                delivery(
+                    Lane::Bulk,
+                    Body::Pin {
+                        alert: AlertId(5),
+                        of: Follows {
+                            version: 2,
+                            row: DeliveryId(65_531),
+                        },
+                        pinned: Pinned::Kept,
+                    },
+                    DeliveryState::Waiting { due: at(4) },
+                ),
+            ),
+            (
+                "unpin",
+                delivery(
+                    Lane::Bulk,
+                    Body::Pin {
+                        alert: AlertId(5),
+                        of: Follows {
+                            version: 1,
+                            row: DeliveryId(65_530),
+                        },
+                        pinned: Pinned::NoLonger {
+                            unless: Some(Follows {
+                                version: 2,
+                                row: DeliveryId(65_531),
+                            }),
+                        },
+                    },
+                    DeliveryState::Waiting { due: at(4) },
                 ),
             ),
         ];

@@ -6,6 +6,7 @@
 //! | `/api/alerts` | Atom feed of what is in force, and of what ended lately |
 //! | `/api/alerts/7F3A9K-1.xml` | CAP 1.2 |
 //! | `/api/alerts/7F3A9K-1.png` | the card |
+//! | `/api/alerts/7F3A9K-1.jpg` | the photo that its author attached |
 //! | `/api/alerts/7F3A9K-1.txt` | the words for the loudspeakers |
 //! | `/api/alerts/7F3A9K.xml` … | the latest version |
 
@@ -24,6 +25,7 @@ use crate::domain::alert::Alert;
 use crate::domain::area::AreaBook;
 use crate::domain::clock::Time;
 use crate::draw;
+use crate::outbox::Cards;
 use crate::say;
 use crate::store::Cursor;
 use crate::store::Store;
@@ -48,6 +50,7 @@ pub struct Forms {
     areas: Arc<AreaBook>,
     sender: String,
     base: Option<String>,
+    cards: Arc<Cards>,
     feed: Mutex<Option<(Instant, Arc<Vec<u8>>)>>,
 }
 
@@ -85,8 +88,15 @@ impl Forms {
             sender: host.unwrap_or(NAMELESS).to_owned(),
             base: public_url
                 .map(|url| format!("{}/api/alerts/", url.as_str().trim_end_matches('/'))),
+            cards: Arc::default(),
             feed: Mutex::default(),
         }
+    }
+
+    /// The same, with the photos that officers attach.
+    #[must_use]
+    pub fn with_photos(self, cards: Arc<Cards>) -> Self {
+        Self { cards, ..self }
     }
 
     /// The address of the forms, ending in `/`, where the outside reaches them.
@@ -177,6 +187,13 @@ impl Forms {
                     bytes: drawn.map_err(std::io::Error::other)??,
                 }
             }
+            "jpg" => match self.cards.photo(&alert, one.version).await {
+                Some(photo) => Form {
+                    kind: photo.kind.mime(),
+                    bytes: photo.bytes,
+                },
+                None => return Ok(None),
+            },
             _ => return Ok(None),
         }))
     }

@@ -238,6 +238,7 @@ fn alert(alert: &Alert) -> Value {
             "text": version.words,
             "author": version.author,
             "approver": version.approver,
+            "photo": version.photo.is_some(),
             "at": time(version.at),
         })).collect::<Vec<_>>(),
         "drafted_at": time(alert.drafted_at),

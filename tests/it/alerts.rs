@@ -389,3 +389,63 @@ async fn a_group_that_is_bound_later_hears_what_is_in_force_once() {
     ward.hears_all(ward.officer.home);
     ward.ends().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_alert_is_pinned_where_the_bot_may_until_it_is_over() {
+    let ward = Ward::with(Plan {
+        more: "[alert]\npin = \"warning\"\n".to_owned(),
+        ..Plan::default()
+    })
+    .await;
+    let code = out(&ward, FLOOD).await;
+    // In the supergroup the bot is no administrator: the alert is there, and nothing else happened.
+    let pinned = |words: &'static str| move |sent: &Sent| sent.pinned && sent.text.contains(words);
+    ward.sees(ward.ha, pinned(FLOOD)).await;
+    ward.officer.tells(&format!("/dinhchinh {code} {LOWER}"));
+    ward.sees(ward.ha, pinned(LOWER)).await;
+    ward.settles().await;
+    let calls = |method: &str| {
+        let calls = ward.town.calls().into_iter();
+        calls.filter(|call| call.method == method).count()
+    };
+    assert_eq!(
+        calls("unpinChatMessage"),
+        0,
+        "the message that was changed stays where it is"
+    );
+    ward.officer.tells(&format!("/hetcanhbao {code}"));
+    ward.sees(ward.ha, |sent| {
+        !sent.pinned && sent.text.contains("HẾT CẢNH BÁO")
+    })
+    .await;
+    ward.sees(ward.five, |sent| {
+        !sent.pinned && sent.text.contains("HẾT CẢNH BÁO")
+    })
+    .await;
+    ward.settles().await;
+    assert!(calls("pinChatMessage") >= 2);
+    ward.hears_all(ward.officer.home);
+    ward.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_chosen_for_a_group_moves_along_with_it() {
+    let ward = Ward::new().await;
+    ward.admin.says(ward.ha, "/nhom diễn tập có");
+    let told = ward.hears(ward.ha).await;
+    assert!(told.text.contains("có nhận tin diễn tập"), "{}", told.text);
+    let moved = ward.town.migrate(ward.ha).unwrap();
+    ward.settles().await;
+    ward.officer.tells(&format!("/dientap {FLOOD}"));
+    let preview = ward
+        .hears_where(ward.officer.home, |sent| sent.text.starts_with("CHƯA GỬI"))
+        .await;
+    assert!(preview.text.contains("Gửi đến 1 nhóm"), "{}", preview.text);
+    ward.officer.tells("OK");
+    let heard = ward.hears(moved).await;
+    assert!(heard.text.contains("DIỄN TẬP"), "{}", heard.text);
+    ward.settles().await;
+    ward.hears_nothing(ward.five).await;
+    ward.hears_all(ward.officer.home);
+    ward.ends().await;
+}

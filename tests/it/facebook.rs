@@ -5,6 +5,7 @@
 
 mod by_hand;
 mod page;
+mod pages;
 mod storm;
 mod trouble;
 mod window;

@@ -19,6 +19,7 @@ use keng::domain::ids::CheckCode;
 use keng::sim::telegram::Fault;
 use keng::sim::telegram::Kind;
 use keng::sim::telegram::Rule;
+use keng::sim::telegram::Sent;
 use keng::store::Act;
 use keng::store::Write;
 
@@ -168,6 +169,7 @@ fn alert(
             author: "Đ/c Nam".to_owned(),
             approver: None,
             at,
+            photo: None,
         });
     }
     alert.reported = true;
@@ -372,5 +374,98 @@ async fn an_alert_goes_with_its_card_above_the_words() {
     }
     ward.settles().await;
     ward.hears_all(ward.officer.home);
+    ward.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_officers_own_photo_goes_in_place_of_the_card_until_it_is_wrong() {
+    let ward = Ward::with(Plan {
+        webhook: true,
+        ..Plan::default()
+    })
+    .await;
+    let (officer, words) = (
+        &ward.officer,
+        "Người này giả danh công an, bà con đừng mở cửa",
+    );
+    let caption = format!("/canhbao khẩn {words}");
+    ward.admin.tells("/nhom");
+    ward.hears(ward.admin.home).await;
+    ward.town.photo(officer.person, officer.home, &caption);
+    let preview = ward
+        .hears_where(officer.home, |sent| sent.text.starts_with("CHƯA GỬI"))
+        .await;
+    assert!(preview.text.contains("Có ảnh kèm theo"), "{}", preview.text);
+    officer.tells("OK");
+    let asked = ward.hears(ward.admin.home).await;
+    assert!(
+        asked.text.contains("Có kèm ảnh của người soạn"),
+        "{}",
+        asked.text
+    );
+    ward.admin.presses(&asked, "Duyệt");
+    let heard = ward.hears(ward.five).await;
+    ward.hears(ward.ha).await;
+    ward.settles().await;
+    assert!(heard.text.contains(words));
+    let file = |sent: &Sent| sent.upload.as_ref().map(|upload| upload.content.to_vec());
+    let code = { preview.text.split_once("/duyet ") }.unwrap().1;
+    let code = code.split_whitespace().next().unwrap();
+    let path = |version: u32, ending: &str| format!("/api/alerts/{code}-{version}.{ending}");
+    let (status, kind, photo) = get(&ward, &path(1, "jpg")).await;
+    assert_eq!((status, kind.as_str()), (200, "image/png"));
+    let sent = ward.town.all_sent();
+    let first = { sent.iter() }
+        .find_map(file)
+        .expect("one group was given the file");
+    assert!(first == photo, "it is the officer's own photo");
+    let (_, _, card) = get(&ward, &path(1, "png")).await;
+    assert!(card != photo);
+
+    // Corrected, the photo is gone: what the words say now stands on the card.
+    officer.tells(&format!(
+        "/dinhchinh {code} Đã tìm ra người này, không phải kẻ gian"
+    ));
+    ward.sees(ward.five, |sent| sent.text.contains("không phải kẻ gian"))
+        .await;
+    ward.settles().await;
+    let (_, _, card) = get(&ward, &path(2, "png")).await;
+    let shown: Vec<_> = { ward.town.calls().into_iter() }
+        .filter(|call| call.method == "editMessageMedia")
+        .collect();
+    assert!(!shown.is_empty(), "the picture of the message was changed");
+    let sent = ward.town.all_sent();
+    let second = { sent.iter() }
+        .filter(|sent| sent.text.contains("không phải kẻ gian"))
+        .find_map(file);
+    assert!(second.is_none_or(|file| file == card), "to the card");
+    let (status, _, _) = get(&ward, &path(2, "jpg")).await;
+    assert_eq!(status, 404);
+    for home in [officer.home, ward.admin.home] {
+        ward.hears_all(home);
+    }
+    ward.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_photo_that_cannot_be_had_holds_no_alert_up() {
+    let ward = Ward::new().await;
+    let (officer, words) = (&ward.officer, "Nước lên nhanh ở cầu Hạ");
+    let gone = Fault::Refuse {
+        code: 400,
+        description: "Bad Request: wrong file_id or the file is temporarily unavailable".to_owned(),
+    };
+    ward.town.fault(Rule::percent("getFile", 100.0, gone));
+    ward.town
+        .photo(officer.person, officer.home, &format!("/canhbao {words}"));
+    ward.hears_where(officer.home, |sent| sent.text.starts_with("CHƯA GỬI"))
+        .await;
+    officer.tells("OK");
+    for chat in [ward.five, ward.ha] {
+        let heard = ward.hears(chat).await;
+        assert!(heard.text.contains(words), "{}", heard.text);
+    }
+    ward.settles().await;
+    ward.hears_all(officer.home);
     ward.ends().await;
 }

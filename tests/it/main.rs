@@ -19,6 +19,7 @@ mod hostile;
 mod intake;
 mod invites;
 mod schedule;
+mod town;
 mod zalo_bot;
 
 mod zalo_oa;

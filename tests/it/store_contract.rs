@@ -330,6 +330,7 @@ async fn questions_identities_and_rooms_are_replaced_and_taken_back(store: &impl
         state: RoomState::Active,
         sees_all: Some(true),
         joined_at: at(3),
+        choices: None,
     };
     one(store, act(vec![Write::Room(Box::new(group.clone()))])).await;
     group.state = RoomState::Moved(room("-1001"));
@@ -678,6 +679,36 @@ async fn an_alert_is_tallied_with_reasons(store: &impl Store) {
     }
     assert_eq!(rows.len(), 6, "ended and waiting");
     assert_eq!(store.backlog().await.unwrap().urgent, 1);
+    // Evidence comes late. It tells of the unknown one alone, and once.
+    let message = Some(MessageId::from(9));
+    let late = Settled::Sent(message.clone());
+    let all: Vec<_> = rows
+        .iter()
+        .cloned()
+        .map(|row| (row, late.clone()))
+        .collect();
+    let ended = all.into_iter().filter(|(row, _)| {
+        !matches!(
+            row.state,
+            DeliveryState::Waiting { .. } | DeliveryState::Sending { .. }
+        )
+    });
+    let ended: Vec<_> = ended.collect();
+    for _ in 0..2 {
+        store.settle(ended.clone(), at(9)).await.unwrap();
+    }
+    let tally = store.tally(AlertId(1), 1).await.unwrap();
+    let expected = Tally {
+        sent: 3,
+        unknown: 0,
+        ..expected
+    };
+    assert_eq!((tally, tally.waiting()), (expected, 1));
+    let rows = store.alert_rows(AlertId(1)).await.unwrap();
+    let arrived = DeliveryState::Sent { at: at(9), message };
+    let told: Vec<_> = rows.iter().filter(|row| row.state == arrived).collect();
+    assert_eq!(told.len(), 1, "{rows:#?}");
+    store.health().await.unwrap();
 }
 
 async fn progress_rows_stay_as_long_as_their_alert_is_open(store: &impl Store) {

@@ -58,41 +58,53 @@ pub(super) struct Reader<'a> {
     pub(super) account: &'a AccountName,
     /// The Page's own id.
     pub(super) page: &'a str,
-    /// Whether we posted what has this id, as far as is remembered.
-    pub(super) ours: &'a dyn Fn(&str) -> bool,
+    /// Whether the account posted what has this id, as far as is remembered.
+    pub(super) ours: &'a dyn Fn(&AccountName, &str) -> bool,
 }
 
 /// What a call tells.
 #[derive(Debug, Default)]
 pub(super) struct Told {
     pub(super) inbound: Vec<Inbound>,
-    /// Meta has taken a measure against the Page, in its words.
-    pub(super) measure: Option<String>,
+    /// Meta has taken measures against Pages of these accounts, in its words.
+    pub(super) measures: Vec<(AccountName, String)>,
+    /// Pages that nobody here reads for.
+    pub(super) strangers: Vec<String>,
+}
+
+/// Reads a whole call; `None` when it is no JSON of Meta's. `reader` gives who reads for a Page: one app may
+/// serve several.
+pub(super) fn call<'a>(
+    body: &str,
+    reader: impl Fn(Option<&str>) -> Option<Reader<'a>>,
+) -> Option<Told> {
+    // Some samples stand in a list of one.
+    let body = body.trim();
+    let body = body
+        .strip_prefix('[')
+        .map_or(body, |inner| inner.strip_suffix(']').unwrap_or(body));
+    let call = Object::read(body)?;
+    let mut told = Told::default();
+    for entry in call.objects("entry")? {
+        let page = entry.id("id");
+        match reader(page.as_deref()) {
+            Some(reader) => reader.entry(&entry, &mut told),
+            None => {
+                told.inbound
+                    .push(not_understood("an entry of another Page"));
+                told.strangers.extend(page);
+            }
+        }
+    }
+    Some(told)
 }
 
 impl Reader<'_> {
-    /// Reads a whole call; `None` when it is no JSON of Meta's.
-    pub(super) fn call(self, body: &str) -> Option<Told> {
-        // Some samples stand in a list of one.
-        let body = body.trim();
-        let body = body
-            .strip_prefix('[')
-            .map_or(body, |inner| inner.strip_suffix(']').unwrap_or(body));
-        let call = Object::read(body)?;
-        let mut told = Told::default();
-        for entry in call.objects("entry")? {
-            self.entry(&entry, &mut told);
-        }
-        Some(told)
+    fn is_ours(self, id: &str) -> bool {
+        (self.ours)(self.account, id)
     }
 
     fn entry(self, entry: &Object<'_>, told: &mut Told) {
-        // One app may serve several Pages and has one webhook: what is told of another Page is not ours.
-        if entry.id("id").is_some_and(|page| page != self.page) {
-            told.inbound
-                .push(not_understood("an entry of another Page"));
-            return;
-        }
         let mut is_empty = true;
         for change in entry.objects("changes").unwrap_or_default() {
             is_empty = false;
@@ -137,7 +149,7 @@ impl Reader<'_> {
         let message = MessageId(id.as_str().into());
         let author = self.author(value);
         let is_own = author.as_ref().is_some_and(|(id, _)| id == self.page)
-            || (author.is_none() && ((self.ours)(&id) || item == "status"));
+            || (author.is_none() && (self.is_ours(&id) || item == "status"));
         match verb.as_str() {
             "add" if is_own => Some(Inbound::Echo {
                 room: self.wall(),
@@ -184,7 +196,7 @@ impl Reader<'_> {
         let reply_to = parent
             .filter(|parent| post.as_deref().is_none_or(|post| !is_same(parent, post)))
             .map(|parent| ReplyTo {
-                to_bot: (self.ours)(&parent),
+                to_bot: self.is_ours(&parent),
                 id: MessageId(parent.into()),
             });
         Some(Message {
@@ -246,7 +258,8 @@ impl Reader<'_> {
         {
             if measure.text("action").as_deref() != Some("unblock") {
                 let why = measure.text("reason").or_else(|| measure.text("action"));
-                told.measure = Some(why.unwrap_or_default());
+                let why = why.unwrap_or_default();
+                told.measures.push((self.account.clone(), why));
             }
             return;
         }
@@ -390,7 +403,7 @@ impl Chat<'_> {
         let reply_to = message.object("reply_to").and_then(|reply| {
             let id = reply.id("mid")?;
             Some(ReplyTo {
-                to_bot: !reply.flag("is_self_reply") && (self.reader.ours)(&id),
+                to_bot: !reply.flag("is_self_reply") && self.reader.is_ours(&id),
                 id: MessageId(id.into()),
             })
         });

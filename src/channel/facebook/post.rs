@@ -236,8 +236,8 @@ impl Upload {
     /// The form that carries it.
     pub(super) fn form(&self, picture: &Picture) -> Result<Form, SendOutcome> {
         let file = Part::bytes(picture.bytes.clone())
-            .file_name("canh-bao.png")
-            .mime_str("image/png")
+            .file_name(picture.kind.file_name())
+            .mime_str(picture.kind.mime())
             .map_err(|_| refused("the picture cannot be sent"))?;
         let (name, value) = self.field;
         Ok(Form::new().text(name, value).part(self.file, file))

@@ -16,8 +16,12 @@ use teloxide_core::payloads::AnswerCallbackQuerySetters as _;
 use teloxide_core::payloads::DeleteMessage;
 use teloxide_core::payloads::EditMessageText;
 use teloxide_core::payloads::EditMessageTextSetters as _;
+use teloxide_core::payloads::PinChatMessage;
+use teloxide_core::payloads::PinChatMessageSetters as _;
 use teloxide_core::payloads::SendMessage;
 use teloxide_core::payloads::SendMessageSetters as _;
+use teloxide_core::payloads::UnpinChatMessage;
+use teloxide_core::payloads::UnpinChatMessageSetters as _;
 use teloxide_core::requests::Payload;
 use teloxide_core::types::CallbackQueryId;
 use teloxide_core::types::ChatId;
@@ -31,6 +35,7 @@ use teloxide_core::types::ThreadId;
 
 use super::api;
 use crate::channel::Address;
+use crate::channel::Pin;
 use crate::channel::call::Answered;
 use crate::channel::call::Silence;
 use crate::channel::json::Id;
@@ -72,6 +77,8 @@ pub(super) enum About {
     Edit(RoomId, MessageId),
     /// Our message taken away.
     Deletion(RoomId),
+    /// Our message on top of its room, or no more. What the bot may not do there says nothing of the room.
+    Pin(RoomId),
     /// A press answered: no room, so what it may not do, the whole account may not do.
     Press,
 }
@@ -79,7 +86,9 @@ pub(super) enum About {
 impl About {
     fn room(&self) -> Option<&RoomId> {
         match self {
-            Self::Message(room) | Self::Edit(room, _) | Self::Deletion(room) => Some(room),
+            Self::Message(room) | Self::Edit(room, _) | Self::Deletion(room) | Self::Pin(room) => {
+                Some(room)
+            }
             Self::Press => None,
         }
     }
@@ -232,8 +241,8 @@ impl Request {
             );
         }
         let file = Part::bytes(picture.bytes.clone())
-            .file_name("canh-bao.png")
-            .mime_str("image/png")
+            .file_name(picture.kind.file_name())
+            .mime_str(picture.kind.mime())
             .map_err(|_| unwritable())?;
         Ok(form.part("picture", file))
     }
@@ -253,6 +262,22 @@ pub(super) fn deletion(room: &RoomId, message: &MessageId) -> Result<Request, Se
     };
     let payload = DeleteMessage::new(recipient(room)?, id);
     request(&payload, About::Deletion(room.clone()))
+}
+
+/// Our message put on top of its room, or taken down from there.
+pub(super) fn pin(room: &RoomId, message: &MessageId, pin: Pin) -> Result<Request, SendOutcome> {
+    let Some(id) = native(message) else {
+        return Err(never("the message to pin has no Telegram id"));
+    };
+    let chat = recipient(room)?;
+    let about = About::Pin(room.clone());
+    match pin {
+        Pin::Set => request(
+            &PinChatMessage::new(chat, id).disable_notification(true),
+            about,
+        ),
+        Pin::Unset => request(&UnpinChatMessage::new(chat).message_id(id), about),
+    }
 }
 
 /// A press answered.
@@ -343,7 +368,8 @@ pub(super) fn outcome(answered: &Answered, about: &About) -> SendOutcome {
         400 if lower.contains("message to delete not found") => SendOutcome::Accepted(None),
         _ => SendOutcome::Refused {
             why,
-            room_gone: about.room().is_some() && (code == 403 || is_gone(&lower)),
+            room_gone: !matches!(about, About::Press | About::Pin(_))
+                && (code == 403 || is_gone(&lower)),
         },
     }
 }

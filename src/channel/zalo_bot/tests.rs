@@ -11,6 +11,7 @@ use super::*;
 use crate::channel::Source as _;
 use crate::channel::call::Silence;
 use crate::domain::delivery::Picture;
+use crate::domain::delivery::PictureKind;
 use crate::domain::message::Attachment;
 use crate::domain::message::Message;
 use crate::domain::message::Sender;
@@ -183,6 +184,7 @@ fn a_text_leaves_composed_plain_and_within_the_limit() {
     let post = Post {
         text: "Cháy".to_owned(),
         picture: Some(Arc::new(Picture {
+            kind: PictureKind::Png,
             name: "7F3A9K-1".to_owned(),
             bytes: Vec::new(),
             address: Some("https://keng.example.vn/api/alerts/7F3A9K-1.png".to_owned()),

@@ -21,6 +21,7 @@ use crate::channel::call;
 use crate::channel::call::Answered;
 use crate::channel::fields::Object;
 use crate::channel::groups::GroupError;
+use crate::domain::delivery::Picture;
 use crate::domain::secret::Secret;
 
 /// How long a call may take.
@@ -76,7 +77,7 @@ pub(super) enum Ask<'a> {
     /// A JSON body.
     Post(&'a Value),
     /// A PNG.
-    File(&'a [u8]),
+    File(&'a Picture),
 }
 
 /// Where and as whom we call.
@@ -144,10 +145,10 @@ impl Api {
                 .post(url)
                 .header("content-type", "application/json")
                 .body(body.to_string()),
-            Ask::File(bytes) => {
-                let file = Part::bytes(bytes.to_vec())
-                    .file_name("canh-bao.png")
-                    .mime_str("image/png")
+            Ask::File(picture) => {
+                let file = Part::bytes(picture.bytes.clone())
+                    .file_name(picture.kind.file_name())
+                    .mime_str(picture.kind.mime())
                     .map_err(|_| Silence::NotSent("the file cannot be named".to_owned()))?;
                 self.http
                     .post(url)

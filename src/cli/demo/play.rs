@@ -207,7 +207,11 @@ impl<'a> Play<'a> {
                 trouble,
                 on,
             } => {
-                self.town.fault(*platform, *trouble, *on);
+                for at in Platform::ALL {
+                    if platform.is_none_or(|platform| platform == at) {
+                        self.town.fault(at, *trouble, *on);
+                    }
+                }
                 if !on {
                     self.town.tell_again();
                 }

@@ -4,7 +4,9 @@ use super::*;
 use crate::domain::account::Platform;
 use crate::domain::alert::VersionKind;
 use crate::domain::delivery::Settled;
+use crate::domain::hand::HandGroup;
 use crate::domain::room::Quiet;
+use crate::store::window;
 
 const FLOOD: &str = "Nước lên nhanh, bà con lên chỗ cao";
 
@@ -849,4 +851,189 @@ async fn a_code_is_read_as_people_type_it_and_a_misread_one_is_not_called_forged
     }
     let forged = ward.answer(NAM, NAM, CommandName::KiemTra, "ZZZZZZ").await;
     assert_eq!(forged, say::alert::unknown_code());
+}
+
+#[tokio::test]
+async fn information_holds_up_no_warning_and_is_taken_back_at_once() {
+    let mut ward = Ward::new().await;
+    let lane = |said: &[Said], words: &str| {
+        let of_room = { said.iter() }.find(|said| said.room == TRUC && said.text == words);
+        of_room.map(|said| said.lane)
+    };
+    ward.command(HA, HA, CommandName::CanhBao, "tin: mai họp thôn")
+        .await;
+    let said = ward.says(HA, HA, "OK").await.unwrap();
+    assert_eq!(lane(&said, "[alert v1]"), Some(Lane::Bulk));
+    let said = ward
+        .command(HA, HA, CommandName::DinhChinh, "333333 mốt họp thôn")
+        .await;
+    assert_eq!(lane(&said, "[alert v2]"), Some(Lane::Bulk));
+    // What waited of the first version is found behind the bulk, too.
+    let alert = ward.alert("333333").await;
+    let rows = ward.store.alert_rows(alert.id).await.unwrap();
+    let first: Vec<&str> = rows
+        .iter()
+        .filter(|row| matches!(row.body, Body::Alert { version: 1, .. }))
+        .map(|row| row.state.as_str())
+        .collect();
+    assert_eq!(first, ["failed", "failed"]);
+    let account = AccountName::parse("tg1").unwrap();
+    let bulk = ward.store.waiting(&account, Lane::Bulk, None, 100).await;
+    let bulk = bulk.unwrap();
+    let now = ward.clock.now();
+    let claimed = ward.store.claim(bulk, now).await.unwrap();
+    let arrived = { claimed.into_iter() }
+        .map(|row| (row, Settled::Sent(Some(MessageId::from(501)))))
+        .collect();
+    ward.store.settle(arrived, now).await.unwrap();
+    let said = ward.command(HA, HA, CommandName::ThuHoi, "333333").await;
+    assert_eq!(lane(&said, "[alert v3]"), Some(Lane::Urgent));
+    // A warning never waited with the rest.
+    ward.command(HA, HA, CommandName::CanhBao, FLOOD).await;
+    let said = ward.says(HA, HA, "OK").await.unwrap();
+    assert_eq!(lane(&said, "[alert v1]"), Some(Lane::Urgent));
+}
+
+#[tokio::test]
+async fn a_group_whose_helper_may_not_be_written_to_is_named_in_the_preview() {
+    let mut ward = Ward::new().await;
+    let group = HandGroup {
+        id: tg("hand:cho-ha"),
+        name: "Chợ Hạ".to_owned(),
+        area: area("06862"),
+        admin: tg("1005"),
+    };
+    ward.write(Write::Room(Box::new(Room {
+        id: group.id.clone(),
+        title: say::hand::title(&group.name),
+        area: Some(group.area.clone()),
+        ..ward.store.room(&tg(KHU)).await.unwrap().unwrap()
+    })))
+    .await;
+    ward.desk.hands = Arc::new(HandGroups(vec![group.clone()]));
+    let now = ward.clock.now();
+    let hours = TimeDelta::hours;
+    ward.write(window::opened(&group.admin, now + hours(1)))
+        .await;
+    let preview = ward.answer(HA, HA, CommandName::CanhBao, FLOOD).await;
+    assert!(
+        preview.contains("Gửi đến 3 nhóm") && preview.contains("Chợ Hạ (nhờ đăng tay)"),
+        "{preview}"
+    );
+    ward.wait(61);
+    let preview = ward.answer(HA, HA, CommandName::CanhBao, FLOOD).await;
+    assert!(preview.contains("Gửi đến 2 nhóm"), "{preview}");
+    assert!(
+        preview.contains(
+            "Không gửi, vì người đăng tay đã quá 24 giờ chưa nhắn cho Trang (1 nhóm): Chợ Hạ (nhờ đăng tay)"
+        ),
+        "{preview}"
+    );
+    // They write again before it is confirmed: then it goes there.
+    let now = ward.clock.now();
+    ward.write(window::opened(&group.admin, now + hours(24)))
+        .await;
+    let said = ward.says(HA, HA, "OK").await.unwrap();
+    assert_eq!(heard(&said, "hand:cho-ha"), ["[alert v1]"]);
+}
+
+#[tokio::test]
+async fn what_is_in_force_is_pinned_and_what_is_over_comes_down() {
+    let mut ward = Ward::new().await;
+    let people = || {
+        vec![
+            staff("Đ/c Hà", Role::Officer, "06862", HA),
+            staff("Anh Quản", Role::Admin, "06862", ADMIN),
+        ]
+    };
+    let settings = Settings {
+        pin: Some(Level::Warning),
+        ..Settings::default()
+    };
+    ward.restarts(people(), settings, RoomRules::default());
+    ward.command(HA, HA, CommandName::CanhBao, FLOOD).await;
+    let said = ward.says(HA, HA, "OK").await.unwrap();
+    assert_eq!(heard(&said, TRUC), ["[alert v1]", "[pin v1]"]);
+    assert!(
+        said.iter()
+            .filter(|said| said.text.starts_with("[pin"))
+            .all(|said| said.lane == Lane::Bulk)
+    );
+    ward.arrives(TRUC).await;
+    let said = ward
+        .command(HA, HA, CommandName::DinhChinh, "333333 Nước đã rút ở cầu")
+        .await;
+    assert_eq!(
+        heard(&said, TRUC),
+        ["[alert v2]", "[unpin v1]", "[pin v2]"],
+        "where the message was changed, both find nothing to do but to stay"
+    );
+    assert_eq!(
+        heard(&said, KHU),
+        ["[alert v2]", "[pin v2]"],
+        "nothing was there to come down"
+    );
+    ward.arrives(TRUC).await;
+    ward.wait(25 * 60);
+    let act = ward.desk.tidy().await.unwrap();
+    assert_eq!(act, None, "its report is still to come");
+    ward.wait(24 * 60);
+    let act = ward.desk.tidy().await.unwrap().unwrap();
+    let said = ward.commit(act).await;
+    assert_eq!(heard(&said, TRUC), ["[unpin v2]"]);
+    assert_eq!(ward.alert("333333").await.state, AlertState::Expired);
+
+    // Information is not worth the place; another ward pins nothing.
+    ward.command(HA, HA, CommandName::CanhBao, "tin: mai họp")
+        .await;
+    let said = ward.says(HA, HA, "OK").await.unwrap();
+    assert_eq!(heard(&said, TRUC), ["[alert v1]"]);
+    ward.restarts(people(), Settings::default(), RoomRules::default());
+    ward.command(HA, HA, CommandName::CanhBao, "nước lại lên")
+        .await;
+    let said = ward.says(HA, HA, "OK").await.unwrap();
+    assert_eq!(heard(&said, TRUC), ["[alert v1]"]);
+}
+
+#[tokio::test]
+async fn an_administrator_chooses_exercises_and_quiet_hours_in_the_group() {
+    let mut ward = Ward::new().await;
+    let nhom = CommandName::Nhom;
+    let told = ward.answer(ADMIN, KHU, nhom, "diễn tập").await;
+    assert_snapshot!(told, @"Nhóm này không nhận tin diễn tập. Đổi: /nhom diễn tập có, hoặc /nhom diễn tập không");
+    let told = ward.answer(ADMIN, KHU, nhom, "diễn tập có").await;
+    assert_snapshot!(told, @"Nhóm này có nhận tin diễn tập.");
+    let told = ward.answer(ADMIN, KHU, nhom, "yên tĩnh 22h-6h").await;
+    assert_snapshot!(told, @"Giờ yên tĩnh của nhóm: 22:00-06:00. Thông báo (tin) chờ hết giờ; cảnh báo và khẩn vẫn gửi ngay.");
+    for (who, room) in [(HA, KHU), (ADMIN, ADMIN), (ADMIN, UNBOUND)] {
+        let refused = ward.answer(who, room, nhom, "diễn tập không").await;
+        assert!(
+            !refused.contains("không nhận tin"),
+            "{who} {room}: {refused}"
+        );
+    }
+    let preview = ward.answer(HA, HA, CommandName::DienTap, FLOOD).await;
+    assert!(
+        preview.contains("Gửi đến 1 nhóm") && preview.contains("nhóm không nhận diễn tập (1 nhóm)"),
+        "{preview}"
+    );
+    // At night, information waits there; a restart and another title change nothing of it.
+    ward.wait(8 * 60);
+    ward.room(KHU, "Khu 7 - mới", Some("06862/khu-7"), RoomState::Active)
+        .await;
+    let people = vec![
+        staff("Đ/c Hà", Role::Officer, "06862", HA),
+        staff("Anh Quản", Role::Admin, "06862", ADMIN),
+    ];
+    ward.restarts(people, Settings::default(), RoomRules::default());
+    let preview = ward
+        .answer(HA, HA, CommandName::CanhBao, "tin: mai họp thôn")
+        .await;
+    assert!(preview.contains("1 nhóm đang giờ yên tĩnh"), "{preview}");
+    let told = ward.answer(ADMIN, KHU, nhom, "yên tĩnh mặc định").await;
+    assert!(told.contains("không có giờ yên tĩnh"), "{told}");
+    let preview = ward
+        .answer(HA, HA, CommandName::CanhBao, "tin: mốt họp thôn")
+        .await;
+    assert!(!preview.contains("yên tĩnh"), "{preview}");
 }

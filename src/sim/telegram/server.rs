@@ -340,6 +340,14 @@ async fn handle(
         return json(status, answer.to_string().into_bytes());
     }
     let not_found = || json(404, Failure::new(404, "Not Found").body());
+    if let Some(rest) = path.strip_prefix("/file/bot") {
+        return match rest.split_once('/') {
+            Some((token, file)) if token == inner.options.token && file.starts_with("photos/") => {
+                Response::new(Body::from(crate::sim::picture::photo()))
+            }
+            _ => not_found(),
+        };
+    }
     let Some(rest) = path.strip_prefix("/bot") else {
         return not_found();
     };

@@ -147,10 +147,10 @@ pub enum Act {
     },
     /// Many people write.
     Crowd(Crowd),
-    /// The weather of a platform changes.
+    /// The weather changes.
     Fault {
-        /// Where.
-        platform: Platform,
+        /// Where; everywhere when not given.
+        platform: Option<Platform>,
         /// What.
         trouble: Trouble,
         /// Begins or ends.
@@ -274,7 +274,7 @@ pub struct ScenarioError {
 }
 
 /// The scenarios that come with the program: name and file.
-pub const BUILT_IN: [(&str, &str); 10] = [
+pub const BUILT_IN: [(&str, &str); 11] = [
     (
         "ordinary-day",
         include_str!("../../../config/town/ordinary-day.toml"),
@@ -294,6 +294,10 @@ pub const BUILT_IN: [(&str, &str); 10] = [
     ("forger", include_str!("../../../config/town/forger.toml")),
     ("drill", include_str!("../../../config/town/drill.toml")),
     ("killed", include_str!("../../../config/town/killed.toml")),
+    (
+        "bad-weather",
+        include_str!("../../../config/town/bad-weather.toml"),
+    ),
 ];
 
 #[derive(Deserialize)]
@@ -354,7 +358,7 @@ struct RawCrowd {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawFault {
-    platform: Platform,
+    platform: Option<Platform>,
     trouble: Trouble,
     on: bool,
 }

@@ -138,3 +138,31 @@ async fn a_snapshot_holds_a_sample_of_many_rooms() {
     town.fault(Platform::ZaloOa, Trouble::Outage, false);
     assert!(town.troubles().is_empty());
 }
+
+#[tokio::test]
+async fn the_same_seed_gives_the_same_day() {
+    use super::scenario::{Crowd, Place, Sort};
+    let town = Town::start(Size::default(), None).await.unwrap();
+    let again = Town::start(Size::default(), None).await.unwrap();
+    let day = |seed| Crowd {
+        place: Place::All,
+        messages: 500,
+        tagged: 10.0,
+        seconds: 3_600,
+        seed,
+    };
+    let lines = town.crowd(&day(7));
+    assert_eq!(lines, again.crowd(&day(7)));
+    assert_ne!(lines, town.crowd(&day(8)));
+    let reports = lines
+        .iter()
+        .filter(|line| line.sort == Sort::Report)
+        .count();
+    assert!((25..90).contains(&reports), "{reports}");
+    assert!(lines.windows(2).all(|two| two[0].at_ms <= two[1].at_ms));
+    let platforms: BTreeSet<_> = lines
+        .iter()
+        .filter_map(|line| town.room(&line.room).map(|room| room.platform))
+        .collect();
+    assert_eq!(platforms.len(), 4);
+}

@@ -123,6 +123,37 @@ async fn an_answer_that_got_lost_is_settled_by_its_echo_and_never_sent_again() {
 }
 
 #[tokio::test]
+async fn an_echo_that_comes_an_hour_and_a_restart_later_settles_what_nobody_knew() {
+    let mut ward = Ward::on_disk().await;
+    ward.facebook
+        .switch(|switches| switches.echo_late_ms = 3_600_000);
+    ward.facebook.fault(Rule::once("/feed", Fault::CloseAfter));
+    ward.warns("Cảnh giác kẻ gian #luadao").await;
+    ward.hears_on_the_wall().await;
+    // It is still waited for when the program stops.
+    ward.stops().await;
+    ward.starts().await;
+    let state = async || ward.deliveries().await[0].state.as_str();
+    ward.until("it is not unknown", async || state().await == "unknown")
+        .await;
+    ward.hears_where(|sent| sent.text.contains("chưa rõ")).await;
+    ward.later(TimeDelta::hours(1));
+    ward.until("it is unknown still", async || state().await == "sent")
+        .await;
+    ward.hears_where(|sent| sent.text.contains("đã gửi xong, nhóm đã nhận"))
+        .await;
+    ward.facebook.switch(|switches| switches.echo_late_ms = 0);
+    ward.facebook.advance(Duration::from_secs(3_600));
+    ward.settles().await;
+    assert_eq!(ward.records().await.len(), 0, "our own words are no report");
+    let posts = ward.facebook.sent().into_iter();
+    let posts = posts.filter(|sent| sent.place == Place::Wall);
+    assert_eq!(posts.count(), 2, "the alert and what was there before");
+    ward.hears_all();
+    ward.ends().await;
+}
+
+#[tokio::test]
 async fn a_comment_that_is_gone_before_its_answer_costs_only_the_answer() {
     let ward = Ward::new().await;
     ward.facebook
