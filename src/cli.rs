@@ -59,6 +59,9 @@ enum Command {
         /// How fast the town's clock runs; 1 is real time.
         #[arg(long, default_value_t = 60.0, conflicts_with = "once")]
         speed: f64,
+        /// Where the page is; only addresses of this machine alone [default: 127.0.0.1:8080, or a free port].
+        #[arg(long, value_name = "ADDRESS", conflicts_with = "once")]
+        page: Option<SocketAddr>,
         /// Print only the summary, as one JSON object.
         #[arg(long, requires = "once")]
         json: bool,
@@ -354,6 +357,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             rooms,
             seed,
             speed,
+            page,
             scenarios: false,
         } => demo::run(demo::Options {
             once,
@@ -363,6 +367,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             rooms,
             seed,
             speed,
+            page,
         }),
         Command::Town {
             listen,

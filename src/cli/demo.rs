@@ -1,15 +1,20 @@
 //! `keng demo`: a make-believe commune at work, with nothing configured.
 //!
 //! The town's four platforms are opened on loopback, and this very program serves them as `keng serve` in a process
-//! of its own. A scenario is played; with `--once` what is claimed at its end is counted from what the simulators saw
-//! and from what the store holds, never from what the scenario meant to happen.
+//! of its own. A scenario is played; what is claimed at its end is counted from what the simulators saw and from what
+//! the store holds, never from what the scenario meant to happen. Without `--once` all of it is seen on a page, where
+//! visitors write, break things and choose what is played next.
 
 mod bot;
 mod check;
+mod onlooker;
 mod play;
+mod stage;
 mod transcript;
 
+use std::convert::Infallible;
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -18,12 +23,20 @@ use std::time::Instant;
 use anyhow::Context as _;
 use serde_json::Value;
 use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tracing::warn;
 
 use self::bot::Bot;
 use self::check::Findings;
+use self::play::Failed;
 use self::play::Pace;
 use self::play::Play;
+use self::stage::Progress;
+use self::stage::Stage;
 use self::transcript::Transcript;
+use crate::sim::page;
+use crate::sim::page::Order;
 use crate::sim::town::Platform;
 use crate::sim::town::Server;
 use crate::sim::town::Town;
@@ -43,6 +56,9 @@ const EVERYDAY: Crowd = Crowd {
     seed: 0,
 };
 
+/// Where the page is, when nothing else is said and nobody is there.
+const PAGE: ([u8; 4], u16) = ([127, 0, 0, 1], 8080);
+
 /// From so many rooms on, nobody could read along.
 const MANY: usize = 300;
 
@@ -55,6 +71,16 @@ pub(super) struct Options {
     pub(super) rooms: Option<usize>,
     pub(super) seed: Option<u64>,
     pub(super) speed: f64,
+    pub(super) page: Option<SocketAddr>,
+}
+
+impl Options {
+    /// A scenario in the commune that was asked for.
+    fn sized(&self, mut scenario: Scenario) -> Scenario {
+        scenario.size.rooms = self.rooms.unwrap_or(scenario.size.rooms);
+        scenario.size.seed = self.seed.unwrap_or(scenario.size.seed);
+        scenario
+    }
 }
 
 /// Lists what can be played.
@@ -67,7 +93,7 @@ pub(super) fn list() -> anyhow::Result<ExitCode> {
 }
 
 pub(super) fn run(options: Options) -> anyhow::Result<ExitCode> {
-    let mut scenario = match &options.scenario {
+    let scenario = match &options.scenario {
         None => Scenario::built_in(FIRST)?,
         Some(name) if Path::new(name).is_file() => {
             let text = std::fs::read_to_string(name).with_context(|| format!("reading {name}"))?;
@@ -75,57 +101,32 @@ pub(super) fn run(options: Options) -> anyhow::Result<ExitCode> {
         }
         Some(name) => Scenario::built_in(name)?,
     };
-    scenario.size.rooms = options.rooms.unwrap_or(scenario.size.rooms);
-    scenario.size.seed = options.seed.unwrap_or(scenario.size.seed);
+    let scenario = options.sized(scenario);
     let program = std::env::current_exe().context("finding this program")?;
-    super::serve::runtime()?.block_on(play(&program, &scenario, &options))
+    super::serve::runtime()?.block_on(async {
+        if options.once {
+            once(&program, &scenario, &options).await
+        } else {
+            live(&program, scenario, &options).await
+        }
+    })
 }
 
-async fn play(program: &Path, scenario: &Scenario, options: &Options) -> anyhow::Result<ExitCode> {
+/// One scenario, as fast as it goes.
+async fn once(program: &Path, scenario: &Scenario, options: &Options) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
     let town = Town::start(scenario.size, None)
         .await
         .context("opening the town's platforms")?;
-    town.set_speed(if options.once { 0.0 } else { options.speed });
-    let transcript = (!options.json && scenario.size.rooms <= MANY).then(|| Transcript::of(&town));
-    if !options.json {
-        outln!("── {} ──\n{}", scenario.title, scenario.about);
-    }
-    let mut bot = Bot::start(program, &town).await?;
-    let pace = if options.once {
-        Pace::Fast
-    } else {
-        Pace::Clock
-    };
-    let mut play = Play::new(&town, &mut bot, pace);
-    let playing = async {
-        let failed = play.run(scenario).await?;
-        if options.once || failed.is_some() {
-            return Ok(failed);
-        }
-        // Goes on until Ctrl-C.
-        let mut day = EVERYDAY;
-        loop {
-            day.seed += 1;
-            play.crowd(&day).await?;
-        }
-    };
+    town.set_speed(0.0);
+    let transcript = introduce(&town, scenario, options);
+    let bot = Bot::start(program, &town).await?;
+    let mut play = Play::new(&town, &bot, Pace::Fast);
     let failed = tokio::select! {
-        ended = playing => ended.map_err(|error: anyhow::Error| error)?,
+        ended = play.run(scenario) => ended?,
         _ = tokio::signal::ctrl_c() => None,
     };
-    if !play.bot.is_on() {
-        play.bot.switch_on().await?;
-    }
-    let mut found = check::check(&mut play, scenario).await?;
-    if let Some(failed) = failed {
-        let why = format!("line {}: {}", failed.line, failed.why);
-        found.failures.insert(0, why);
-    }
-    if !options.once {
-        // Somebody ended it in the middle: only what always holds can be asked.
-        found.failures.retain(|_| false);
-    }
+    let found = end(&mut play, scenario, failed).await?;
     if let Some(path) = &options.record {
         record(&town, path)?;
     }
@@ -143,6 +144,144 @@ async fn play(program: &Path, scenario: &Scenario, options: &Options) -> anyhow:
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// One scenario after another, on the page, until Ctrl-C. Each has a town and a bot of its own.
+async fn live(program: &Path, first: Scenario, options: &Options) -> anyhow::Result<ExitCode> {
+    let mut listener = match options.page {
+        Some(address) => bind(address).await?,
+        None => match bind(PAGE.into()).await {
+            Ok(listener) => listener,
+            // Somebody else is there, perhaps another demo.
+            Err(_) => bind((PAGE.0, 0).into()).await?,
+        },
+    };
+    let address = listener.local_addr()?;
+    let (mut scenario, mut speed) = (first, options.speed);
+    while let Some(next) = show(program, &scenario, options, listener, &mut speed).await? {
+        scenario = options.sized(Scenario::built_in(&next)?);
+        listener = bind(address).await?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    page::bind(address)
+        .await
+        .with_context(|| format!("opening the page at {address} (--page takes another address)"))
+}
+
+/// Shows one town until Ctrl-C, or until a visitor wants to see another play; gives its name.
+async fn show(
+    program: &Path,
+    scenario: &Scenario,
+    options: &Options,
+    listener: TcpListener,
+    speed: &mut f64,
+) -> anyhow::Result<Option<String>> {
+    let started = Instant::now();
+    let address = listener.local_addr()?;
+    let town = Town::start(scenario.size, None)
+        .await
+        .context("opening the town's platforms")?;
+    town.set_speed(*speed);
+    let transcript = introduce(&town, scenario, options);
+    let bot = Bot::start(program, &town).await?;
+    let (stage, mut orders) = Stage::open(listener, &town, &bot)?;
+    outln!("Xem tận mắt và tự nhắn thử · Watch it and write in it: http://{address}/town");
+    let mut play = Play::new(&town, &bot, Pace::Clock);
+    let next = tokio::select! {
+        never = perform(&mut play, scenario, &stage) => match never? {},
+        next = carry_out(&mut orders, &bot) => Some(next?),
+        _ = tokio::signal::ctrl_c() => None,
+    };
+    stage.close().await;
+    // The next town goes on as this one went, unless it stood still.
+    *speed = Some(town.snapshot(0).speed)
+        .filter(|speed| *speed > 0.0)
+        .unwrap_or(options.speed);
+    let mut found = Findings::default();
+    if next.is_none() {
+        found = end(&mut play, scenario, None).await?;
+        // Somebody ended it in the middle: only what always holds can be asked.
+        found.failures.clear();
+    }
+    if let Some(transcript) = transcript {
+        transcript.end().await;
+    }
+    if next.is_none() {
+        let summary = summary(scenario, &mut play, &found, started);
+        tell(scenario, &summary, &found);
+        if let Some(path) = &options.record {
+            record(&town, path)?;
+        }
+    }
+    Ok(next)
+}
+
+fn introduce(town: &Town, scenario: &Scenario, options: &Options) -> Option<Transcript> {
+    if options.json {
+        return None;
+    }
+    let transcript = (scenario.size.rooms <= MANY).then(|| Transcript::of(town));
+    outln!("── {} ──\n{}", scenario.title, scenario.about);
+    transcript
+}
+
+/// Plays a scenario, tells how it ended, and lets an ordinary day go on for ever.
+async fn perform(
+    play: &mut Play<'_>,
+    scenario: &Scenario,
+    stage: &Stage,
+) -> anyhow::Result<Infallible> {
+    stage.tell(scenario, Progress::Running, &[]);
+    let failed = play.run(scenario).await?;
+    stage.tell(scenario, Progress::Checking, &[]);
+    let found = end(play, scenario, failed).await?;
+    play.bot.switch_on().await?;
+    let progress = if found.failures.is_empty() {
+        Progress::Holds
+    } else {
+        Progress::Differs
+    };
+    stage.tell(scenario, progress, &found.failures);
+    let mut day = EVERYDAY;
+    loop {
+        day.seed += 1;
+        if let Err(error) = play.crowd(&day).await {
+            // Visitors may have killed it or cut it off. That it ended by itself is another matter.
+            play.bot.check()?;
+            warn!(error = format!("{error:#}"), "the day goes on");
+        }
+    }
+}
+
+/// Does what visitors order, until one orders another play.
+async fn carry_out(orders: &mut mpsc::Receiver<Order>, bot: &Bot) -> anyhow::Result<String> {
+    while let Some(order) = orders.recv().await {
+        match order {
+            Order::Kill => bot.kill().await?,
+            Order::Start => bot.switch_on().await?,
+            Order::Play(name) => return Ok(name),
+        }
+    }
+    // The page keeps the other end for as long as it is served.
+    std::future::pending().await
+}
+
+/// Holds the end of a play against what must be true.
+async fn end(
+    play: &mut Play<'_>,
+    scenario: &Scenario,
+    failed: Option<Failed>,
+) -> anyhow::Result<Findings> {
+    play.bot.switch_on().await?;
+    let mut found = check::check(play, scenario).await?;
+    if let Some(failed) = failed {
+        let why = format!("line {}: {}", failed.line, failed.why);
+        found.failures.insert(0, why);
+    }
+    Ok(found)
 }
 
 fn summary(scenario: &Scenario, play: &mut Play<'_>, found: &Findings, started: Instant) -> Value {

@@ -72,6 +72,11 @@ pub(super) async fn open_or_create(config: &Config) -> anyhow::Result<Access> {
 }
 
 impl Running {
+    /// The server that has the store of this config open; its store is never opened here.
+    pub(super) async fn of(config: &Config) -> anyhow::Result<Option<Self>> {
+        Self::find(config, directory(config)?).await
+    }
+
     async fn find(config: &Config, directory: &Path) -> anyhow::Result<Option<Self>> {
         let Ok(token) = std::fs::read_to_string(directory.join(app::ADMIN_TOKEN_FILE)) else {
             return Ok(None);

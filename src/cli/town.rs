@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use tracing::warn;
 
 use super::Simulated;
 use crate::sim;
@@ -61,6 +62,8 @@ async fn whole(listen: SocketAddr, size: Size) -> anyhow::Result<()> {
     }
     let (config, secrets) = config(&town, Path::new("data"), web);
     outln!("# The town is open. This is the config of a bot that serves it; save it as ward.toml.");
+    let page = page(&town, listen).await?;
+    outln!("# Watch it and write in it: {page}");
     outln!("# Its secrets, which are no secrets here:");
     for (name, secret) in secrets {
         outln!("#   export {name}='{secret}'");
@@ -71,6 +74,26 @@ async fn whole(listen: SocketAddr, size: Size) -> anyhow::Result<()> {
     outln!("{config}\n# The end of the config.");
     tokio::signal::ctrl_c().await?;
     Ok(())
+}
+
+/// Opens the town's page on the port behind the platforms'; gives its address.
+async fn page(town: &Town, first: SocketAddr) -> anyhow::Result<String> {
+    let ports = u16::try_from(town.accounts().len()).ok();
+    let port = ports.and_then(|ports| first.port().checked_add(ports));
+    let port = port.context("there are too few ports above")?;
+    // Others may reach the platforms, but not the page, where anybody can act as an officer.
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let listener = sim::page::bind(address)
+        .await
+        .with_context(|| format!("opening the page at {address}"))?;
+    let address = listener.local_addr()?;
+    let serving = sim::page::serve(listener, town.clone(), None, std::future::pending());
+    tokio::spawn(async move {
+        if let Err(error) = serving.await {
+            warn!(%error, "the page cannot be served any more");
+        }
+    });
+    Ok(format!("http://{address}/town"))
 }
 
 /// A ward's config as its operator would write it, and the secrets that it names; only the addresses are the town's.

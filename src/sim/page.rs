@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `GET /town` | the page |
 //! | `GET /town/state` | where the town stands, with the latest messages of at most [`SHOWN`] groups |
-//! | `GET /town/events?after=N` | server-sent events: every [`Event`] of those rooms after number N (or after `Last-Event-ID`); `town` with the clock and what goes wrong; `bot` with the bot's side; `reset` when too much was missed |
+//! | `GET /town/events?era=E&after=N` | server-sent events: every [`Event`] of those rooms after number N (or after `Last-Event-ID`) of the town that `state` called E; `town` with the clock and what goes wrong; `bot` with the bot's side; `reset` when too much was missed |
 //! | `GET /town/bot` | the bot's side, as far as [`Side`] tells of it |
 //! | `POST /town/act` | `{act: say\|reply\|edit\|remove\|photo\|press, person, room, text?, to?, button?}` |
 //! | `POST /town/clock` | `{speed}` or `{advance}`, in seconds |
@@ -19,7 +19,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::convert::Infallible;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -120,28 +120,64 @@ pub struct Side {
 struct Page {
     town: Town,
     side: Option<Side>,
+    /// Of several towns after another at one address, which: a browser must not go on with numbers of the last one.
+    era: u64,
+    /// Becomes true when this town is at its end.
+    over: watch::Receiver<bool>,
 }
 
-/// Serves the page until the listener fails.
+/// Opens an address for the page.
 ///
 /// # Errors
-/// When it does.
-pub async fn serve(listener: TcpListener, town: Town, side: Option<Side>) -> io::Result<()> {
-    axum::serve(listener, router(town, side)).await
+/// When it is taken, or when other machines could reach it: whoever opens the page can act as an officer.
+pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    if address.ip().is_loopback() {
+        TcpListener::bind(address).await
+    } else {
+        Err(io::Error::other(
+            "other machines could reach the page there, and act as an officer; take an address of this machine alone, such as 127.0.0.1:8080",
+        ))
+    }
 }
 
-fn router(town: Town, side: Option<Side>) -> Router {
+/// Serves the page until `end`: then every browser is let go, and comes back to whoever serves here next.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve(
+    listener: TcpListener,
+    town: Town,
+    side: Option<Side>,
+    end: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let (ending, over) = watch::channel(false);
+    let page = Page {
+        era: town.now_ms(),
+        town,
+        side,
+        over,
+    };
+    let end = async move {
+        end.await;
+        ending.send_replace(true);
+    };
+    axum::serve(listener, router(page))
+        .with_graceful_shutdown(end)
+        .await
+}
+
+fn router(page: Page) -> Router {
     let files = FILES
         .iter()
         .fold(Router::new(), |router, (name, kind, text)| {
             let answer = move || async move { ([(header::CONTENT_TYPE, *kind)], *text) };
             router.route(&format!("/town/{name}"), get(answer))
         });
-    let page = include_str!("page/index.html");
+    let html = include_str!("page/index.html");
     Router::new()
         .route(
             "/town",
-            get(move || async move { axum::response::Html(page) }),
+            get(move || async move { axum::response::Html(html) }),
         )
         .route("/town/state", get(state))
         .route("/town/events", get(events))
@@ -150,7 +186,7 @@ fn router(town: Town, side: Option<Side>) -> Router {
         .route("/town/clock", post(clock))
         .route("/town/fault", post(fault))
         .route("/town/scenario", post(play))
-        .with_state(Arc::new(Page { town, side }))
+        .with_state(Arc::new(page))
         .merge(files)
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn(guard))
@@ -256,6 +292,7 @@ impl Page {
         let play = play.and_then(|play| serde_json::from_str::<Value>(&play).ok());
         let plays = self.side.as_ref().map(|side| side.plays.to_vec());
         let status = json!({
+            "era": self.era,
             "clock": now.clock,
             "speed": now.speed,
             "rooms_in_all": now.rooms_in_all,
@@ -275,6 +312,7 @@ impl Page {
 #[derive(Debug, Deserialize)]
 struct After {
     after: Option<u64>,
+    era: Option<u64>,
 }
 
 async fn events(
@@ -286,9 +324,13 @@ async fn events(
     let last = headers.get("last-event-id");
     let last = last.and_then(|last| last.to_str().ok()?.parse().ok());
     let after = last.or(query.after).unwrap_or_else(|| page.town.seq());
-    let watching = Watching::new(page, after);
+    let same = query.era.is_none_or(|era| era == page.era) && after <= page.town.seq();
+    let mut watching = Watching::new(page, after);
+    if !same {
+        watching.begin_anew();
+    }
     let told = stream::unfold(watching, |mut watching| async move {
-        let event = watching.next().await;
+        let event = watching.next().await?;
         Some((Ok(event), watching))
     });
     Sse::new(told).keep_alive(KeepAlive::default())
@@ -301,6 +343,7 @@ struct Watching {
     /// Rooms and people whose rooms are shown.
     shown: HashSet<Shared>,
     seen: Option<watch::Receiver<Arc<str>>>,
+    over: watch::Receiver<bool>,
     tick: tokio::time::Interval,
     ready: VecDeque<sse::Event>,
 }
@@ -319,6 +362,7 @@ impl Watching {
         Self {
             shown: rooms.chain(people).collect(),
             ready: VecDeque::new(),
+            over: page.over.clone(),
             page,
             after,
             seen,
@@ -326,21 +370,29 @@ impl Watching {
         }
     }
 
-    async fn next(&mut self) -> sse::Event {
+    /// The browser has missed too much, or what it knows is of another town.
+    fn begin_anew(&mut self) {
+        let reset = sse::Event::default().event("reset").data("{}");
+        self.ready.push_back(reset);
+    }
+
+    /// What the browser is told next; nothing at the town's end.
+    async fn next(&mut self) -> Option<sse::Event> {
         loop {
             if let Some(event) = self.ready.pop_front() {
-                return event;
+                return Some(event);
             }
             let town = self.page.town.clone();
             tokio::select! {
-                happened = town.events(self.after.min(town.seq())) => self.take(&happened),
+                happened = town.events(self.after) => self.take(&happened),
+                () = ended(&mut self.over) => return None,
                 _ = self.tick.tick() => {
                     let status = Value::Object(self.page.status());
-                    return sse::Event::default().event("town").data(status.to_string());
+                    return Some(sse::Event::default().event("town").data(status.to_string()));
                 }
                 seen = changed(&mut self.seen) => {
                     if !seen.is_empty() {
-                        return sse::Event::default().event("bot").data(&*seen);
+                        return Some(sse::Event::default().event("bot").data(&*seen));
                     }
                 }
             }
@@ -352,10 +404,9 @@ impl Watching {
         let Some(first) = happened.first() else {
             return;
         };
-        // Numbers have no gaps, and never go back while a town lives.
+        // Numbers have no gaps.
         if first.seq != self.after + 1 {
-            self.ready
-                .push_back(sse::Event::default().event("reset").data("{}"));
+            self.begin_anew();
         }
         for event in happened {
             self.after = event.seq;
@@ -367,6 +418,11 @@ impl Watching {
             }
         }
     }
+}
+
+/// Until the town is at its end, or nobody serves it any more.
+async fn ended(over: &mut watch::Receiver<bool>) {
+    let _ = over.wait_for(|over| *over).await;
 }
 
 /// The bot's side once it is another one; never, where there is none or nobody tells of it any more.

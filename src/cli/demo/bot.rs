@@ -8,7 +8,10 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -42,9 +45,11 @@ pub(super) struct Bot {
     home: TempDir,
     web: SocketAddr,
     secrets: Vec<(String, String)>,
-    running: Option<Running>,
+    /// Whoever plays and whoever watches may both switch it: one after the other.
+    switch: tokio::sync::Mutex<()>,
+    running: Mutex<Option<Running>>,
     /// The most memory that it held, in KiB, where the system tells.
-    peak_kib: u64,
+    peak_kib: AtomicU64,
 }
 
 struct Running {
@@ -65,8 +70,9 @@ impl Bot {
             home,
             web: ([127, 0, 0, 1], 0).into(),
             secrets: Vec::new(),
-            running: None,
-            peak_kib: 0,
+            switch: tokio::sync::Mutex::new(()),
+            running: Mutex::new(None),
+            peak_kib: AtomicU64::new(0),
         };
         for left in (0..TRIES).rev() {
             bot.web = free_port()?;
@@ -87,17 +93,26 @@ impl Bot {
         self.home.path().join("data")
     }
 
-    fn config(&self) -> PathBuf {
+    /// The file of its config.
+    pub(super) fn config(&self) -> PathBuf {
         self.home.path().join("ward.toml")
     }
 
     /// It runs.
     pub(super) fn is_on(&self) -> bool {
-        self.running.is_some()
+        self.running().is_some()
     }
 
-    /// Starts it with the store as it is.
-    pub(super) async fn switch_on(&mut self) -> anyhow::Result<()> {
+    fn running(&self) -> MutexGuard<'_, Option<Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts it with the store as it is; nothing where it runs.
+    pub(super) async fn switch_on(&self) -> anyhow::Result<()> {
+        let _turn = self.switch.lock().await;
+        if self.is_on() {
+            return Ok(());
+        }
         let mut child = Command::new(&self.program)
             .arg("serve")
             .arg("--config")
@@ -132,7 +147,7 @@ impl Bot {
         if !started {
             bail!("the bot did not start: {}", running.said());
         }
-        self.running = Some(running);
+        *self.running() = Some(running);
         for account in self.town.accounts() {
             account.set_webhook(&format!("http://{}/hooks/{}", self.web, account.name));
         }
@@ -140,18 +155,22 @@ impl Bot {
     }
 
     /// Kills it, as a power cut does.
-    pub(super) async fn kill(&mut self) -> anyhow::Result<()> {
+    pub(super) async fn kill(&self) -> anyhow::Result<()> {
+        let _turn = self.switch.lock().await;
         self.measure();
-        if let Some(mut running) = self.running.take() {
+        let running = self.running().take();
+        if let Some(mut running) = running {
             running.child.kill().await.context("killing the bot")?;
         }
         Ok(())
     }
 
     /// Asks it to end, and sees that it does so in order.
-    pub(super) async fn stop(&mut self) -> anyhow::Result<()> {
+    pub(super) async fn stop(&self) -> anyhow::Result<()> {
+        let _turn = self.switch.lock().await;
         self.measure();
-        let Some(mut running) = self.running.take() else {
+        let running = self.running().take();
+        let Some(mut running) = running else {
             return Ok(());
         };
         let pid = running.child.id().and_then(|id| i32::try_from(id).ok());
@@ -170,8 +189,8 @@ impl Bot {
     }
 
     /// Fails when it ended by itself.
-    pub(super) fn check(&mut self) -> anyhow::Result<()> {
-        if let Some(running) = &mut self.running
+    pub(super) fn check(&self) -> anyhow::Result<()> {
+        if let Some(running) = &mut *self.running()
             && let Some(status) = running.child.try_wait()?
         {
             bail!("the bot ended by itself with {status}: {}", running.said());
@@ -214,15 +233,16 @@ impl Bot {
     }
 
     /// The most memory that it held so far, in KiB; 0 where the system does not tell.
-    pub(super) fn peak_kib(&mut self) -> u64 {
+    pub(super) fn peak_kib(&self) -> u64 {
         self.measure();
-        self.peak_kib
+        self.peak_kib.load(Ordering::Relaxed)
     }
 
-    fn measure(&mut self) {
-        let pid = self.running.as_ref().and_then(|running| running.child.id());
+    fn measure(&self) {
+        let running = self.running();
+        let pid = running.as_ref().and_then(|running| running.child.id());
         if let Some(kib) = pid.and_then(|pid| peak_kib_of(&pid.to_string())) {
-            self.peak_kib = self.peak_kib.max(kib);
+            self.peak_kib.fetch_max(kib, Ordering::Relaxed);
         }
     }
 }

@@ -64,7 +64,7 @@ pub(super) struct Ledger {
 /// A play under way.
 pub(super) struct Play<'a> {
     pub(super) town: &'a Town,
-    pub(super) bot: &'a mut Bot,
+    pub(super) bot: &'a Bot,
     pub(super) ledger: Ledger,
     /// What steps with a key gave.
     pub(super) outcomes: BTreeMap<String, Value>,
@@ -84,7 +84,7 @@ pub(super) struct Failed {
 }
 
 impl<'a> Play<'a> {
-    pub(super) fn new(town: &'a Town, bot: &'a mut Bot, pace: Pace) -> Self {
+    pub(super) fn new(town: &'a Town, bot: &'a Bot, pace: Pace) -> Self {
         const DAY_MS: u64 = 86_400_000;
         const VIETNAM_MS: u64 = 7 * 3_600_000;
         let now = town.now_ms() + VIETNAM_MS;

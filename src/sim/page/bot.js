@@ -49,6 +49,7 @@ function alerts(all = []) {
       const trouble = [];
       if (alert.unknown) trouble.push(`${alert.unknown} chưa rõ`);
       if (alert.failed) trouble.push(`${alert.failed} không gửi được`);
+      if (alert.by_hand) box.append(make("p", "note", `Nhờ người đăng tay ở ${alert.by_hand} nhóm bot không vào được`));
       if (trouble.length) box.append(make("p", "trouble", trouble.join(", ")));
     } else {
       box.append(make("p", "note", "Chưa gửi: đợi cán bộ duyệt."));

@@ -16,6 +16,7 @@ struct Visitor {
     base: String,
     seen: watch::Sender<Arc<str>>,
     orders: mpsc::Receiver<Order>,
+    end: Option<tokio::sync::oneshot::Sender<()>>,
     serving: JoinHandle<()>,
 }
 
@@ -34,6 +35,13 @@ impl Visitor {
         let town = Town::start(size, None).await.unwrap();
         let (seen, watched) = watch::channel("".into());
         let (ordering, orders) = mpsc::channel(1);
+        let (end, ended) = tokio::sync::oneshot::channel::<()>();
+        let ended = async {
+            // An end that nobody asks for never comes.
+            if ended.await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
         let side = Side {
             seen: watched,
             play: watch::channel("null".into()).1,
@@ -43,9 +51,9 @@ impl Visitor {
                 title: "Một vụ trộm".to_owned(),
             }]),
         };
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
-        let page = serve(listener, town.clone(), Some(side));
+        let page = serve(listener, town.clone(), Some(side), ended);
         let serving = tokio::spawn(async move { page.await.unwrap() });
         Self {
             town,
@@ -53,6 +61,7 @@ impl Visitor {
             base,
             seen,
             orders,
+            end: Some(end),
             serving,
         }
     }
@@ -79,10 +88,8 @@ impl Visitor {
         (answer.status(), answer.text().await.unwrap())
     }
 
-    async fn stream(&self, after: u64, last: Option<u64>) -> Told {
-        let mut request = self
-            .http
-            .get(format!("{}/town/events?after={after}", self.base));
+    async fn stream(&self, query: &str, last: Option<u64>) -> Told {
+        let mut request = self.http.get(format!("{}/town/events?{query}", self.base));
         if let Some(last) = last {
             request = request.header("last-event-id", last.to_string());
         }
@@ -143,7 +150,12 @@ async fn a_resident_writes_on_the_page_and_every_watcher_sees_it() {
         state["rooms"].as_array().unwrap().len(),
         state["rooms_in_all"].as_u64().unwrap() as usize
     );
-    let mut told = visitor.stream(state["seq"].as_u64().unwrap(), None).await;
+    let mut told = visitor
+        .stream(
+            &format!("era={}&after={}", state["era"], state["seq"]),
+            None,
+        )
+        .await;
 
     let words = "#tromcap mất xe <b>đạp</b>";
     let act = json!({ "act": "say", "person": lan.id, "room": room.id, "text": words });
@@ -160,7 +172,7 @@ async fn a_resident_writes_on_the_page_and_every_watcher_sees_it() {
 
     // A browser that was away is told what it missed, and nothing twice.
     visitor.town.say(&lan.id, &room.id, "lời thứ hai").unwrap();
-    let mut again = visitor.stream(0, id).await;
+    let mut again = visitor.stream("after=0", id).await;
     let (_, missed) = again.next("").await;
     assert!(missed.contains("lời thứ hai"), "{missed}");
 }
@@ -169,7 +181,7 @@ async fn a_resident_writes_on_the_page_and_every_watcher_sees_it() {
 async fn the_bots_side_and_the_clock_are_told_on_the_same_stream() {
     let visitor = Visitor::new().await;
     assert!(visitor.state().await["with_bot"].as_bool().unwrap());
-    let mut told = visitor.stream(visitor.town.seq(), None).await;
+    let mut told = visitor.stream("", None).await;
     visitor.seen.send_replace("{\"alive\":true}".into());
     assert_eq!(told.next("bot").await.1, "{\"alive\":true}");
     assert_eq!(
@@ -205,14 +217,35 @@ async fn the_bots_side_and_the_clock_are_told_on_the_same_stream() {
 }
 
 #[tokio::test]
-async fn whoever_missed_too_much_begins_anew() {
+async fn whoever_comes_from_another_town_begins_anew() {
     let visitor = Visitor::new().await;
-    let room = visitor.town.nth_room(Platform::ZaloOa, 1).unwrap();
-    let lan = visitor.town.resident(&room.id, 1).unwrap();
-    // The number is of a town that is gone.
-    let mut told = visitor.stream(0, Some(1_000_000)).await;
-    visitor.town.say(&lan.id, &room.id, "xin chào").unwrap();
-    told.next("reset").await;
+    // A number, and then a town, that are not of this one.
+    visitor
+        .stream("after=0", Some(1_000_000))
+        .await
+        .next("reset")
+        .await;
+    visitor
+        .stream("after=0&era=1", None)
+        .await
+        .next("reset")
+        .await;
+}
+
+#[tokio::test]
+async fn at_the_towns_end_its_browsers_are_let_go() {
+    let mut visitor = Visitor::new().await;
+    let mut told = visitor.stream("after=0", None).await;
+    told.next("town").await;
+    visitor.end.take().unwrap().send(()).unwrap();
+    let ended = async { while told.answer.chunk().await.unwrap().is_some() {} };
+    tokio::time::timeout(PATIENCE, ended)
+        .await
+        .expect("the stream ends");
+    tokio::time::timeout(PATIENCE, &mut visitor.serving)
+        .await
+        .expect("so does the server")
+        .unwrap();
 }
 
 #[tokio::test]
@@ -294,6 +327,14 @@ async fn a_page_from_elsewhere_cannot_look_or_act() {
         .unwrap();
     assert_eq!(rebound.status(), StatusCode::FORBIDDEN);
     assert_eq!(visitor.state().await["speed"], 1.0);
+}
+
+#[tokio::test]
+async fn the_page_is_for_this_machine_alone() {
+    for address in ["0.0.0.0:0", "[::]:0"] {
+        let refused = bind(address.parse().unwrap()).await.unwrap_err();
+        assert!(refused.to_string().contains("127.0.0.1"), "{refused}");
+    }
 }
 
 #[test]

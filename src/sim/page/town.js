@@ -27,16 +27,32 @@ const FAULTS = {
   reordered: "Báo tin lộn thứ tự", expired_token: "Token hết hạn", outage: "Sập hẳn",
 };
 const PLATFORMS = { telegram: "Telegram", zalo_bot: "Zalo Bot", zalo_oa: "Zalo OA", facebook: "Facebook" };
-const PLAYS = { running: "đang chạy", holds: "đúng như mong đợi", failed: "CÓ ĐIỀU KHÔNG ĐÚNG" };
+const PLAYS = {
+  running: "đang diễn…",
+  checking: "diễn xong, đang kiểm lại (bot nghỉ một lát)…",
+  holds: "diễn xong, mọi điều kiện cuối đều đúng.",
+  differs: "diễn xong, có điều khác với kịch bản. Nếu vừa tự tay nhắn thêm hay gây sự cố thì đó là chuyện thường:",
+};
 
 /** How the bot is called on the list from which people on Zalo pick its name. */
 const BOT_NAME = "@Bot Kẻng";
+
+/** What became of a visitor's message, in a sentence. */
+const FATES = {
+  record: ({ code }) => `Bot đã ghi tin này vào vụ ${code} và trả lời. Mục “Phía bot” cho thấy chữ nào cho biết loại việc, nơi, lúc.`,
+  nothing: () => "Tin này không gửi cho bot: bot bỏ qua, không lưu lại gì.",
+  command: () => "Đây là một lệnh: bot làm, rồi trả lời ngay trong điện thoại này.",
+  asked: () => "Bot biết là bà con gọi mình nhưng chưa rõ việc gì, nên hỏi lại.",
+  unseen: () => "Zalo chỉ chuyển cho bot những tin có chọn tên bot (nút @bot): tin này bot không nhận được.",
+};
 
 const phones = new Map();
 const people = new Map();
 let chosen = null;
 let filter = "all";
 let lastBot = null;
+/** The visitor's last message, until it is known what became of it. */
+let mine = null;
 
 // ---- what the server tells ----------------------------------------------------------------------------
 
@@ -47,11 +63,13 @@ async function start() {
   const staff = state.people.filter((person) => person.role !== "resident" && !open.has(person.id));
   for (const room of inOrder([...state.rooms, ...staff.map(privateRoom)])) addPhone(room);
   for (const phone of phones.values()) phone.toEnd();
+  document.body.classList.toggle("no-bot", !state.with_bot);
+  if (!state.with_bot) tell("Ở đây chỉ có xã, chưa có bot nào: hãy nối bot của mình vào các địa chỉ mà keng town đã in ra.");
   drawTown(state);
   drawSwitcher();
   show("all");
   choose(phones.values().next().value, { quietly: true });
-  listen(state.seq);
+  listen(state);
 }
 
 function addPhone(room) {
@@ -74,15 +92,15 @@ function openPrivate(id) {
   return phone;
 }
 
-/** First what tells the story: a group of each kind and an officer; those who write in private come last. */
+/** First what tells the story: one of each kind, and who alerts and who looks after a village. */
 function inOrder(rooms) {
   const groups = rooms.filter((room) => room.kind !== "private");
-  const staff = rooms.filter((room) => isStaff(room));
+  const staff = rooms.filter(isStaff);
+  const group = (platform) => groups.find((room) => room.platform === platform);
+  const duty = (role) => staff.find((room) => roleOf(room) === role);
+  const first = [group("zalo_oa"), group("telegram"), duty("officer"), group("facebook"), group("zalo_bot"), duty("head")];
   const rest = rooms.filter((room) => room.kind === "private" && !isStaff(room));
-  const first = ["zalo_oa", "telegram"].map((name) => groups.find((room) => room.platform === name)).filter(Boolean);
-  const officer = staff.find((room) => roleOf(room) === "officer");
-  const told = [...first, officer, ...groups, ...staff, ...rest].filter(Boolean);
-  return [...new Set(told)];
+  return [...new Set([...first.filter(Boolean), ...groups, ...staff, ...rest])];
 }
 
 function membersOf(room) {
@@ -99,8 +117,8 @@ function isStaff(room) {
   return ["officer", "head", "admin"].includes(roleOf(room));
 }
 
-function listen(seq) {
-  const stream = new EventSource(`/town/events?after=${seq}`);
+function listen({ era, seq }) {
+  const stream = new EventSource(`/town/events?era=${era}&after=${seq}`);
   const waiting = [];
   const flush = () => {
     for (const event of waiting.splice(0)) {
@@ -155,6 +173,11 @@ function judgeAll() {
     const phone = phones.get(room);
     for (const [id, verdict] of Object.entries(verdicts)) phone?.judge(id, verdict);
   }
+  const fate = mine && phones.get(mine.room)?.messages.get(mine.id)?.verdict;
+  if (fate && FATES[fate.kept]) {
+    tell(FATES[fate.kept](fate));
+    mine = null;
+  }
 }
 
 // ---- what is drawn ------------------------------------------------------------------------------------
@@ -171,7 +194,6 @@ function drawTown(state) {
   byId("sample").textContent =
     `Xã có ${state.rooms_in_all.toLocaleString("vi-VN")} nhóm; trang này cho xem ${phones.size}. ` +
     `Đến giờ có ${said.toLocaleString("vi-VN")} tin nhắn.`;
-  byId("bot-controls").hidden = !state.with_bot;
   drawScenarios(state);
   drawFaults(state.faults);
 }
@@ -182,14 +204,17 @@ function drawAlive() {
   alive.dataset.alive = lastBot?.alive ? "yes" : "no";
 }
 
-function drawScenarios({ scenarios = [], scenario }) {
-  const form = byId("scenario-form");
-  form.hidden = scenarios.length === 0;
+function drawScenarios({ scenarios, scenario }) {
+  byId("scenario-form").hidden = scenarios.length === 0;
   const select = byId("scenario");
   if (select.options.length !== scenarios.length) {
     select.replaceChildren(...scenarios.map(({ name, title }) => new Option(title, name)));
+    if (scenario) select.value = scenario.name;
   }
-  byId("scenario-told").textContent = scenario ? `${scenario.title}: ${PLAYS[scenario.state] ?? scenario.state}` : "";
+  const words = scenario ? `${scenario.title}: ${PLAYS[scenario.state]}` : "";
+  if (byId("scenario-told").textContent === words) return;
+  byId("scenario-told").textContent = words;
+  byId("scenario-failures").replaceChildren(...(scenario?.failures ?? []).map((why) => make("li", "", why)));
 }
 
 function drawFaults(faults) {
@@ -262,10 +287,10 @@ async function post(where, body) {
     headers: { "content-type": "application/json" },
     body: JSON.stringify(body),
   }).catch(() => null);
-  if (answer?.ok) return true;
+  if (answer?.ok) return answer.status === 200 ? answer.json() : {};
   const why = answer ? await answer.text() : "không nối được với xã";
   tell(`Không làm được: ${clip(why, 200)}`);
-  return false;
+  return null;
 }
 
 const composer = {
@@ -369,6 +394,7 @@ const composer = {
       act, person: this.person.value, room: chosen.room.id, text, to: this.about?.message.id ?? null,
     });
     if (!sent) return;
+    mine = sent.message_id ? { room: chosen.room.id, id: sent.message_id } : null;
     chosen.person = this.person.value;
     this.about = null;
     this.aboutLine.hidden = true;
