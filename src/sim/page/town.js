@@ -19,7 +19,7 @@ const TRIES = {
   },
   alert: {
     text: "/canhbao Có người giả công an gọi điện bảo cài ứng dụng lạ. Bà con không bấm link, không đọc mã OTP.",
-    told: "Đây là điện thoại của cán bộ. Bấm Gửi, đọc bản xem trước, rồi bấm nút Gửi của bot (hoặc nhắn OK).",
+    told: "Đây là điện thoại của cán bộ. Bấm Gửi, đọc bản xem trước, rồi bấm nút “Gửi cho … nhóm” của bot, hoặc nhắn OK.",
   },
 };
 const FAULTS = {
@@ -42,7 +42,7 @@ const FATES = {
   record: ({ code }) => `Bot đã ghi tin này vào vụ ${code} và trả lời. Mục “Phía bot” cho thấy chữ nào cho biết loại việc, nơi, lúc.`,
   nothing: () => "Tin này không gửi cho bot: bot bỏ qua, không lưu lại gì.",
   command: () => "Đây là một lệnh: bot làm, rồi trả lời ngay trong điện thoại này.",
-  asked: () => "Bot biết là bà con gọi mình nhưng chưa rõ việc gì, nên hỏi lại.",
+  heard: () => "Bot đã nhận tin này và trả lời; nó chưa thành một vụ việc.",
   unseen: () => "Zalo chỉ chuyển cho bot những tin có chọn tên bot (nút @bot): tin này bot không nhận được.",
 };
 
@@ -62,7 +62,6 @@ async function start() {
   const open = new Set(state.rooms.map((room) => room.id));
   const staff = state.people.filter((person) => person.role !== "resident" && !open.has(person.id));
   for (const room of inOrder([...state.rooms, ...staff.map(privateRoom)])) addPhone(room);
-  for (const phone of phones.values()) phone.toEnd();
   document.body.classList.toggle("no-bot", !state.with_bot);
   if (!state.with_bot) tell("Ở đây chỉ có xã, chưa có bot nào: hãy nối bot của mình vào các địa chỉ mà keng town đã in ra.");
   drawTown(state);
@@ -253,6 +252,7 @@ function drawSwitcher() {
     group.append(...rooms.map((room) => new Option(room.title, room.id)));
     return group;
   }));
+  if (chosen) select.value = chosen.room.id;
 }
 
 function drawUnread() {
@@ -310,7 +310,10 @@ const composer = {
     const personLabel = make("label", "", "Đóng vai");
     personLabel.htmlFor = "person";
     const who = make("div", "who-row");
-    who.append(personLabel, person);
+    const aside = make("button", "apart", "Nhắn riêng");
+    aside.type = "button";
+    aside.addEventListener("click", () => choose(phones.get(person.value) ?? openPrivate(person.value)));
+    who.append(personLabel, person, aside);
     const text = make("textarea");
     text.id = "text";
     text.rows = 2;
@@ -349,7 +352,7 @@ const composer = {
       event.preventDefault();
       this.send();
     });
-    Object.assign(this, { aboutLine: about, aboutWords: words, person, text, photo, name });
+    Object.assign(this, { aboutLine: about, aboutWords: words, person, aside, text, photo, name });
   },
   open(phone) {
     this.drop();
@@ -364,6 +367,7 @@ const composer = {
       return [group];
     }));
     if (chosenBefore) this.person.value = chosenBefore;
+    this.aside.hidden = phone.room.kind === "private";
     // What a platform cannot do is not offered.
     this.photo.hidden = phone.room.platform === "facebook";
     this.photo.setAttribute("aria-pressed", "false");
@@ -429,6 +433,7 @@ function choose(phone, { quietly = false } = {}) {
   for (const { element } of phones.values()) element.classList.toggle("shown", element === phone.element);
   phone.take(composer.form);
   composer.open(phone);
+  phone.element.scrollIntoView({ block: "nearest" });
   byId("room").value = phone.room.id;
   drawUnread();
   if (!quietly) composer.text.focus();
@@ -444,7 +449,6 @@ function tryOut(name) {
   if (current.element.hidden) show("all");
   choose(current);
   composer.text.value = text;
-  current.element.scrollIntoView({ block: "nearest" });
   tell(told);
 }
 
@@ -478,7 +482,6 @@ function wire() {
     show("all");
     look("phones");
     choose(desk, { quietly: true });
-    desk.element.scrollIntoView({ block: "nearest" });
     post("act", { act: "say", person: composer.person.value, room: desk.room.id, text: "/tonghop" });
   });
   byId("scenario-form").addEventListener("submit", (event) => {
