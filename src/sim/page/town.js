@@ -164,7 +164,8 @@ function toMessage(message) {
 /** Alerts stand out, then answers to somebody. */
 function lookOf({ text, reply_to }) {
   if (text.includes("Mã kiểm tra: ")) return /HẾT CẢNH BÁO|ĐÃ THU HỒI/.test(text) ? "over" : "alert";
-  return reply_to ? "receipt" : "";
+  // Where nothing can be quoted, an answer stands alone.
+  return reply_to || text.startsWith("✅") ? "receipt" : "";
 }
 
 function judgeAll() {
@@ -191,7 +192,7 @@ function drawTown(state) {
   const said = Object.values(state.counts).reduce((sum, { people, bot }) => sum + people + bot, 0);
   byId("sample").hidden = state.rooms_in_all <= phones.size;
   byId("sample").textContent =
-    `Xã có ${state.rooms_in_all.toLocaleString("vi-VN")} nhóm; trang này cho xem ${phones.size}. ` +
+    `Xã có ${state.rooms_in_all.toLocaleString("vi-VN")} cuộc trò chuyện; trang này cho xem ${phones.size}. ` +
     `Đến giờ có ${said.toLocaleString("vi-VN")} tin nhắn.`;
   drawScenarios(state);
   drawFaults(state.faults);
