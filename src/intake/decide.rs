@@ -98,16 +98,18 @@ pub(super) fn open(
     }
 }
 
-/// Sensitive kinds, and whatever points at a person, go to the private lane.
+/// Sensitive kinds, and whatever points at a person, go to the private lane. Who looks for somebody gives a
+/// number so that everybody may call it: that notice must stay where all can see it.
 pub(super) fn sensitivity(facts: &Facts, private_kinds: &[Category]) -> Sensitivity {
     let kind = facts
         .categories
         .iter()
         .chain([&facts.primary])
         .any(|kind| private_kinds.contains(kind));
-    let person =
-        !(facts.phones.is_empty() && facts.accounts.is_empty() && facts.handles.is_empty());
-    if kind || person {
+    let own_number = facts.primary == Category::MissingPerson;
+    let points_at_nobody =
+        facts.phones.is_empty() && facts.accounts.is_empty() && facts.handles.is_empty();
+    if kind || !(points_at_nobody || own_number) {
         Sensitivity::Private
     } else {
         Sensitivity::Open

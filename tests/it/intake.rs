@@ -371,6 +371,22 @@ async fn a_private_kind_in_a_group_is_asked_nothing_in_public() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_looks_for_a_child_is_not_told_to_take_the_notice_away() {
+    let ward = Ward::new().await;
+    ward.lan.says(
+        ward.five,
+        "#timtrelac cháu Bin 6 tuổi đi lạc từ 9h sáng nay, ai thấy gọi bố cháu 0900 000 188",
+    );
+    let receipt = ward.hears_only(ward.five).await;
+    assert!(!receipt.text.contains("xoá"), "{}", receipt.text);
+    assert!(receipt.text.contains("ở đâu"), "{}", receipt.text);
+    assert!(!receipt.text.contains("0900"), "{}", receipt.text);
+    let case = ward.record().await;
+    assert_eq!(case.sensitivity, Sensitivity::Open);
+    ward.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_album_is_one_record_with_all_its_photos() {
     let ward = Ward::new().await;
     let ids = ward.town.album(ward.lan.person, ward.five, WHOLE, 4);

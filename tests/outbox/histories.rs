@@ -28,6 +28,9 @@ use keng::domain::ids::CheckCode;
 use keng::domain::ids::DeliveryId;
 use keng::domain::ids::IncidentId;
 use keng::domain::ids::RoomId;
+use keng::domain::room::Room;
+use keng::domain::room::RoomKind;
+use keng::domain::room::RoomState;
 use keng::outbox::Metrics;
 use keng::outbox::Rates;
 use keng::outbox::Settings;
@@ -56,6 +59,7 @@ use crate::town::Wall;
 
 const ACCOUNTS: usize = 2;
 const ROOMS: usize = 4;
+const COMMUNES: [&str; 2] = ["06862", "06863"];
 
 /// Low, so that a short history meets them.
 const RATES: Rates = Rates {
@@ -80,6 +84,8 @@ enum Op {
     Answer(usize, usize),
     /// A digest in a room.
     Digest(usize, usize),
+    /// Digests for so many groups of one of two communes, which an account serves both.
+    Digests(usize, usize, u8),
     /// The next message of an account meets this.
     Meets(usize, Fault),
     /// Time passes, in milliseconds.
@@ -109,6 +115,8 @@ fn op() -> impl Strategy<Value = Op> {
         3 => (room(), 1_u8..12).prop_map(|((account, room), count)| Op::Receipts(account, room, count)),
         2 => room().prop_map(|(account, room)| Op::Answer(account, room)),
         1 => room().prop_map(|(account, room)| Op::Digest(account, room)),
+        1 => (0..ACCOUNTS, 0..COMMUNES.len(), 1_u8..80)
+            .prop_map(|(account, commune, count)| Op::Digests(account, commune, count)),
         6 => (0..ACCOUNTS, fault).prop_map(|(account, fault)| Op::Meets(account, fault)),
         4 => (0_u64..3000).prop_map(Op::Wait),
         1 => (0_u64..400_000).prop_map(Op::Wait),
@@ -119,6 +127,15 @@ fn op() -> impl Strategy<Value = Op> {
 
 fn account(number: usize) -> AccountName {
     AccountName::parse(&format!("tk{number}")).unwrap()
+}
+
+fn group_of(of: usize, commune: usize, number: u64) -> RoomId {
+    RoomId::new(account(of), format!("xã {commune} nhóm {number}"))
+}
+
+fn commune_of(room: &RoomId) -> Option<usize> {
+    let (commune, _) = room.native.strip_prefix("xã ")?.split_once(' ')?;
+    commune.parse().ok()
 }
 
 fn room(of: usize, number: usize) -> RoomId {
@@ -134,6 +151,8 @@ struct Queued {
     at: Instant,
     alert: Option<AlertId>,
     receipt: bool,
+    /// The commune of a group that hears nothing else.
+    commune: Option<usize>,
 }
 
 /// The program at work, as it comes and goes.
@@ -147,6 +166,8 @@ struct Program {
     next: u64,
     queued: BTreeMap<u64, Queued>,
     kills: usize,
+    /// Groups of communes so far.
+    groups: u64,
     /// How much each platform had heard when a process began.
     starts: Vec<Vec<usize>>,
 }
@@ -171,6 +192,7 @@ impl Program {
             next: FIRST_NUMBER,
             queued: BTreeMap::new(),
             kills: 0,
+            groups: 0,
             starts: Vec::new(),
         };
         program.starts();
@@ -263,6 +285,7 @@ impl Program {
                 at: Instant::now(),
                 alert: alert_id,
                 receipt,
+                commune: commune_of(&room),
             };
             self.queued.insert(number, known);
             writes.push(Write::Delivery(Box::new(Delivery {
@@ -336,6 +359,33 @@ impl Program {
             }
             Op::Answer(of, number) => self.says(*of, *number, Lane::Reply, "Trả lời").await,
             Op::Digest(of, number) => self.says(*of, *number, Lane::Bulk, "Tổng hợp").await,
+            Op::Digests(of, commune, count) => {
+                let mut rows = Vec::new();
+                for _ in 0..*count {
+                    self.groups += 1;
+                    let room = Room {
+                        id: group_of(*of, *commune, self.groups),
+                        kind: RoomKind::Group,
+                        title: String::new(),
+                        area: AreaId::parse(COMMUNES[*commune]).ok(),
+                        state: RoomState::Active,
+                        sees_all: None,
+                        joined_at: self.wall.now(),
+                        choices: None,
+                    };
+                    let post = Post {
+                        text: "Tổng hợp".to_owned(),
+                        ..Post::default()
+                    };
+                    rows.push((room.id.clone(), Lane::Bulk, Body::Text(post)));
+                    let act = Act {
+                        expects: Vec::new(),
+                        writes: vec![Write::Room(Box::new(room))],
+                    };
+                    self.store.commit(vec![act]).await.unwrap();
+                }
+                self.queue(rows, None).await;
+            }
             Op::Meets(of, fault) => self.platforms[*of].next(*fault),
             Op::Wait(ms) => tokio::time::sleep(Duration::from_millis(*ms)).await,
             Op::Kill => self.is_killed().await,
@@ -427,6 +477,7 @@ async fn promises(program: &Program) -> Result<(), String> {
             one_row(program, *number, queued, &tries, &ended, &mut wrong);
         }
         in_order(&heard, &own, &mut wrong);
+        by_turns(&heard, &own, program.starts.len(), &mut wrong);
     }
     for alert in program
         .queued
@@ -555,6 +606,30 @@ fn in_order(heard: &[Heard], own: &[(u64, &Queued)], wrong: &mut String) {
                 );
             }
             *before = queued.row.max(*before);
+        }
+    }
+}
+
+/// No commune waits for another's bulk: between the hour at which a digest was queued and its own first try,
+/// the other commune had no more tries than its own, but for what had been claimed already.
+fn by_turns(heard: &[Heard], own: &[(u64, &Queued)], starts: usize, wrong: &mut String) {
+    let claimed = 2 * RATES.per_second as usize * starts;
+    for (number, queued) in own {
+        let Some(commune) = queued.commune else {
+            continue;
+        };
+        let mine = heard.iter().position(|heard| heard.room == queued.room);
+        let before = { heard.iter().take(mine.unwrap_or(heard.len())) }
+            .filter(|heard| heard.at >= queued.at)
+            .filter_map(|heard| commune_of(&heard.room));
+        let (same, other): (Vec<usize>, Vec<usize>) = before.partition(|one| *one == commune);
+        if mine.is_some() && other.len() > same.len() + claimed {
+            let _ = writeln!(
+                wrong,
+                "no commune waits for another's bulk: {number} {queued:?} after {} of the other and {} of its own",
+                other.len(),
+                same.len()
+            );
         }
     }
 }
