@@ -136,6 +136,10 @@ async fn once(program: &Path, scenario: &Scenario, options: &Options) -> anyhow:
     let summary = summary(scenario, &mut play, &found, started);
     if options.json {
         outln!("{summary}");
+        // For whoever reads the log of a machine.
+        for failure in &found.failures {
+            eprintln!("{}: {failure}", scenario.name);
+        }
     } else {
         tell(scenario, &summary, &found);
     }

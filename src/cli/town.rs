@@ -78,9 +78,14 @@ async fn whole(listen: SocketAddr, size: Size) -> anyhow::Result<()> {
 
 /// Opens the town's page on the port behind the platforms'; gives its address.
 async fn page(town: &Town, first: SocketAddr) -> anyhow::Result<String> {
-    let ports = u16::try_from(town.accounts().len()).ok();
-    let port = ports.and_then(|ports| first.port().checked_add(ports));
-    let port = port.context("there are too few ports above")?;
+    let port = match first.port() {
+        0 => 0,
+        first => {
+            let ports = u16::try_from(town.accounts().len()).ok();
+            let port = ports.and_then(|ports| first.checked_add(ports));
+            port.context("there are too few ports above")?
+        }
+    };
     // Others may reach the platforms, but not the page, where anybody can act as an officer.
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     let listener = sim::page::bind(address)

@@ -421,6 +421,15 @@ impl Telegram {
         self.stand(chat, None, Standing::Administrator);
     }
 
+    /// The bot has been an administrator there for long: nobody tells it now.
+    pub fn settle_bot(&self, chat: Chat) {
+        self.inner.change(|world| {
+            if let Some(room) = world.rooms.get_mut(&chat.id) {
+                room.bot = Standing::Administrator;
+            }
+        });
+    }
+
     /// Removes the bot; in a private chat the person blocks it.
     pub fn kick_bot(&self, chat: Chat) {
         self.stand(chat, None, Standing::Kicked);

@@ -54,7 +54,7 @@ const BOT: &str = "{bot}";
 /// What the Page's people write first, for residents to write under.
 const WELCOME: &str = "Công an xã chào bà con. Bà con cần báo việc gì, xin viết dưới bài này hoặc nhắn riêng cho trang.";
 
-/// From so many rooms on, Telegram's simulator counts instead of keeping every call.
+/// From so many rooms on, Telegram's simulator counts instead of keeping every call, and bots are in their groups already.
 const MANY: usize = 2_000;
 
 /// Messages of one room in a snapshot.
@@ -183,7 +183,8 @@ impl Account {
                     seed,
                     ..telegram::Options::default()
                 };
-                if many {
+                // The first bot's chats are those of everybody with a duty, whose messages are edited and answered.
+                if many && !first {
                     options.keep = telegram::Keep::Counts;
                 }
                 if !first {
@@ -271,8 +272,9 @@ impl Account {
         }
     }
 
-    /// A group with the bot in it; `index` counts the groups of this account.
-    fn add_room(&self, title: &str, index: usize, residents: &[String]) -> String {
+    /// A group with the bot in it; `index` counts the groups of this account. It comes in now and greets, or has been
+    /// there for long.
+    fn add_room(&self, title: &str, index: usize, residents: &[String], settled: bool) -> String {
         match &self.server {
             Server::Telegram(server) => {
                 // Every fifth is a basic group, so that there is one to be upgraded.
@@ -281,8 +283,12 @@ impl Account {
                 } else {
                     server.add_supergroup(title)
                 };
-                server.join_bot(chat);
-                server.promote_bot(chat);
+                if settled {
+                    server.settle_bot(chat);
+                } else {
+                    server.join_bot(chat);
+                    server.promote_bot(chat);
+                }
                 chat.id.to_string()
             }
             Server::ZaloBot(server) => {
@@ -293,7 +299,12 @@ impl Account {
             Server::ZaloOa(server) => {
                 let members: Vec<_> = residents.iter().map(|id| oa_person(id)).collect();
                 let members: Vec<_> = members.iter().collect();
-                server.add_group(title, &members).id.to_string()
+                let chat = if settled {
+                    server.settle_group(title, &members)
+                } else {
+                    server.add_group(title, &members)
+                };
+                chat.id.to_string()
             }
             Server::Facebook(server, _) => server.options().page_id.clone(),
         }
@@ -962,6 +973,9 @@ fn populate(log: &mut Log, plan: &Plan, accounts: &[Account]) {
         Some(village.slug.clone())
     };
     let (mut rooms, mut people) = (0, 0);
+    // A thousand greetings at once would keep a bot busy for minutes, and show nothing.
+    let in_all: usize = plan.accounts.iter().map(|one| one.rooms.len()).sum();
+    let settled = in_all > MANY;
     for (index, (planned, account)) in plan.accounts.iter().zip(accounts).enumerate() {
         let residents: Vec<String> = planned
             .residents
@@ -973,7 +987,7 @@ fn populate(log: &mut Log, plan: &Plan, accounts: &[Account]) {
             rooms += 1;
             let id: Shared = format!("r{rooms}").into();
             let members = residents.get(room.residents.clone()).unwrap_or_default();
-            let native = account.add_room(&room.title, place, members);
+            let native = account.add_room(&room.title, place, members, settled);
             for home in homes.get_mut(room.residents.clone()).into_iter().flatten() {
                 home.push(id.clone());
             }

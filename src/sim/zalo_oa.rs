@@ -258,6 +258,16 @@ impl ZaloOa {
             .change(|world| world.add_group(name, "", "", &members))
     }
 
+    /// A group that the OA made long ago: it is not told now.
+    pub fn settle_group(&self, name: &str, members: &[&Person]) -> Chat {
+        let members: Vec<Arc<str>> = members
+            .iter()
+            .map(|person| Arc::clone(&person.id))
+            .collect();
+        self.inner
+            .change(|world| world.settle_group(name, "", "", &members))
+    }
+
     /// The group with this name.
     #[must_use]
     pub fn group_called(&self, name: &str) -> Option<Chat> {

@@ -556,6 +556,19 @@ impl World {
         package: &str,
         members: &[Arc<str>],
     ) -> Chat {
+        let chat = self.settle_group(name, description, package, members);
+        self.lifecycle("create_group", &chat.id, json!({"group_name": name}));
+        chat
+    }
+
+    /// The same, and nobody is told.
+    pub(super) fn settle_group(
+        &mut self,
+        name: &str,
+        description: &str,
+        package: &str,
+        members: &[Arc<str>],
+    ) -> Chat {
         let id: Arc<str> = self.hex(20).into();
         let link = format!("https://zalo.me/g/{}", self.hex(9));
         let settings = json!({"lock_send_msg": false, "join_appr": false, "enable_msg_history": true, "enable_link_join": true});
@@ -578,7 +591,6 @@ impl World {
         if let Some(package) = self.packages.iter_mut().find(|one| one.id == package) {
             package.used_by = Some(Arc::clone(&id));
         }
-        self.lifecycle("create_group", &id, json!({"group_name": name}));
         Chat { id }
     }
 
