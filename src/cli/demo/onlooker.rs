@@ -70,8 +70,8 @@ enum Fate {
     },
     /// It was a command; what it did is seen in the chats.
     Command,
-    /// It spoke to the bot and told nothing that could be recorded: the bot asks.
-    Asked,
+    /// It spoke to the bot, which answered; it is no report of its own in any record.
+    Heard,
     /// It was not for the bot, and nothing was kept of it.
     Nothing,
     /// The platform does not show it to a bot.
@@ -127,7 +127,7 @@ struct Memory {
 
 impl Memory {
     fn hear(&mut self, room: &Room, message: &Message, to_bot: bool, what: What) {
-        if message.is_bots() || message.text.is_empty() {
+        if message.is_bots() || (message.text.is_empty() && !message.picture) {
             return;
         }
         if !self.rooms.contains_key(&room.id) && self.rooms.len() >= ROOMS {
@@ -187,9 +187,10 @@ impl Memory {
                     Fate::Nothing
                 }
                 Outcome::Command(_) => Fate::Command,
-                Outcome::AskDetail => Fate::Asked,
-                // It should be among the records, and is not: no answer that could please anybody is made up.
-                Outcome::Report | Outcome::Update(_) => Fate::Waiting,
+                Outcome::AskDetail => Fate::Heard,
+                // It will be among the records, or it was one too many of a case that many have told.
+                Outcome::Report | Outcome::Update(_) if since < SETTLED => Fate::Waiting,
+                Outcome::Report | Outcome::Update(_) => Fate::Heard,
             };
         }
     }
