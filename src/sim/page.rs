@@ -47,6 +47,9 @@ pub const SHOWN: usize = 60;
 /// How often the clock is told.
 const TICK: Duration = Duration::from_secs(1);
 
+/// After how long a browser that was let go comes back: the next town begins without it.
+const RETRY: Duration = Duration::from_millis(300);
+
 /// The largest act taken, in bytes: 20,000 letters of up to four bytes and what stands around them.
 const MAX_BODY: usize = 96 << 10;
 
@@ -359,9 +362,10 @@ impl Watching {
         if let Some(seen) = &mut seen {
             seen.mark_changed();
         }
+        let again = sse::Event::default().retry(RETRY);
         Self {
             shown: rooms.chain(people).collect(),
-            ready: VecDeque::new(),
+            ready: VecDeque::from([again]),
             over: page.over.clone(),
             page,
             after,

@@ -132,6 +132,12 @@ await picture.locator(".picture").waitFor({ state: "attached" });
 see("an edit, an answer and a picture");
 await desk.getByRole("button", { name: "Tất cả" }).click();
 
+await desk.getByRole("button", { name: "Nhắn riêng" }).click();
+await desk.locator(".phone.private.chosen").waitFor();
+const aside = await write(desk, "Nhà tôi mất hai con gà ở xóm Bến tối qua, tôi ngại nói trong nhóm");
+await aside.locator('.kept[data-kept="record"]').waitFor({ state: "attached" });
+see("a word with the bot in private needs no tag");
+
 await desk.getByRole("button", { name: "Gửi cảnh báo" }).click();
 const words = "Có người giả công an gọi điện";
 await write(desk, await desk.locator("#text").inputValue());

@@ -579,6 +579,23 @@ async fn an_officer_who_is_removed_after_confirming_gets_nothing_sent() {
 }
 
 #[tokio::test]
+async fn an_officer_who_is_removed_between_draft_and_confirmation_sends_nothing() {
+    let mut ward = Ward::new().await;
+    ward.all_privately().await;
+    ward.command(HA, HA, CommandName::CanhBao, FLOOD).await;
+    let rest = vec![staff("Đ/c Nam", Role::Officer, "06862", NAM)];
+    ward.restarts(rest, Settings::default(), RoomRules::default());
+    assert_eq!(ward.says(HA, HA, "OK").await, None);
+    let refused = ward.answer(HA, HA, CommandName::Duyet, "333333").await;
+    assert_eq!(refused, say::desk::no_such_command());
+    let pressed = ward.presses(HA, HA, "a:ok:333333").await.unwrap();
+    assert!(heard(&pressed, TRUC).is_empty(), "{pressed:?}");
+    let foreign = ward.answer(NAM, NAM, CommandName::Duyet, "333333").await;
+    assert_eq!(foreign, say::desk::only_the_author("Đ/c Hà"));
+    assert_eq!(ward.alert("333333").await.state, AlertState::Draft);
+}
+
+#[tokio::test]
 async fn a_clock_that_jumps_back_sends_nothing_old() {
     let mut ward = Ward::new().await;
     ward.all_privately().await;

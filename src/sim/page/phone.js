@@ -91,8 +91,7 @@ export class Phone {
     this.foot.append(composer);
     this.log.setAttribute("aria-live", "polite");
     this.unread = 0;
-    // Once the composer has taken its room.
-    requestAnimationFrame(() => this.toEnd());
+    this.toEnd();
   }
 
   leave() {
@@ -101,8 +100,9 @@ export class Phone {
     this.log.setAttribute("aria-live", "off");
   }
 
+  /** The log is laid out from its end, where it also stays when something arrives. */
   toEnd() {
-    this.log.scrollTop = this.log.scrollHeight;
+    this.log.scrollTop = 0;
   }
 
   /** A message, a new state of one, or its end. */
@@ -115,7 +115,6 @@ export class Phone {
       }
       return;
     }
-    const atEnd = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 60;
     const whole = { ...known, ...message };
     whole.element = this.drawMessage(whole);
     this.messages.set(whole.id, whole);
@@ -130,7 +129,6 @@ export class Phone {
         this.messages.delete(id);
       }
     }
-    if (atEnd) this.toEnd();
   }
 
   /** Under the post it belongs to, on a wall; else at the end. */
@@ -221,7 +219,7 @@ export class Phone {
 }
 
 const VERDICTS = {
-  asked: () => "Bot hỏi lại, chưa ghi",
+  heard: () => "Bot đã nhận, chưa thành vụ",
   record: (verdict) => `Đã ghi · vụ ${verdict.code}`,
   command: () => "Lệnh: đã làm",
   nothing: () => "Không lưu",

@@ -120,9 +120,11 @@ impl Told {
                             .find_map(|line| line.strip_prefix(name))
                             .map(|value| value.trim().to_owned())
                     };
-                    if field("event:").unwrap_or_default() == kind {
-                        let id = field("id:").and_then(|id| id.parse().ok());
-                        return (id, field("data:").unwrap_or_default());
+                    // Without data nothing is told, only how to come back.
+                    if let Some(data) = field("data:")
+                        && field("event:").unwrap_or_default() == kind
+                    {
+                        return (field("id:").and_then(|id| id.parse().ok()), data);
                     }
                 }
                 let chunk = self

@@ -19,7 +19,7 @@ const TRIES = {
   },
   alert: {
     text: "/canhbao Có người giả công an gọi điện bảo cài ứng dụng lạ. Bà con không bấm link, không đọc mã OTP.",
-    told: "Đây là điện thoại của cán bộ. Bấm Gửi, đọc bản xem trước, rồi bấm nút Gửi của bot (hoặc nhắn OK).",
+    told: "Đây là điện thoại của cán bộ. Bấm Gửi, đọc bản xem trước, rồi bấm nút “Gửi cho … nhóm” của bot, hoặc nhắn OK.",
   },
 };
 const FAULTS = {
@@ -42,7 +42,7 @@ const FATES = {
   record: ({ code }) => `Bot đã ghi tin này vào vụ ${code} và trả lời. Mục “Phía bot” cho thấy chữ nào cho biết loại việc, nơi, lúc.`,
   nothing: () => "Tin này không gửi cho bot: bot bỏ qua, không lưu lại gì.",
   command: () => "Đây là một lệnh: bot làm, rồi trả lời ngay trong điện thoại này.",
-  asked: () => "Bot biết là bà con gọi mình nhưng chưa rõ việc gì, nên hỏi lại.",
+  heard: () => "Bot đã nhận tin này và trả lời; nó chưa thành một vụ việc.",
   unseen: () => "Zalo chỉ chuyển cho bot những tin có chọn tên bot (nút @bot): tin này bot không nhận được.",
 };
 
@@ -62,7 +62,6 @@ async function start() {
   const open = new Set(state.rooms.map((room) => room.id));
   const staff = state.people.filter((person) => person.role !== "resident" && !open.has(person.id));
   for (const room of inOrder([...state.rooms, ...staff.map(privateRoom)])) addPhone(room);
-  for (const phone of phones.values()) phone.toEnd();
   document.body.classList.toggle("no-bot", !state.with_bot);
   if (!state.with_bot) tell("Ở đây chỉ có xã, chưa có bot nào: hãy nối bot của mình vào các địa chỉ mà keng town đã in ra.");
   drawTown(state);
@@ -165,7 +164,8 @@ function toMessage(message) {
 /** Alerts stand out, then answers to somebody. */
 function lookOf({ text, reply_to }) {
   if (text.includes("Mã kiểm tra: ")) return /HẾT CẢNH BÁO|ĐÃ THU HỒI/.test(text) ? "over" : "alert";
-  return reply_to ? "receipt" : "";
+  // Where nothing can be quoted, an answer stands alone.
+  return reply_to || text.startsWith("✅") ? "receipt" : "";
 }
 
 function judgeAll() {
@@ -192,7 +192,7 @@ function drawTown(state) {
   const said = Object.values(state.counts).reduce((sum, { people, bot }) => sum + people + bot, 0);
   byId("sample").hidden = state.rooms_in_all <= phones.size;
   byId("sample").textContent =
-    `Xã có ${state.rooms_in_all.toLocaleString("vi-VN")} nhóm; trang này cho xem ${phones.size}. ` +
+    `Xã có ${state.rooms_in_all.toLocaleString("vi-VN")} cuộc trò chuyện; trang này cho xem ${phones.size}. ` +
     `Đến giờ có ${said.toLocaleString("vi-VN")} tin nhắn.`;
   drawScenarios(state);
   drawFaults(state.faults);
@@ -253,6 +253,7 @@ function drawSwitcher() {
     group.append(...rooms.map((room) => new Option(room.title, room.id)));
     return group;
   }));
+  if (chosen) select.value = chosen.room.id;
 }
 
 function drawUnread() {
@@ -310,7 +311,10 @@ const composer = {
     const personLabel = make("label", "", "Đóng vai");
     personLabel.htmlFor = "person";
     const who = make("div", "who-row");
-    who.append(personLabel, person);
+    const aside = make("button", "apart", "Nhắn riêng");
+    aside.type = "button";
+    aside.addEventListener("click", () => choose(phones.get(person.value) ?? openPrivate(person.value)));
+    who.append(personLabel, person, aside);
     const text = make("textarea");
     text.id = "text";
     text.rows = 2;
@@ -349,7 +353,7 @@ const composer = {
       event.preventDefault();
       this.send();
     });
-    Object.assign(this, { aboutLine: about, aboutWords: words, person, text, photo, name });
+    Object.assign(this, { aboutLine: about, aboutWords: words, person, aside, text, photo, name });
   },
   open(phone) {
     this.drop();
@@ -364,6 +368,7 @@ const composer = {
       return [group];
     }));
     if (chosenBefore) this.person.value = chosenBefore;
+    this.aside.hidden = phone.room.kind === "private";
     // What a platform cannot do is not offered.
     this.photo.hidden = phone.room.platform === "facebook";
     this.photo.setAttribute("aria-pressed", "false");
@@ -429,6 +434,7 @@ function choose(phone, { quietly = false } = {}) {
   for (const { element } of phones.values()) element.classList.toggle("shown", element === phone.element);
   phone.take(composer.form);
   composer.open(phone);
+  phone.element.scrollIntoView({ block: "nearest" });
   byId("room").value = phone.room.id;
   drawUnread();
   if (!quietly) composer.text.focus();
@@ -444,7 +450,6 @@ function tryOut(name) {
   if (current.element.hidden) show("all");
   choose(current);
   composer.text.value = text;
-  current.element.scrollIntoView({ block: "nearest" });
   tell(told);
 }
 
@@ -478,7 +483,6 @@ function wire() {
     show("all");
     look("phones");
     choose(desk, { quietly: true });
-    desk.element.scrollIntoView({ block: "nearest" });
     post("act", { act: "say", person: composer.person.value, room: desk.room.id, text: "/tonghop" });
   });
   byId("scenario-form").addEventListener("submit", (event) => {
