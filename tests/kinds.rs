@@ -21,8 +21,6 @@ mod learn;
 
 use learn::{Example, learn, strengths, sums};
 
-type Counts = BTreeMap<String, usize>;
-
 /// The files of messages that people labelled, by name.
 fn files() -> Vec<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/vi");
@@ -43,8 +41,8 @@ fn files() -> Vec<(String, String)> {
 /// Messages written to learn kinds from, not as a group's messages come.
 const LESSONS: &str = "lesson_";
 
-/// The labelled messages of group chats, each once, with their primary category.
-fn labelled() -> Vec<(String, String)> {
+/// The labelled reports of group chats, each once.
+fn labelled() -> Vec<String> {
     let mut all = Vec::new();
     let mut seen = BTreeSet::new();
     for (_, text) in files()
@@ -53,11 +51,11 @@ fn labelled() -> Vec<(String, String)> {
     {
         for line in text.lines() {
             let row: Value = serde_json::from_str(line).expect("a JSON line");
-            let primary = row["expect"]["primary"].as_str();
-            if let (Some(text), Some(primary)) = (row["text"].as_str(), primary)
+            if let Some(text) = row["text"].as_str()
+                && row["expect"]["primary"].is_string()
                 && seen.insert(text.to_owned())
             {
-                all.push((text.to_owned(), primary.to_owned()));
+                all.push(text.to_owned());
             }
         }
     }
@@ -85,41 +83,26 @@ fn words(text: &str, lexicon: &Lexicon) -> BTreeSet<String> {
     found
 }
 
-fn line(words: &str, counts: &Counts) -> String {
-    let counts: Vec<_> = counts
-        .iter()
-        .map(|(category, count)| format!("{category} {count}"))
-        .collect();
-    format!("{words}\t{}\n", counts.join(" "))
-}
-
 #[test]
 fn the_counts_are_those_of_the_labelled_messages() {
     let lexicon = Lexicon::builtin().expect("the built-in lexicon loads");
-    let mut by_word: BTreeMap<String, Counts> = BTreeMap::new();
-    let mut messages = Counts::new();
-    for (text, primary) in labelled() {
-        *messages.entry(primary.clone()).or_default() += 1;
-        for word in words(&text, &lexicon) {
-            *by_word
-                .entry(word)
-                .or_default()
-                .entry(primary.clone())
-                .or_default() += 1;
+    let messages = labelled();
+    let mut by_word: BTreeMap<String, usize> = BTreeMap::new();
+    for text in &messages {
+        for word in words(text, &lexicon) {
+            *by_word.entry(word).or_default() += 1;
         }
     }
-    let mut counted = String::from(
-        "# In how many labelled messages a word or a pair of words stands, by category; first the messages.\n\
-         # Counted by tests/kinds.rs; see src/text/kinds.rs.\n",
+    let mut counted = format!(
+        "# In how many labelled messages a word or a pair of words stands; first how many messages there are.\n\
+         # Counted by tests/kinds.rs; see src/text/often.rs.\n\t{}\n",
+        messages.len()
     );
-    counted += &line("", &messages);
-    for (word, counts) in &by_word {
-        // Said once it says nothing.
-        if counts.values().sum::<usize>() > 1 {
-            counted += &line(word, counts);
-        }
+    // Said once it says nothing.
+    for (word, count) in by_word.iter().filter(|(_, count)| **count > 1) {
+        counted += &format!("{word}\t{count}\n");
     }
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/lexicon/kinds.tsv");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/lexicon/often.tsv");
     if std::env::var("KENG_COUNT").is_ok_and(|value| value == "write") {
         std::fs::write(path, counted).expect("the file can be written");
         return;
@@ -127,7 +110,7 @@ fn the_counts_are_those_of_the_labelled_messages() {
     let stored = std::fs::read_to_string(path).expect("the counts are there");
     assert!(
         stored == counted,
-        "config/lexicon/kinds.tsv is not what the fixtures say: KENG_COUNT=write cargo test --test kinds"
+        "config/lexicon/often.tsv is not what the fixtures say: KENG_COUNT=write cargo test --test kinds"
     );
 }
 
@@ -161,7 +144,7 @@ fn lessons() -> Vec<Lesson> {
             let text = row["text"].as_str().expect("a text");
             let lesson = name.starts_with(LESSONS);
             let labels = if lesson { &row } else { &row["expect"] };
-            let nothing = labels.is_null() && row["outcome"] != "update" && looks_addressed(text);
+            let nothing = labels.is_null() && told_nothing(&row) && looks_addressed(text);
             if !labels.is_object() && !nothing || !seen.insert(text.to_owned()) {
                 continue;
             }
@@ -218,6 +201,14 @@ fn lessons() -> Vec<Lesson> {
         }
     }
     lessons
+}
+
+/// Whoever labelled it says that nothing is to be recorded.
+fn told_nothing(row: &Value) -> bool {
+    matches!(
+        row["outcome"].as_str(),
+        None | Some("ignore" | "ask_detail")
+    )
 }
 
 /// It has a tag, a mention or a keyword, or what looks like one.

@@ -80,7 +80,7 @@ fn check(text: &str) {
     for reading in readings {
         for evidence in &reading.evidence {
             assert!(
-                text.contains(&evidence.text),
+                text.get(evidence.at.clone()).is_some(),
                 "evidence that is not in {text:?}"
             );
         }

@@ -201,7 +201,7 @@ fn answer(line: &[u8], addressing: &Addressing<'_>, lexicon: &Lexicon, explain: 
         }
     };
     let reading = read(&line.text, addressing, lexicon, sent_at);
-    let (head, tail) = to_json(&line.id, &reading, explain);
+    let (head, tail) = to_json(&line.id, &line.text, &reading, explain);
     let told = if reading.is_for_others() {
         Told::overheard(&line.id, &line.text, sent_at, lexicon)
     } else {
@@ -222,7 +222,7 @@ fn parse(line: &[u8]) -> Result<(Line<'_>, DateTime<FixedOffset>), String> {
 }
 
 /// What stands before and behind the link to an earlier message.
-fn to_json(id: &str, reading: &Reading, explain: bool) -> (String, String) {
+fn to_json(id: &str, text: &str, reading: &Reading, explain: bool) -> (String, String) {
     let outcome = match &reading.outcome {
         Outcome::Report => "report",
         Outcome::AskDetail => "ask_detail",
@@ -256,7 +256,13 @@ fn to_json(id: &str, reading: &Reading, explain: bool) -> (String, String) {
         let evidence: Value = reading
             .evidence
             .iter()
-            .map(|evidence| json!({"field": evidence.field, "text": evidence.text, "why": evidence.why}))
+            .map(|evidence| {
+                json!({
+                    "field": evidence.why.field(),
+                    "text": evidence.text(text),
+                    "why": evidence.why.to_string(),
+                })
+            })
             .collect();
         tail.push_str(",\"evidence\":");
         tail.push_str(&evidence.to_string());

@@ -3,7 +3,8 @@
 //! These are values only. How they are found is `text`'s business; how they are
 //! written as JSON or stored is decided where they leave the program.
 
-use std::borrow::Cow;
+use std::fmt;
+use std::ops::Range;
 
 use chrono::{DateTime, FixedOffset};
 
@@ -227,12 +228,84 @@ pub enum UpdateKind {
 /// Why a field has its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evidence {
-    /// The field: `outcome`, `category`, `urgent`, `place`, `time`, …
-    pub field: &'static str,
-    /// The words of the message.
-    pub text: String,
+    /// The bytes of the message whose words say it; none where no words do.
+    pub at: Range<usize>,
     /// What they were taken for.
-    pub why: Cow<'static, str>,
+    pub why: Why,
+}
+
+impl Evidence {
+    /// The words, in the message that was read.
+    pub fn text<'a>(&self, message: &'a str) -> &'a str {
+        message.get(self.at.clone()).unwrap_or("")
+    }
+}
+
+/// What words of a message were taken for. Weights of single words are in hundredths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// A hashtag that names a kind of incident, or any.
+    Tag(Option<Category>),
+    /// A mention of the bot.
+    Mention,
+    /// A word such as "báo tin" at the head.
+    Keyword,
+    /// The command to report.
+    Command,
+    /// It changes an earlier report.
+    Update(UpdateKind),
+    /// Nothing has happened.
+    NoIncident,
+    /// A word that is usual for a kind of incident.
+    Word(Category, i32),
+    /// A phrase that tells of a kind of incident.
+    Cue(Category, u8),
+    /// When it happened.
+    Time,
+    /// Where it happened.
+    Place,
+    /// Words about the state of things, for a kind of incident, and whether somebody should act now.
+    Urgent(bool, Category),
+    /// A word that is usual where somebody should act now.
+    UrgentWord(i32),
+}
+
+impl Why {
+    /// The field that it speaks for.
+    pub fn field(self) -> &'static str {
+        match self {
+            Self::Word(..) | Self::Cue(..) => "categories",
+            Self::Time => "time",
+            Self::Place => "place",
+            Self::Urgent(..) | Self::UrgentWord(..) => "urgent",
+            _ => "outcome",
+        }
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tag(Some(category)) => write!(f, "tag: {}", category.as_str()),
+            Self::Tag(None) => f.write_str("tag: any incident"),
+            Self::Mention => f.write_str("mention of the bot"),
+            Self::Keyword => f.write_str("leading keyword"),
+            Self::Command => f.write_str("command"),
+            Self::Update(kind) => write!(f, "update: {kind:?}"),
+            Self::NoIncident => f.write_str("no incident is told"),
+            Self::Word(category, weight) => {
+                let (whole, part) = (weight / 100, weight % 100);
+                write!(f, "words: {} +{whole}.{part:02}", category.as_str())
+            }
+            Self::Cue(category, weight) => write!(f, "{} +{weight}", category.as_str()),
+            Self::Time => f.write_str("time expression"),
+            Self::Place => f.write_str("place phrase"),
+            Self::Urgent(urgent, primary) => write!(f, "{urgent} for {}", primary.as_str()),
+            Self::UrgentWord(weight) => {
+                write!(f, "words: +{}.{:02}", weight / 100, weight % 100)
+            }
+        }
+    }
 }
 
 /// Everything a text says.

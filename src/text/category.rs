@@ -281,6 +281,10 @@ pub fn decide(scores: &Scores, tags: &[Option<Category>]) -> Category {
     if of(primary) < TOLD {
         return Category::Other;
     }
+    let clear = |other: &Category| *other != primary && scores.of(*other) >= CLEAR;
+    if !Category::ALL.iter().any(clear) {
+        return primary;
+    }
     for _ in 0..2 {
         for (graver, lesser) in GRAVER {
             if primary == *lesser && scores.of(*graver) >= CLEAR && 2 * of(*graver) >= of(*lesser) {
@@ -299,11 +303,15 @@ pub fn decide(scores: &Scores, tags: &[Option<Category>]) -> Category {
 /// The categories that all signs together speak for, the primary one first.
 pub fn told(weights: &[i32; kinds::COLUMNS]) -> Vec<Category> {
     let of = |category: Category| weights.get(category as usize).copied().unwrap_or(0);
-    let mut all = Category::ALL.to_vec();
-    all.sort_by_key(|category| -of(*category));
-    let beside = all.iter().skip(1).take(MOST - 1);
-    let beside = beside.take_while(|one| of(**one) > BESIDE).count();
-    all.truncate(1 + beside);
+    let mut all = Vec::with_capacity(MOST);
+    while all.len() < MOST {
+        let others = Category::ALL.iter().filter(|one| !all.contains(*one));
+        let heaviest = others.reduce(|one, other| if of(*other) > of(*one) { other } else { one });
+        match heaviest {
+            Some(next) if all.is_empty() || of(*next) > BESIDE => all.push(*next),
+            _ => break,
+        }
+    }
     all
 }
 

@@ -473,10 +473,9 @@ fn digits(page: &Page<'_>, at: usize, to: usize, found: &mut Entities) -> Option
 /// A telephone number told digit by digit, "không chín một hai, ba số 0, bốn năm bảy"; returns the token
 /// after it.
 fn spoken(page: &Page<'_>, at: usize, to: usize, found: &mut Entities) -> Option<usize> {
-    let zero = |at: usize| page.hits_at(at).iter().any(|hit| hit.what == What::Zero);
     let digit = |at: usize| match page.counting_word(at) {
         Some(value) => Some(value).filter(|value| *value < 10),
-        None if zero(at) => Some(0),
+        None if page.says_zero(at) => Some(0),
         None => page
             .tokens
             .get(at)
@@ -484,7 +483,7 @@ fn spoken(page: &Page<'_>, at: usize, to: usize, found: &mut Entities) -> Option
             .map(|token| token.value),
     };
     // "không" is said in every second message, "không chín" in hardly any.
-    if !zero(at) || digit(at + 1).is_none() {
+    if !page.says_zero(at) || digit(at + 1).is_none() {
         return None;
     }
     let mut number = String::new();

@@ -210,12 +210,18 @@ impl Frames {
         // Where the longest phrase that began before this one ends.
         let mut covered = 0;
         let mut found = Vec::new();
-        for group in hits.chunk_by(|one, other| one.from == other.from) {
-            let phrases = group
-                .iter()
-                .filter(|hit| matches!(hit.what, What::Class { .. } | What::Mask));
-            let longest = phrases.clone().map(|hit| hit.to).max().unwrap_or(0);
-            for hit in phrases {
+        // The phrases that begin at one token.
+        let mut group = Vec::with_capacity(FEW);
+        let counts = |hit: &&Hit| matches!(hit.what, What::Class { .. } | What::Mask);
+        let mut phrases = hits.iter().filter(counts).peekable();
+        while let Some(first) = phrases.next() {
+            group.clear();
+            group.push(*first);
+            while let Some(next) = phrases.next_if(|next| next.from == first.from) {
+                group.push(*next);
+            }
+            let longest = group.iter().map(|hit| hit.to).max().unwrap_or(0);
+            for hit in &group {
                 let What::Class { class, syllable } = hit.what else {
                     continue;
                 };

@@ -54,26 +54,37 @@ pub const ROWS: usize = ALWAYS + 1;
 
 /// Cues of one kind are not heard louder than this.
 const LOUDEST: u16 = 20;
-/// Words behind this many change nothing.
+/// Words behind this many change nothing; so many bytes have a sum of two bytes.
 const MOST: usize = 256;
+/// Bits by which it is known that a word has not been said yet.
+const FILTER: usize = 4096;
 
 /// Something that a text shows.
 #[derive(Debug, Clone, Copy)]
 pub struct Sign {
     /// Its row.
-    pub row: usize,
+    pub row: u16,
     /// How strongly, in parts of [`FULL`].
-    pub much: i32,
+    pub much: i16,
     /// The token that shows it, when it is a word.
-    pub token: Option<usize>,
+    pub token: Option<u16>,
 }
+
+// A message has a hundred signs, so they are kept small.
+const _: () = assert!(ROWS < u16::MAX as usize);
 
 impl Sign {
     fn new(row: usize, much: i32) -> Self {
+        Self::of(row, much, None)
+    }
+
+    fn of(row: usize, much: i32, token: Option<usize>) -> Self {
         Self {
-            row,
-            much,
-            token: None,
+            // There are fewer rows, and a sign weighs a few times its full weight.
+            row: u16::try_from(row).unwrap_or(u16::MAX),
+            much: i16::try_from(much).unwrap_or(i16::MAX),
+            // Behind so many words none is looked at.
+            token: token.and_then(|at| u16::try_from(at).ok()),
         }
     }
 }
@@ -116,9 +127,9 @@ pub fn words(
     skip: impl Fn(usize) -> bool,
     signs: &mut Vec<Sign>,
 ) {
-    // A word that is said again says no more.
-    let mut known = [0_u64; WORDS / 64];
-    let mut count = 0;
+    // A word that is said again says no more. Rows that share a bit are rare, so few are looked for.
+    let mut known = [0_u64; FILTER / 64];
+    let first = signs.len();
     let mut before = None;
     for (at, token) in tokens.iter().enumerate().take(to).skip(from) {
         if token.is_number() || token.foreign || skip(at) {
@@ -129,22 +140,19 @@ pub fn words(
         let pair = before.map(|before| both(before, token.key));
         for key in [Some(token.key), marked, pair].into_iter().flatten() {
             let row = row_of(key);
-            let Some(bits) = known.get_mut(row / 64) else {
+            let Some(bits) = known.get_mut(row % FILTER / 64) else {
                 continue;
             };
-            if *bits >> (row % 64) & 1 == 1 {
+            let bit = 1 << (row % 64);
+            let words = signs.get(first..).unwrap_or_default();
+            if *bits & bit > 0 && words.iter().any(|sign| usize::from(sign.row) == row) {
                 continue;
             }
-            if count == MOST {
+            if words.len() == MOST {
                 return;
             }
-            *bits |= 1 << (row % 64);
-            count += 1;
-            signs.push(Sign {
-                row,
-                much: FULL,
-                token: Some(at),
-            });
+            *bits |= bit;
+            signs.push(Sign::of(row, FULL, Some(at)));
         }
         before = Some(token.key);
     }
@@ -153,13 +161,20 @@ pub fn words(
 /// The classes of words seen among tokens `from..to`.
 pub fn classes(seen: &[Seen], from: usize, to: usize, signs: &mut Vec<Sign>) {
     let start = signs.len();
+    // By class: which of the new signs is its own, counted from one.
+    let mut known = [0_u8; 256];
     for one in seen.iter().filter(|one| from <= one.from && one.to <= to) {
-        let row = CLASSES + usize::from(one.class);
         let much = if one.bare { FULL / 2 } else { FULL };
-        let known = signs.get_mut(start..).unwrap_or_default();
-        match known.iter_mut().find(|sign| sign.row == row) {
-            Some(sign) => sign.much = sign.much.max(much),
-            None => signs.push(Sign::new(row, much)),
+        let new = signs.len() - start;
+        let Some(own) = known.get_mut(usize::from(one.class)) else {
+            continue;
+        };
+        if *own == 0 {
+            // There are fewer classes than a byte has values.
+            *own = u8::try_from(new + 1).unwrap_or(u8::MAX);
+            signs.push(Sign::new(CLASSES + usize::from(one.class), much));
+        } else if let Some(sign) = signs.get_mut(start + usize::from(*own) - 1) {
+            sign.much = sign.much.max(Sign::new(0, much).much);
         }
     }
 }
@@ -183,7 +198,11 @@ pub fn cues(
     let start = signs.len();
     for tag in tags {
         let row = TAGS + tag.map_or(KINDS, |category| category as usize);
-        if !signs.iter().skip(start).any(|sign| sign.row == row) {
+        if !signs
+            .iter()
+            .skip(start)
+            .any(|sign| usize::from(sign.row) == row)
+        {
             signs.push(Sign::new(row, FULL));
         }
     }
@@ -234,12 +253,26 @@ impl Sums {
     /// And of these.
     #[must_use]
     pub fn with(mut self, signs: &[Sign]) -> Self {
-        for sign in signs {
-            let Some(row) = row(sign.row) else {
-                continue;
-            };
-            for (sum, byte) in self.0.iter_mut().zip(row) {
-                *sum += sign.much * i32::from(byte.cast_signed());
+        for signs in signs.chunks(MOST) {
+            // Most signs are words and weigh the same: their bytes are added up first, which is quicker.
+            let mut full = [0_i16; COLUMNS];
+            for sign in signs {
+                let Some(row) = row(sign.row.into()) else {
+                    continue;
+                };
+                let much = i32::from(sign.much);
+                if much == FULL {
+                    for (sum, byte) in full.iter_mut().zip(row) {
+                        *sum += i16::from(byte.cast_signed());
+                    }
+                } else {
+                    for (sum, byte) in self.0.iter_mut().zip(row) {
+                        *sum += much * i32::from(byte.cast_signed());
+                    }
+                }
+            }
+            for (sum, full) in self.0.iter_mut().zip(full) {
+                *sum += FULL * i32::from(full);
             }
         }
         self
@@ -251,24 +284,31 @@ impl Sums {
     }
 }
 
+/// Words that are given as the reason for one finding.
+const REASONS: usize = 3;
+
 /// The tokens whose words weigh most for a column, the heaviest first, each with its weight in parts of
 /// [`UNIT`].
-pub fn reasons(signs: &[Sign], column: usize, most: usize) -> Vec<(usize, i32)> {
-    let mut tokens: Vec<(usize, i32)> = Vec::new();
-    for sign in signs {
-        let (Some(at), Some(row)) = (sign.token, row(sign.row)) else {
+pub fn reasons(signs: &[Sign], column: usize) -> impl Iterator<Item = (usize, i32)> {
+    // A word's signs follow each other.
+    let of_one = |one: &Sign, other: &Sign| one.token == other.token;
+    let mut heaviest = [(0_usize, 0); REASONS];
+    for signs in signs.chunk_by(of_one) {
+        let Some(at) = signs.first().and_then(|sign| sign.token) else {
             continue;
         };
-        // A word's signs follow each other.
-        match tokens.last_mut().filter(|(last, _)| *last == at) {
-            Some((_, sum)) => *sum += weight(row, column),
-            None => tokens.push((at, weight(row, column))),
+        let rows = signs.iter().filter_map(|sign| row(sign.row.into()));
+        let sum: i32 = rows.map(|row| weight(row, column)).sum();
+        // Of two that weigh the same the first said stays the first.
+        let lighter = heaviest.iter().position(|(_, weight)| *weight < sum);
+        if let Some(lighter) = lighter.and_then(|from| heaviest.get_mut(from..)) {
+            lighter.rotate_right(1);
+            if let Some(place) = lighter.first_mut() {
+                *place = (at.into(), sum);
+            }
         }
     }
-    tokens.retain(|(_, weight)| *weight > 0);
-    tokens.sort_by_key(|(_, weight)| -weight);
-    tokens.truncate(most);
-    tokens
+    heaviest.into_iter().filter(|(_, weight)| *weight > 0)
 }
 
 /// The sum by which it is known from what the weights were learned.

@@ -65,6 +65,8 @@ pub struct Lexicon {
     tags: Tags,
     few: Few,
     laughs: AhoCorasick,
+    /// The first bytes of smileys.
+    laugh_heads: Vec<u8>,
     frames: Frames,
     often: Often,
 }
@@ -89,9 +91,16 @@ impl Lexicon {
     }
 
     fn of(mut laid: Laid) -> Result<Self, LexiconError> {
+        let laughter = std::mem::take(&mut laid.few.laughter);
+        let mut heads: Vec<u8> = laughter
+            .iter()
+            .filter_map(|one| one.bytes().next())
+            .collect();
+        heads.sort_unstable();
+        heads.dedup();
         let laughs = AhoCorasick::builder()
             .kind(Some(AhoCorasickKind::DFA))
-            .build(std::mem::take(&mut laid.few.laughter));
+            .build(laughter);
         let laughs = laughs.map_err(|error| LexiconError::Syntax {
             file: "words.toml".to_owned(),
             message: error.to_string(),
@@ -103,6 +112,7 @@ impl Lexicon {
             tags: laid.tags,
             few: laid.few,
             laughs,
+            laugh_heads: heads,
             frames: laid.frames,
             often: laid.often,
         })
@@ -193,7 +203,17 @@ impl Lexicon {
 
     /// The text laughs with a smiley.
     pub fn laughs(&self, text: &str) -> bool {
-        self.laughs.is_match(text)
+        // Most messages have none of the few bytes that a smiley begins with.
+        let head = match self.laugh_heads.as_slice() {
+            [one] => memchr::memchr(*one, text.as_bytes()),
+            [one, two] => memchr::memchr2(*one, *two, text.as_bytes()),
+            [one, two, three] => memchr::memchr3(*one, *two, *three, text.as_bytes()),
+            _ => Some(0),
+        };
+        head.is_some_and(|at| {
+            text.get(at..)
+                .is_some_and(|rest| self.laughs.is_match(rest))
+        })
     }
 
     /// A word that may stand before a tag's stem: `vu` in `#vutrom`.

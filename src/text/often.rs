@@ -8,7 +8,7 @@ use crate::text::lexicon::table::{Index, Pass, Table};
 use crate::text::token::{Case, Token, tokens};
 
 /// The messages that people labelled, with the words they have: counted by `tests/kinds.rs`.
-const COUNTED: &str = include_str!("../../config/lexicon/kinds.tsv");
+const COUNTED: &str = include_str!("../../config/lexicon/often.tsv");
 
 /// How often words are said at all.
 #[derive(Debug, Default)]
@@ -29,14 +29,13 @@ const COMMON: u32 = 90;
 pub(crate) const COUNTED_THINGS: u32 = 40;
 
 impl Often {
-    /// Takes the counts from `config/lexicon/kinds.tsv`.
+    /// Takes the counts from `config/lexicon/often.tsv`.
     pub(crate) fn counted() -> Self {
         let mut messages = 0;
         let mut stands_in = BTreeMap::new();
         for line in COUNTED.lines().filter(|line| !line.starts_with('#')) {
-            let (words, counts) = line.split_once('\t').unwrap_or((line, ""));
-            let counts = counts.split(' ').skip(1).step_by(2);
-            let all: u32 = counts.filter_map(|count| count.parse::<u32>().ok()).sum();
+            let (words, count) = line.split_once('\t').unwrap_or((line, ""));
+            let all: u32 = count.parse().unwrap_or(0);
             match tokens(words).as_slice() {
                 [] => messages = all,
                 [word] => {

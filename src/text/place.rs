@@ -32,7 +32,10 @@ use PlaceWord as P;
 const DEPTH: u8 = 3;
 
 /// Heads of one phrase, at most.
-const HEADS: usize = 8;
+const MOST_HEADS: usize = 8;
+
+/// The words that begin a phrase; of two as long the later one here.
+const HEADS: [PlaceWord; 6] = [P::Area, P::Site, P::House, P::Part, P::Known, P::Numbered];
 
 const HEAD_WORDS: u32 = P::Area.bit()
     | P::Site.bit()
@@ -140,11 +143,18 @@ impl Reader<'_> {
         if self.page.places_at(at) & HEAD_WORDS == 0 {
             return self.house_number(at).map(|end| (end, P::House));
         }
-        let heads = [P::Area, P::Site, P::House, P::Part, P::Known, P::Numbered];
-        let (end, word) = heads
+        let heads = self
+            .page
+            .hits_at(at)
             .iter()
-            .filter_map(|word| self.word(at, *word).map(|end| (end, *word)))
-            .max_by_key(|(end, _)| *end)?;
+            .filter_map(|hit| match hit.what {
+                What::Place(word) if hit.to <= self.until => {
+                    let rank = HEADS.iter().position(|head| *head == word)?;
+                    Some((hit.to, rank, word))
+                }
+                _ => None,
+            });
+        let (end, _, word) = heads.max_by_key(|(end, rank, _)| (*end, *rank))?;
         if self
             .word(at, P::Authority)
             .is_some_and(|other| other >= end)
@@ -253,11 +263,11 @@ impl Reader<'_> {
     fn phrase(&self, start: usize) -> Option<Found> {
         let (mut at, first) = self.head(start)?;
         // "trước cửa", "dọc hàng rào" only say where beside the place.
-        let beside = self
-            .page
-            .hits_near(start)
-            .iter()
-            .any(|hit| hit.what == What::Place(P::Prep) && hit.from < start && hit.to >= at);
+        let beside =
+            self.page.long_prepositions
+                && self.page.hits_near(start).iter().any(|hit| {
+                    hit.what == What::Place(P::Prep) && hit.from < start && hit.to >= at
+                });
         if beside {
             return None;
         }
@@ -279,7 +289,7 @@ impl Reader<'_> {
         let mut named = false;
         let mut areas = usize::from(first == P::Area);
         let mut head = first;
-        for _ in 0..HEADS {
+        for _ in 0..MOST_HEADS {
             let (end, got) = self.name(at, head);
             // "cột điện ở dốc Cầu Trắng", "chuồng gà nhà em ở thôn 2": the one with a name is the place.
             if !got && !named && self.at_a_named_place(end) {

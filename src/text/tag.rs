@@ -222,6 +222,7 @@ fn tag_at(text: &str, hash: usize, start: usize, lexicon: &Lexicon) -> Option<Ta
     let end = *body.ends.first()?;
     let guess = lexicon
         .named_by_syllables(text.get(start..end)?)
+        .or_else(|| Some((misspelt(first, lexicon)?, Guess::Likely)))
         .or_else(|| Some((stem(first, lexicon)?, Guess::Faint)));
     let (category, guess) = guess?;
     Some(TagHit {
@@ -241,6 +242,70 @@ fn stem(body: &str, lexicon: &Lexicon) -> Option<Category> {
         .flatten()
         .find_map(|stem| lexicon.hashtag(stem, None))?;
     tag.category.filter(|_| tag.incident)
+}
+
+/// The category of the listed tag that is meant by one with a slip of the finger: two letters changed places
+/// (`#luadoa`), or one is missing, too many or another (`#trmcap`) and the rest cannot be read.
+fn misspelt(body: &str, lexicon: &Lexicon) -> Option<Category> {
+    const SHORTEST: usize = 4;
+    const LONGEST: usize = 16;
+    if !(SHORTEST..=LONGEST).contains(&body.len()) || !body.bytes().all(|c| c.is_ascii_lowercase())
+    {
+        return None;
+    }
+    let named = |letters: &str| {
+        let tag = lexicon.hashtag(letters, None)?;
+        tag.category.filter(|_| tag.incident)
+    };
+    let mut letters: Vec<char> = body.chars().collect();
+    let mut tried = String::with_capacity(LONGEST + 1);
+    let mut meant = |letters: &[char]| {
+        tried.clear();
+        tried.extend(letters);
+        named(&tried)
+    };
+    for at in 1..letters.len() {
+        letters.swap(at - 1, at);
+        if let Some(category) = meant(&letters) {
+            return Some(category);
+        }
+        letters.swap(at - 1, at);
+    }
+    // What can be read is another word; of four letters every word is near.
+    if body.len() == SHORTEST || lexicon.syllables(body) {
+        return None;
+    }
+    for at in 0..letters.len() {
+        let typed = letters.remove(at);
+        if let Some(category) = meant(&letters) {
+            return Some(category);
+        }
+        letters.insert(at, typed);
+        for other in 'a'..='z' {
+            if let Some(place) = letters.get_mut(at) {
+                *place = other;
+            }
+            if let Some(category) = meant(&letters) {
+                return Some(category);
+            }
+        }
+        if let Some(place) = letters.get_mut(at) {
+            *place = typed;
+        }
+    }
+    for at in 0..=letters.len() {
+        letters.insert(at, 'a');
+        for missing in 'a'..='z' {
+            if let Some(place) = letters.get_mut(at) {
+                *place = missing;
+            }
+            if let Some(category) = meant(&letters) {
+                return Some(category);
+            }
+        }
+        letters.remove(at);
+    }
+    None
 }
 
 fn typed_marks(word: &str) -> Option<Marks> {

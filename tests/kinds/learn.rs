@@ -32,7 +32,10 @@ const CURVE: f64 = 0.02;
 /// Signs as rows and strengths.
 pub(crate) fn strengths(signs: &[Sign]) -> Vec<(usize, f64)> {
     let much = |sign: &Sign| f64::from(sign.much) / f64::from(FULL);
-    signs.iter().map(|sign| (sign.row, much(sign))).collect()
+    signs
+        .iter()
+        .map(|sign| (sign.row.into(), much(sign)))
+        .collect()
 }
 
 /// The weights of all rows for all columns, as the program holds them.

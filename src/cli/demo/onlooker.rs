@@ -21,7 +21,7 @@ use crate::config::Config;
 use crate::domain::area::AreaId;
 use crate::domain::clock::{Time, from_unix_ms};
 use crate::domain::hand::PREFIX;
-use crate::domain::reading::{Category, Outcome, Reading};
+use crate::domain::reading::{Category, Outcome, Reading, Why};
 use crate::say;
 use crate::sim::town::{Event, From, Kind, Message, Platform, Room, Shared, Town, What};
 use crate::text::lexicon::Lexicon;
@@ -97,19 +97,24 @@ struct Said {
 }
 
 impl Said {
-    fn read(&self, lexicon: &Lexicon, bot_names: &[String]) -> Reading {
-        // A name that was picked is told apart from the words.
+    /// Whether the bot was picked by its name, which is told apart from the words, and the words.
+    fn told(&self) -> (bool, String) {
         let (mentioned, words) = match self.text.split_once(NAME) {
             Some((before, after)) => (true, [before, after].concat()),
             None => (false, self.text.to_string()),
         };
+        (mentioned, words.trim().to_owned())
+    }
+
+    fn read(&self, lexicon: &Lexicon, bot_names: &[String]) -> Reading {
+        let (mentioned, words) = self.told();
         let addressing = Addressing {
             private: self.private,
             reply_to_bot: self.to_bot,
             mentioned,
             bot_names,
         };
-        read(words.trim(), &addressing, lexicon, self.sent_at)
+        read(&words, &addressing, lexicon, self.sent_at)
     }
 }
 
@@ -347,8 +352,8 @@ fn record(incident: &Value, memory: &Memory, reader: &Reader) -> Value {
         &text(&incident["room"]),
         &text(&incident["message_id"]),
     );
-    let reading = match said {
-        Some(said) => said.read(&reader.lexicon, &reader.bot_names),
+    let (reading, words) = match said {
+        Some(said) => (said.read(&reader.lexicon, &reader.bot_names), said.told().1),
         // It is no longer on any screen; that it was addressed is known, for it was recorded.
         None => {
             let addressing = Addressing {
@@ -358,10 +363,11 @@ fn record(incident: &Value, memory: &Memory, reader: &Reader) -> Value {
                 bot_names: &reader.bot_names,
             };
             let sent_at = DateTime::parse_from_rfc3339(&text(&incident["sent_at"]));
-            sent_at.map_or_else(
+            let reading = sent_at.map_or_else(
                 |_| Reading::ignored(),
                 |at| read(&told, &addressing, &reader.lexicon, at),
-            )
+            );
+            (reading, told.clone())
         }
     };
     let facts = &incident["reading"];
@@ -369,11 +375,23 @@ fn record(incident: &Value, memory: &Memory, reader: &Reader) -> Value {
     let kind = kind.map_or("việc khác", say::category::category);
     let urgent = facts["urgent"] == true;
     let evidence = [
-        ("tag", words_of(&reading, "outcome"), String::new()),
-        ("kind", words_of(&reading, "categories"), kind.to_owned()),
-        ("place", words_of(&reading, "place"), String::new()),
-        ("time", words_of(&reading, "time"), moment(&facts["time"])),
-        ("urgent", words_of(&reading, "urgent"), String::new()),
+        ("tag", words_of(&reading, &words, "outcome"), String::new()),
+        (
+            "kind",
+            words_of(&reading, &words, "categories"),
+            kind.to_owned(),
+        ),
+        ("place", words_of(&reading, &words, "place"), String::new()),
+        (
+            "time",
+            words_of(&reading, &words, "time"),
+            moment(&facts["time"]),
+        ),
+        (
+            "urgent",
+            words_of(&reading, &words, "urgent"),
+            String::new(),
+        ),
     ];
     let evidence = evidence
         .into_iter()
@@ -396,17 +414,17 @@ fn record(incident: &Value, memory: &Memory, reader: &Reader) -> Value {
 
 /// The words of a message from which something was read. Single words that were weighed are told only where no phrase
 /// told the same.
-fn words_of(reading: &Reading, field: &str) -> Vec<String> {
+fn words_of(reading: &Reading, message: &str, field: &str) -> Vec<String> {
     let of = |weighed: bool| {
         let all = reading.evidence.iter().filter(move |evidence| {
-            evidence.field == field
-                && !evidence.text.is_empty()
-                && evidence.why.starts_with("words: ") == weighed
+            let word = matches!(evidence.why, Why::Word(..) | Why::UrgentWord(..));
+            evidence.why.field() == field && word == weighed
         });
         let mut words: Vec<String> = Vec::new();
         for evidence in all {
-            if !words.contains(&evidence.text) {
-                words.push(evidence.text.clone());
+            let text = evidence.text(message);
+            if !text.is_empty() && !words.iter().any(|word| word == text) {
+                words.push(text.to_owned());
             }
         }
         words.truncate(WORDS);

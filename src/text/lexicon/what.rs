@@ -132,6 +132,14 @@ pub enum State {
     Session,
     /// Somebody's health suffers.
     Health,
+    /// Tells everybody what to do or to beware of.
+    Advice,
+    /// Announces a drill, a meeting, a campaign.
+    Planned,
+    /// A film, a game, a match, a book, a song.
+    Story,
+    /// Nothing more is asked for.
+    Settled,
 }
 
 impl State {
@@ -173,6 +181,10 @@ impl State {
             "request" => Self::Request,
             "session" => Self::Session,
             "health" => Self::Health,
+            "advice" => Self::Advice,
+            "planned" => Self::Planned,
+            "story" => Self::Story,
+            "settled" => Self::Settled,
             _ => return None,
         })
     }
