@@ -374,7 +374,7 @@ fn tell(scenario: &Scenario, summary: &Value, found: &Findings) {
     );
 }
 
-/// Every call of the first Telegram bot with its answer, for judges that nobody here wrote.
+/// Every call of the Telegram bots with its answer, for judges that nobody here wrote.
 fn record(town: &Town, path: &Path) -> anyhow::Result<()> {
     let file =
         std::fs::File::create(path).with_context(|| format!("creating {}", path.display()))?;
