@@ -591,7 +591,8 @@ pub fn desk(
         wording,
     )
     .with_rooms(room_rules(config))
-    .with_hands(config.hand_groups.clone()))
+    .with_hands(config.hand_groups.clone())
+    .with_forms(config.web.public_url.as_ref().map(web::alerts::base)))
 }
 
 /// The accounts of this program, as the desk measures words by them.
@@ -861,11 +862,11 @@ impl App {
             config.web.public_url.as_ref(),
         );
         let cards = outbox::Cards::new(config.alert.card, forms.base().map(str::to_owned));
-        let cards = Arc::new(cards.with_photos(Arc::new(photos::OfOfficers {
+        let cards = Arc::new(cards.with_enclosures(Arc::new(photos::OfOfficers {
             http: http.clone(),
             channels: channels.clone(),
         })));
-        let forms = forms.with_photos(Arc::clone(&cards));
+        let forms = forms.with_cards(Arc::clone(&cards));
         let hands = Arc::new(config.hand_groups.clone());
         let mut sending = Vec::new();
         let mut desks = HashMap::new();

@@ -215,9 +215,9 @@ pub trait Channel: Send + Sync + std::fmt::Debug {
     fn photo_address(&self, _reference: &str) -> Option<Url> {
         None
     }
-    /// Where a photo that somebody sent can be read now. It may hold the account's secret: it is fetched at
+    /// Where a file that somebody sent can be read now. It may hold the account's secret: it is fetched at
     /// once, and neither kept nor shown. `None`: the platform does not tell, or it is nowhere we may ask.
-    async fn photo_now(&self, reference: &str) -> Option<Url> {
+    async fn file_now(&self, reference: &str) -> Option<Url> {
         self.photo_address(reference)
     }
     /// Groups that can be made and looked into, where the platform has such.

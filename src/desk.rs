@@ -58,8 +58,8 @@ pub use self::templates::TemplateError;
 pub use self::templates::Templates;
 use self::words::YesNo;
 use crate::domain::account::Platform;
+use crate::domain::alert::Enclosure;
 use crate::domain::alert::Level;
-use crate::domain::alert::Photo;
 use crate::domain::alert::VersionKind;
 use crate::domain::area::AreaBook;
 use crate::domain::audit::AuditEntry;
@@ -202,6 +202,8 @@ pub struct Desk {
     /// Accounts whose platform lets them make groups.
     group_accounts: Vec<AccountName>,
     hands: Arc<HandGroups>,
+    /// The address of the forms of alerts on the web, ending in `/`, where the outside reaches them.
+    forms: Option<String>,
 }
 
 impl Desk {
@@ -229,6 +231,16 @@ impl Desk {
             refusals: PerMinute::new(QUESTIONS_PER_MINUTE),
             group_accounts: Vec::new(),
             hands: Arc::default(),
+            forms: None,
+        }
+    }
+
+    /// Tells where the web serves what belongs to an alert: an address that ends in `/`.
+    #[must_use]
+    pub fn with_forms(self, base: Option<String>) -> Self {
+        Self {
+            forms: base,
+            ..self
         }
     }
 
@@ -506,7 +518,9 @@ struct Asked<'a> {
     /// When it was written, by the platform's clock.
     sent_at: Time,
     /// The photo that came with it.
-    photo: Option<Photo>,
+    photo: Option<Enclosure>,
+    /// The recording that came with it.
+    recording: Option<Enclosure>,
 }
 
 impl<'a> Asked<'a> {
@@ -521,12 +535,19 @@ impl<'a> Asked<'a> {
             person: person(&message.room, &message.sender),
             press: None,
             sent_at: message.sent_at,
-            photo: { message.attachments.iter() }.find_map(|attached| match attached {
-                Attachment::Photo(reference) => Some(Photo {
-                    account: message.room.account.clone(),
-                    reference: reference.clone(),
-                }),
+            photo: enclosed(message, |attached| match attached {
+                Attachment::Photo(reference) => Some(reference),
                 Attachment::File { .. } | Attachment::Location { .. } => None,
+            }),
+            recording: enclosed(message, |attached| match attached {
+                Attachment::File { kind, reference }
+                    if matches!(kind.as_str(), "audio" | "voice") =>
+                {
+                    Some(reference)
+                }
+                Attachment::Photo(_) | Attachment::File { .. } | Attachment::Location { .. } => {
+                    None
+                }
             }),
         }
     }
@@ -543,12 +564,25 @@ impl<'a> Asked<'a> {
             press: Some(press),
             sent_at: now,
             photo: None,
+            recording: None,
         }
     }
 
     fn is_private(&self) -> bool {
         self.kind == RoomKind::Private
     }
+}
+
+/// The first attachment of a message that is of one kind.
+fn enclosed(
+    message: &Message,
+    reference: impl Fn(&Attachment) -> Option<&String>,
+) -> Option<Enclosure> {
+    let found = message.attachments.iter().find_map(reference)?;
+    Some(Enclosure {
+        account: message.room.account.clone(),
+        reference: found.clone(),
+    })
 }
 
 fn person(room: &RoomId, sender: &Sender) -> RoomId {

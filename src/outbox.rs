@@ -33,7 +33,7 @@ mod tests;
 pub mod worker;
 
 pub use cards::Cards;
-pub use cards::Photos;
+pub use cards::Enclosures;
 pub use limit::Rates;
 pub use metrics::Metrics;
 pub use quota::Ledger;

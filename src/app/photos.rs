@@ -25,7 +25,7 @@ use tracing::warn;
 use url::Url;
 
 use crate::channel::Channel;
-use crate::domain::alert::Photo;
+use crate::domain::alert::Enclosure;
 use crate::domain::clock::Clock;
 use crate::domain::ids::AccountName;
 use crate::domain::ids::IncidentId;
@@ -225,7 +225,7 @@ async fn download(
     Ok(bytes)
 }
 
-/// The photos that officers attach to alerts.
+/// The files that officers attach to alerts.
 pub(super) struct OfOfficers {
     pub(super) http: reqwest::Client,
     pub(super) channels: HashMap<AccountName, Arc<dyn Channel>>,
@@ -238,11 +238,11 @@ impl std::fmt::Debug for OfOfficers {
 }
 
 #[async_trait]
-impl outbox::Photos for OfOfficers {
-    async fn fetch(&self, photo: &Photo) -> Option<Vec<u8>> {
-        let channel = self.channels.get(&photo.account)?;
+impl outbox::Enclosures for OfOfficers {
+    async fn fetch(&self, enclosure: &Enclosure) -> Option<Vec<u8>> {
+        let channel = self.channels.get(&enclosure.account)?;
         let fetched = async {
-            let address = channel.photo_now(&photo.reference).await;
+            let address = channel.file_now(&enclosure.reference).await;
             let address = address.context("the platform does not tell where it is")?;
             download(&self.http, address, ALERT_PATIENCE).await
         };
@@ -250,11 +250,11 @@ impl outbox::Photos for OfOfficers {
             Ok(Ok(bytes)) => Some(bytes),
             Ok(Err(error)) => {
                 let error = format!("{error:#}");
-                warn!(account = %photo.account, error, "an alert goes without its photo");
+                warn!(account = %enclosure.account, error, "an alert goes without its author's file");
                 None
             }
             Err(_) => {
-                warn!(account = %photo.account, "an alert goes without its photo: it did not come in time");
+                warn!(account = %enclosure.account, "an alert goes without its author's file: it did not come in time");
                 None
             }
         }

@@ -340,7 +340,7 @@ impl Channel for Telegram {
         self.send(post::deletion(room, message)).await
     }
 
-    async fn photo_now(&self, reference: &str) -> Option<Url> {
+    async fn file_now(&self, reference: &str) -> Option<Url> {
         let body = serde_json::json!({"file_id": reference}).to_string();
         let answered = self.0.ask("getFile", body.into_bytes()).await.ok()?;
         let body = String::from_utf8_lossy(&answered.body);

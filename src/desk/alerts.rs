@@ -140,7 +140,9 @@ impl Desk {
             private.clone().unwrap_or_else(|| asked.room.clone()),
             end.unwrap_or(now + self.settings.alert_lasts),
         );
-        alert.versions.latest_mut().photo.clone_from(&asked.photo);
+        let first = alert.versions.latest_mut();
+        first.photo.clone_from(&asked.photo);
+        first.recording.clone_from(&asked.recording);
         alert.target = target;
         alert.drill = drill;
         alert.end_named = end.is_some();
@@ -199,7 +201,7 @@ impl Desk {
                 }),
                 repeats: repeats.as_ref().map(|earlier| (earlier, now)),
                 minutes: self.settings.draft_lasts.num_minutes(),
-                notes: &self.notes(&wanted, &reach.hears, &shown, asked.photo.is_some()),
+                notes: &self.notes(&wanted, &reach.hears, &shown, asked),
             }),
             buttons,
             ..Post::default()

@@ -92,6 +92,10 @@ impl Desk {
                 .photo
                 .clone()
                 .filter(|_| kind == VersionKind::Correction),
+            recording: asked
+                .recording
+                .clone()
+                .filter(|_| kind == VersionKind::Correction),
         });
         let version = alert.version();
         let lane = match kind {

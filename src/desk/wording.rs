@@ -85,7 +85,15 @@ impl Desk {
         let text = alert.map_or_else(say::loudspeaker::which, |alert| {
             let title = self.areas.title(&alert.area);
             let version = alert.versions.latest();
-            say::loudspeaker::sheet(&say::loudspeaker::spoken(&alert, version, &title))
+            let sheet = say::loudspeaker::sheet(&say::loudspeaker::spoken(&alert, version, &title));
+            if version.recording.is_none() {
+                return sheet;
+            }
+            // The web knows nothing of drafts.
+            let base = { self.forms.as_deref() }.filter(|_| alert.state.is_published());
+            let address = base.map(|base| format!("{base}{}-{}.audio", alert.code, version.number));
+            let recording = say::loudspeaker::recording(&version.author, address.as_deref());
+            format!("{sheet}\n\n{recording}")
         });
         Ok(self.reply(asked, text))
     }
@@ -96,14 +104,14 @@ impl Desk {
         1 + before.count()
     }
 
-    /// What its author should know of a draft besides where it goes: how to fill the template, what could
-    /// tell who somebody is, how many messages it takes.
+    /// What its author should know of a draft besides where it goes: how to fill the template, what becomes of
+    /// the recording that came with it, what could tell who somebody is, how many messages it takes.
     pub(super) fn notes(
         &self,
         wanted: &Wanted,
         rooms: &[Room],
         shown: &str,
-        picture: bool,
+        asked: &Asked<'_>,
     ) -> Vec<String> {
         let found = revealed(&wanted.text, &self.wording.lexicon);
         let mut split: Vec<(&str, usize)> = Vec::new();
@@ -126,9 +134,11 @@ impl Desk {
             handles: &found.handles,
             links: &found.links,
             split: &split,
-            picture,
+            picture: asked.photo.is_some(),
         });
-        wanted.blanks.clone().into_iter().chain(cautions).collect()
+        let recording = asked.recording.as_ref().map(|_| say::draft::recording());
+        let notes = wanted.blanks.clone().into_iter();
+        notes.chain(recording).chain(cautions).collect()
     }
 }
 

@@ -200,9 +200,9 @@ impl VersionKind {
     }
 }
 
-/// A photo that an officer attached: it goes in place of the card.
+/// A file that an officer sent along with the words, by reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Photo {
+pub struct Enclosure {
     /// By which account it came.
     pub account: AccountName,
     /// The platform's id or address of it.
@@ -224,8 +224,10 @@ pub struct Version {
     pub approver: Option<String>,
     /// When it went out; that of a draft is when it was drafted.
     pub at: Time,
-    /// The photo that its author attached.
-    pub photo: Option<Photo>,
+    /// The photo that its author attached: it goes in place of the card.
+    pub photo: Option<Enclosure>,
+    /// The recording that its author attached: it is for the loudspeakers, and goes to no room.
+    pub recording: Option<Enclosure>,
 }
 
 /// Every version of an alert, oldest first; never none.
@@ -248,6 +250,7 @@ impl Versions {
                 approver: None,
                 at,
                 photo: None,
+                recording: None,
             },
             later: Vec::new(),
         }
@@ -279,14 +282,15 @@ impl Versions {
         std::iter::once(&self.first).chain(&self.later)
     }
 
-    /// Gives each its photo, oldest first. False, and nothing is done, when there are not as many.
-    pub fn show(&mut self, photos: Vec<Option<Photo>>) -> bool {
-        if photos.len() != 1 + self.later.len() {
+    /// Gives each its photo and its recording, oldest first. False, and nothing is done, when there are not
+    /// as many.
+    pub fn enclose(&mut self, enclosed: Vec<(Option<Enclosure>, Option<Enclosure>)>) -> bool {
+        if enclosed.len() != 1 + self.later.len() {
             return false;
         }
         let all = std::iter::once(&mut self.first).chain(&mut self.later);
-        for (version, photo) in all.zip(photos) {
-            version.photo = photo;
+        for (version, (photo, recording)) in all.zip(enclosed) {
+            (version.photo, version.recording) = (photo, recording);
         }
         true
     }

@@ -32,8 +32,12 @@ pub fn please(alert: &Alert, shown: &str, rooms: usize, minutes: i64) -> String 
         Some(_) => "Có kèm ảnh của người soạn: xin hỏi xem ảnh trước khi duyệt.\n",
         None => "",
     };
+    let recording = match alert.versions.latest().recording {
+        Some(_) => "Có kèm bản ghi âm để phát loa: xin hỏi nghe trước khi duyệt.\n",
+        None => "",
+    };
     format!(
-        "NHỜ DUYỆT. {author} soạn cảnh báo sau cho {rooms} nhóm, chưa gửi:\n\n{shown}\n\n———\n{photo}Mã {code}. Duyệt: bấm nút hoặc nhắn /duyet {code} trong {minutes} phút. Không duyệt: bấm nút hoặc nhắn /thuhoi {code}"
+        "NHỜ DUYỆT. {author} soạn cảnh báo sau cho {rooms} nhóm, chưa gửi:\n\n{shown}\n\n———\n{photo}{recording}Mã {code}. Duyệt: bấm nút hoặc nhắn /duyet {code} trong {minutes} phút. Không duyệt: bấm nút hoặc nhắn /thuhoi {code}"
     )
 }
 

@@ -46,6 +46,13 @@ pub fn how_to_fill(number: usize, blanks: &[&str]) -> String {
     )
 }
 
+/// Under the preview of an alert that came with a recording.
+#[must_use]
+pub fn recording() -> String {
+    "Bản ghi âm kèm theo chỉ để phát loa, không gửi vào nhóm nào. Gửi cảnh báo xong, lấy lại bằng /loa và mã."
+        .to_owned()
+}
+
 /// What is to be looked at before sending.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Cautions<'a> {

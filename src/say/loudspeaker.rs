@@ -116,6 +116,15 @@ pub fn sheet(spoken: &Spoken) -> String {
     )
 }
 
+/// Where the recording is that its author attached; without an address the author has it.
+#[must_use]
+pub fn recording(author: &str, address: Option<&str>) -> String {
+    match address {
+        Some(address) => format!("Bản ghi âm của {author} để phát loa: {address}"),
+        None => format!("Có bản ghi âm để phát loa, xin hỏi {author}."),
+    }
+}
+
 /// `/loa` with a code that is no alert of this officer, or without one while nothing is in force.
 #[must_use]
 pub fn which() -> String {

@@ -47,6 +47,7 @@
 //! | `POST /sim/join` `/sim/kick` `/sim/promote` | `{chat, person?}` → `{}` |
 //! | `POST /sim/say` | `{person, chat, text, reply_to?, thread?, anonymous?, forwarded?}` → `{message_id}` |
 //! | `POST /sim/edit` | `{chat, message_id, text}` → `{}` |
+//! | `POST /sim/audio` | `{person, chat, caption?}` → `{message_id}` |
 //! | `POST /sim/photo` | `{person, chat, caption?, count?}` → `{message_ids}`; `count` > 1 makes an album |
 //! | `POST /sim/location` | `{person, chat, latitude, longitude}` → `{message_id}` |
 //! | `POST /sim/press` | `{person, chat, message_id, data, forged?}` → `{callback_query_id}` |
@@ -531,6 +532,12 @@ impl Telegram {
             .unwrap_or(0)
     }
 
+    /// Sends an audio file.
+    pub fn audio(&self, person: Person, chat: Chat, caption: &str) -> i64 {
+        self.inner
+            .change(|world| audio(world, person.id, chat.id, caption))
+    }
+
     /// Sends an album of `count` photos, the caption on the first.
     pub fn album(&self, person: Person, chat: Chat, caption: &str, count: usize) -> Vec<i64> {
         self.inner
@@ -954,6 +961,16 @@ fn photos(world: &mut World, person: i64, chat: i64, caption: &str, count: usize
         }));
     }
     ids
+}
+
+fn audio(world: &mut World, person: i64, chat: i64, caption: &str) -> i64 {
+    open(world, chat);
+    let number = world.dice.roll();
+    world.write(chat, Author::Person(person), |post| {
+        post.kind = Kind::Document;
+        post.extra = method::audio_member(number);
+        caption.clone_into(&mut post.text);
+    })
 }
 
 fn preload(world: &mut World, count: usize, mut line: impl FnMut(usize) -> Line) -> i64 {

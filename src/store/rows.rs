@@ -48,8 +48,8 @@ use super::kv::damaged;
 use crate::domain::alert::Alert;
 use crate::domain::alert::AlertState;
 use crate::domain::alert::Approval;
+use crate::domain::alert::Enclosure;
 use crate::domain::alert::Level;
-use crate::domain::alert::Photo;
 use crate::domain::alert::Tally;
 use crate::domain::alert::Target;
 use crate::domain::alert::Version;
@@ -478,19 +478,19 @@ impl Row for Room {
     }
 }
 
-/// Version 3 knows photos. Where there is none, version 2 is written, so that an older program reads it.
+/// Version 3 knows photos, version 4 recordings, too. Where there is none, the earlier version is written, so
+/// that an older program reads it.
 impl Row for Alert {
     fn seal(&self) -> Bytes {
-        let photos: Vec<_> = { self.versions.iter() }
-            .map(|version| {
-                let photo = version.photo.as_ref()?;
-                Some((photo.account.as_str(), photo.reference.as_str()))
-            })
-            .collect();
-        if photos.iter().all(Option::is_none) {
-            return seal(2, &Alert2::from(self));
+        let (photos, recordings): (Vec<_>, Vec<_>) = { self.versions.iter() }
+            .map(|version| (stored(&version.photo), stored(&version.recording)))
+            .unzip();
+        let none = |all: &[Option<Enclosure3<'_>>]| all.iter().all(Option::is_none);
+        match (none(&photos), none(&recordings)) {
+            (true, true) => seal(2, &Alert2::from(self)),
+            (false, true) => seal(3, &Alert3(self.into(), photos)),
+            (_, false) => seal(4, &Alert4(Alert3(self.into(), photos), recordings)),
         }
-        seal(3, &Alert3(self.into(), photos))
     }
 
     fn open(sealed: &[u8]) -> Result<Self, String> {
@@ -498,23 +498,11 @@ impl Row for Alert {
             (1, body) => decode::<Alert1<'_>>(body)?.into_domain(),
             (2, body) => decode::<Alert2<'_>>(body)?.into_domain(),
             (3, body) => {
-                let Alert3(alert, photos) = decode::<Alert3<'_>>(body)?;
-                let mut alert = alert.into_domain()?;
-                let photos = list(photos, |photo| {
-                    photo
-                        .map(|(name, reference)| {
-                            Ok(Photo {
-                                account: account(name)?,
-                                reference: owned(reference),
-                            })
-                        })
-                        .transpose()
-                })?;
-                if !alert.versions.show(photos) {
-                    return Err("it has photos of versions that it has not".to_owned());
-                }
-                Ok(alert)
+                let alert = decode::<Alert3<'_>>(body)?;
+                let recordings = vec![None; alert.1.len()];
+                Alert4(alert, recordings).into_domain()
             }
+            (4, body) => decode::<Alert4<'_>>(body)?.into_domain(),
             (version, _) => Err(unknown_version(version)),
         }
     }
@@ -1618,9 +1606,45 @@ struct Alert2<'a> {
     reported: bool,
 }
 
-/// An alert, and what its versions show, by account and reference.
+/// A file of an officer, by account and reference.
+type Enclosure3<'a> = (&'a str, &'a str);
+
+/// An alert, and what its versions show.
 #[derive(Serialize, Deserialize)]
-struct Alert3<'a>(#[serde(borrow)] Alert2<'a>, Vec<Option<(&'a str, &'a str)>>);
+struct Alert3<'a>(#[serde(borrow)] Alert2<'a>, Vec<Option<Enclosure3<'a>>>);
+
+/// An alert with what its versions show, and what was recorded of them.
+#[derive(Serialize, Deserialize)]
+struct Alert4<'a>(#[serde(borrow)] Alert3<'a>, Vec<Option<Enclosure3<'a>>>);
+
+impl Alert4<'_> {
+    fn into_domain(self) -> Result<Alert, String> {
+        let Self(Alert3(alert, photos), recordings) = self;
+        let mut alert = alert.into_domain()?;
+        let (photos, recordings) = (list(photos, enclosure)?, list(recordings, enclosure)?);
+        let as_many = photos.len() == recordings.len();
+        let enclosed = photos.into_iter().zip(recordings).collect();
+        if !as_many || !alert.versions.enclose(enclosed) {
+            return Err("it has files of versions that it has not".to_owned());
+        }
+        Ok(alert)
+    }
+}
+
+fn stored(enclosure: &Option<Enclosure>) -> Option<Enclosure3<'_>> {
+    let enclosure = enclosure.as_ref()?;
+    Some((enclosure.account.as_str(), enclosure.reference.as_str()))
+}
+
+fn enclosure(stored: Option<Enclosure3<'_>>) -> Result<Option<Enclosure>, String> {
+    let Some((name, reference)) = stored else {
+        return Ok(None);
+    };
+    Ok(Some(Enclosure {
+        account: account(name)?,
+        reference: owned(reference),
+    }))
+}
 
 #[derive(Serialize, Deserialize)]
 enum AlertState2 {
@@ -1739,6 +1763,7 @@ impl Version2<'_> {
             approver: self.approver.map(owned),
             at: time(self.at)?,
             photo: None,
+            recording: None,
         })
     }
 }
@@ -2296,6 +2321,7 @@ mod tests {
                 approver: None,
                 at: at(3),
                 photo: None,
+                recording: None,
             });
         }
         alert
@@ -2511,11 +2537,16 @@ mod tests {
         kept("alert-pending", &alert(AlertState::Pending, Level::Urgent));
         kept("alert-corrected", &corrected_alert());
         let mut shown = corrected_alert();
-        shown.versions.latest_mut().photo = Some(Photo {
+        shown.versions.latest_mut().photo = Some(Enclosure {
             account: AccountName::parse("oa1").unwrap(),
             reference: "https://photo-1.zdn.vn/a.jpg".to_owned(),
         });
         kept("alert-photo", &shown);
+        shown.versions.latest_mut().recording = Some(Enclosure {
+            account: AccountName::parse("tg1").unwrap(),
+            reference: "CQACAgUAAxk1".to_owned(),
+        });
+        kept("alert-recording", &shown);
         let deliveries = [
             (
                 "text-waiting",

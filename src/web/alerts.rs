@@ -7,6 +7,7 @@
 //! | `/api/alerts/7F3A9K-1.xml` | CAP 1.2 |
 //! | `/api/alerts/7F3A9K-1.png` | the card |
 //! | `/api/alerts/7F3A9K-1.jpg` | the photo that its author attached |
+//! | `/api/alerts/7F3A9K-1.audio` | the recording that its author attached |
 //! | `/api/alerts/7F3A9K-1.txt` | the words for the loudspeakers |
 //! | `/api/alerts/7F3A9K.xml` … | the latest version |
 
@@ -77,6 +78,12 @@ pub enum FormError {
     Xml(#[from] std::io::Error),
 }
 
+/// The address of the forms, ending in `/`, below the address at which the outside reaches us.
+#[must_use]
+pub fn base(public_url: &Url) -> String {
+    format!("{}/api/alerts/", public_url.as_str().trim_end_matches('/'))
+}
+
 impl Forms {
     /// `public_url` is how the outside reaches this program; without it forms hold no addresses.
     #[must_use]
@@ -86,16 +93,15 @@ impl Forms {
             store,
             areas,
             sender: host.unwrap_or(NAMELESS).to_owned(),
-            base: public_url
-                .map(|url| format!("{}/api/alerts/", url.as_str().trim_end_matches('/'))),
+            base: public_url.map(base),
             cards: Arc::default(),
             feed: Mutex::default(),
         }
     }
 
-    /// The same, with the photos that officers attach.
+    /// The same, with the files that officers attach.
     #[must_use]
-    pub fn with_photos(self, cards: Arc<Cards>) -> Self {
+    pub fn with_cards(self, cards: Arc<Cards>) -> Self {
         Self { cards, ..self }
     }
 
@@ -191,6 +197,13 @@ impl Forms {
                 Some(photo) => Form {
                     kind: photo.kind.mime(),
                     bytes: photo.bytes,
+                },
+                None => return Ok(None),
+            },
+            "audio" => match self.cards.recording(&alert, one.version).await {
+                Some(recording) => Form {
+                    kind: recording.mime,
+                    bytes: recording.bytes,
                 },
                 None => return Ok(None),
             },

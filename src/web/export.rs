@@ -239,6 +239,7 @@ fn alert(alert: &Alert) -> Value {
             "author": version.author,
             "approver": version.approver,
             "photo": version.photo.is_some(),
+            "recording": version.recording.is_some(),
             "at": time(version.at),
         })).collect::<Vec<_>>(),
         "drafted_at": time(alert.drafted_at),

@@ -170,6 +170,7 @@ fn alert(
             approver: None,
             at,
             photo: None,
+            recording: None,
         });
     }
     alert.reported = true;
@@ -466,6 +467,78 @@ async fn a_photo_that_cannot_be_had_holds_no_alert_up() {
         assert!(heard.text.contains(words), "{}", heard.text);
     }
     ward.settles().await;
+    ward.hears_all(officer.home);
+    ward.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_officers_recording_comes_back_with_the_loudspeakers_words() {
+    let ward = Ward::with(Plan {
+        webhook: true,
+        ..Plan::default()
+    })
+    .await;
+    let officer = &ward.officer;
+    let words = "Nước lên nhanh ở cầu Hạ, bà con tránh xa bờ sông";
+    let caption = format!("/canhbao {words}");
+    ward.town.audio(officer.person, officer.home, &caption);
+    let preview = ward
+        .hears_where(officer.home, |sent| sent.text.starts_with("CHƯA GỬI"))
+        .await;
+    assert!(
+        preview.text.contains("Bản ghi âm kèm theo chỉ để phát loa"),
+        "{}",
+        preview.text
+    );
+    let code = { preview.text.split_once("/duyet ") }.unwrap().1;
+    let code = code.split_whitespace().next().unwrap();
+    let path = |version: u32| format!("/api/alerts/{code}-{version}.audio");
+
+    // A draft is nowhere on the web, and its author is told of no address.
+    let (status, ..) = get(&ward, &path(1)).await;
+    assert_eq!(status, 404);
+    officer.tells(&format!("/loa {code}"));
+    let sheet = ward
+        .hears_where(officer.home, |sent| sent.text.starts_with("Bản đọc loa"))
+        .await;
+    let ends = "\n\nCó bản ghi âm để phát loa, xin hỏi Đ/c Hà.";
+    assert!(sheet.text.ends_with(ends), "{}", sheet.text);
+
+    officer.tells(&format!("/duyet {code}"));
+    for chat in [ward.five, ward.ha] {
+        let heard = ward.hears(chat).await;
+        assert!(heard.text.contains(words), "{}", heard.text);
+        assert!(!heard.text.contains("ghi âm"), "{}", heard.text);
+    }
+    officer.tells(&format!("/loa {code}"));
+    let sheet = ward
+        .hears_where(officer.home, |sent| {
+            sent.text
+                .contains("Bản ghi âm của Đ/c Hà để phát loa: http")
+        })
+        .await;
+    let (_, address) = sheet.text.rsplit_once(' ').unwrap();
+    assert!(address.ends_with(&path(1)), "{address}");
+    let (status, kind, recording) = get(&ward, &path(1)).await;
+    assert_eq!((status, kind.as_str()), (200, "audio/mpeg"));
+    assert_eq!(&recording[..4], b"\xff\xfb\x90\0");
+    assert_eq!(recording.len(), 4 * 417);
+
+    // The words change, and the recording says the old ones.
+    officer.tells(&format!("/dinhchinh {code} Nước đã rút ở cầu Hạ"));
+    ward.sees(ward.five, |sent| sent.text.contains("Nước đã rút"))
+        .await;
+    ward.settles().await;
+    let before = ward.town.all_sent().len();
+    officer.tells(&format!("/loa {code}"));
+    ward.settles().await;
+    let sent = ward.town.all_sent();
+    let sheet = { sent[before..].iter() }
+        .find(|sent| sent.text.starts_with("Bản đọc loa"))
+        .expect("the words for the loudspeakers");
+    assert!(!sheet.text.contains("ghi âm"), "{}", sheet.text);
+    let (status, ..) = get(&ward, &path(2)).await;
+    assert_eq!(status, 404);
     ward.hears_all(officer.home);
     ward.ends().await;
 }

@@ -14,8 +14,8 @@ use super::post::{Author, Kind, Post};
 use super::server::Inner;
 use super::world::{Sort, Standing, World};
 use super::{
-    Chat, Keep, Line, Person, inject, open, photos, preload, say, shuffle, somebody, start_private,
-    stats,
+    Chat, Keep, Line, Person, audio, inject, open, photos, preload, say, shuffle, somebody,
+    start_private, stats,
 };
 use crate::sim::args::{Args, as_int};
 use crate::sim::folk::Folk;
@@ -186,6 +186,10 @@ fn live(world: &mut World, act: &str, ask: &Ask) -> Result<Value, String> {
             true => Ok(json!({})),
             false => Err("there is no such message".to_owned()),
         },
+        "audio" => {
+            let (person, chat) = (ask.need("person")?, ask.need("chat")?);
+            message(audio(world, person, chat, ask.text("caption")))
+        }
         "photo" => {
             let count = ask.size("count").unwrap_or(1).clamp(1, 10);
             let ids = photos(

@@ -507,6 +507,16 @@ pub(super) fn photo_member(number: u64, size: usize) -> String {
     format!("\"photo\":{sizes}")
 }
 
+/// The `audio` member of a message.
+pub(super) fn audio_member(number: u64) -> String {
+    let audio = json!({
+        "duration": 1, "file_name": "loa.mp3", "mime_type": "audio/mpeg",
+        "file_id": format!("CQACAgUAAxk{number:020}"), "file_unique_id": format!("AgAD{:010x}", number >> 24),
+        "file_size": crate::sim::picture::recording().len(),
+    });
+    format!("\"audio\":{audio}")
+}
+
 fn mime(name: &str) -> &'static str {
     match name.rsplit('.').next() {
         Some("xlsx") => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -890,14 +900,19 @@ fn get_file(args: &Args) -> Outcome {
     if id.is_empty() {
         return Err(bad("Bad Request: file_id not specified"));
     }
-    if !id.starts_with("AgAC") && !id.starts_with("BQAC") {
+    let is_audio = id.starts_with("CQAC");
+    if !is_audio && !id.starts_with("AgAC") && !id.starts_with("BQAC") {
         return Err(bad(
             "Bad Request: wrong file_id or the file is temporarily unavailable",
         ));
     }
     let unique: String = id.chars().rev().take(12).collect();
+    let path = match is_audio {
+        true => format!("music/{unique}.mp3"),
+        false => format!("photos/{unique}.jpg"),
+    };
     let file = json!({
-        "file_id": id, "file_unique_id": unique, "file_size": 48_213, "file_path": format!("photos/{unique}.jpg"),
+        "file_id": id, "file_unique_id": unique, "file_size": 48_213, "file_path": path,
     });
     Ok(file.to_string().into_bytes())
 }

@@ -341,10 +341,13 @@ async fn handle(
     }
     let not_found = || json(404, Failure::new(404, "Not Found").body());
     if let Some(rest) = path.strip_prefix("/file/bot") {
-        return match rest.split_once('/') {
-            Some((token, file)) if token == inner.options.token && file.starts_with("photos/") => {
-                Response::new(Body::from(crate::sim::picture::photo()))
-            }
+        let Some((token, file)) = rest.split_once('/') else {
+            return not_found();
+        };
+        return match file.split_once('/') {
+            _ if token != inner.options.token => not_found(),
+            Some(("photos", _)) => Response::new(Body::from(crate::sim::picture::photo())),
+            Some(("music", _)) => Response::new(Body::from(crate::sim::picture::recording())),
             _ => not_found(),
         };
     }
