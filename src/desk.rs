@@ -25,6 +25,7 @@ mod digests;
 mod errands;
 pub mod groups;
 mod hands;
+mod headcounts;
 mod heading;
 mod invites;
 mod limit;
@@ -44,6 +45,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
+pub use self::headcounts::Headcounts;
 pub use self::invites::LASTS as INVITATION_LASTS;
 pub use self::invites::NotInvited;
 pub use self::invites::Wanted;
@@ -202,6 +204,7 @@ pub struct Desk {
     /// Accounts whose platform lets them make groups.
     group_accounts: Vec<AccountName>,
     hands: Arc<HandGroups>,
+    headcounts: Arc<Headcounts>,
 }
 
 impl Desk {
@@ -229,6 +232,7 @@ impl Desk {
             refusals: PerMinute::new(QUESTIONS_PER_MINUTE),
             group_accounts: Vec::new(),
             hands: Arc::default(),
+            headcounts: Arc::default(),
         }
     }
 
@@ -239,6 +243,12 @@ impl Desk {
             hands: Arc::new(hands),
             ..self
         }
+    }
+
+    /// How many people the rooms hold: for whoever asks the platforms.
+    #[must_use]
+    pub fn headcounts(&self) -> Arc<Headcounts> {
+        Arc::clone(&self.headcounts)
     }
 
     /// The same desk, with what the deployment says of its accounts and rooms.
