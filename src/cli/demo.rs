@@ -24,6 +24,8 @@ use anyhow::Context as _;
 use serde_json::Value;
 use serde_json::json;
 use tokio::net::TcpListener;
+use tokio::signal::unix::SignalKind;
+use tokio::signal::unix::signal;
 use tokio::sync::mpsc;
 use tracing::warn;
 
@@ -58,6 +60,9 @@ const EVERYDAY: Crowd = Crowd {
 
 /// Where the page is, when nothing else is said and nobody is there.
 const PAGE: ([u8; 4], u16) = ([127, 0, 0, 1], 8080);
+
+/// What a shell tells of a program that was asked to end: 128 and SIGTERM.
+const TERMINATED: u8 = 143;
 
 /// From so many rooms on, nobody could read along.
 const MANY: usize = 300;
@@ -104,10 +109,18 @@ pub(super) fn run(options: Options) -> anyhow::Result<ExitCode> {
     let scenario = options.sized(scenario);
     let program = std::env::current_exe().context("finding this program")?;
     super::serve::runtime()?.block_on(async {
-        if options.once {
-            once(&program, &scenario, &options).await
-        } else {
-            live(&program, scenario, &options).await
+        let mut terminate = signal(SignalKind::terminate())?;
+        let playing = async {
+            if options.once {
+                once(&program, &scenario, &options).await
+            } else {
+                live(&program, scenario, &options).await
+            }
+        };
+        tokio::select! {
+            ended = playing => ended,
+            // What was playing is dropped, and with it the bot: it must not outlive its town.
+            _ = terminate.recv() => Ok(ExitCode::from(TERMINATED)),
         }
     })
 }
@@ -192,7 +205,9 @@ async fn show(
     let transcript = introduce(&town, scenario, options);
     let bot = Bot::start(program, &town).await?;
     let (stage, mut orders) = Stage::open(listener, &town, &bot)?;
-    outln!("Xem tận mắt và tự nhắn thử · Watch it and write in it: http://{address}/town");
+    outln!(
+        "\n  Xem tận mắt và tự nhắn thử · Watch it and write in it:  http://{address}/town\n  Ctrl-C để dừng · to end\n"
+    );
     let mut play = Play::new(&town, &bot, Pace::Clock);
     let next = tokio::select! {
         never = perform(&mut play, scenario, &stage) => match never? {},
@@ -359,7 +374,7 @@ fn tell(scenario: &Scenario, summary: &Value, found: &Findings) {
     );
 }
 
-/// Every call of the first Telegram bot with its answer, for judges that nobody here wrote.
+/// Every call of the Telegram bots with its answer, for judges that nobody here wrote.
 fn record(town: &Town, path: &Path) -> anyhow::Result<()> {
     let file =
         std::fs::File::create(path).with_context(|| format!("creating {}", path.display()))?;

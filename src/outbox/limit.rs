@@ -37,9 +37,9 @@ const MARGIN: Duration = Duration::from_millis(1);
 /// So many answers must have come before the shortest of their round trips is believed.
 const LEARNT: u32 = 30;
 
-/// This part of the shortest round trip, in eighths; the rest is for the day on which none of the answers
+/// This part of the shortest round trip, in sixteenths; the rest is for the day on which none of the answers
 /// that were counted came without delay.
-const CREDIT: u32 = 7;
+const CREDIT: u32 = 15;
 
 /// What one person may be sent: Telegram asks for "about one a second, short bursts are fine".
 const PRIVATE: Rate = Rate {
@@ -355,7 +355,7 @@ impl Limits {
         self.answers = self.answers.saturating_add(1);
         self.shortest = self.shortest.min(now - released);
         let way = if self.answers > LEARNT {
-            self.shortest * CREDIT / 8
+            self.shortest * CREDIT / 16
         } else {
             Duration::ZERO
         };

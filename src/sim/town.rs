@@ -556,6 +556,12 @@ impl Town {
         &self.inner.villages
     }
 
+    /// How many rooms there are, private chats that were opened included.
+    #[must_use]
+    pub fn rooms_in_all(&self) -> usize {
+        self.log().chats.len()
+    }
+
     /// Every room, private chats that were opened included.
     #[must_use]
     pub fn rooms(&self) -> Vec<Room> {

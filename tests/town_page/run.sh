@@ -50,4 +50,13 @@ done
 status=0
 node "$home/walk.mjs" "$page" "$@" || status=$?
 [ "$status" = 0 ] || tail -n 40 "$work/demo.log" >&2
+bot=$(ps -o pid= --ppid "$demo" | tr -d ' ')
+kill "$demo"
+wait "$demo" || :
+demo=
+tries=0
+while [ "$status" = 0 ] && [ -n "$(ps -o pid= -p "${bot:?the demo has no bot}" || :)" ]; do
+    [ $((tries += 1)) -lt 50 ] || { echo "the bot outlived its town" >&2; exit 1; }
+    sleep 0.1
+done
 exit "$status"

@@ -139,10 +139,12 @@ impl<'a> Play<'a> {
     /// What people wrote is with the bot before the next of them writes, unless it cannot be.
     async fn settled(&self) -> anyhow::Result<()> {
         if self.bot.is_on() && self.town.troubles().is_empty() {
-            let taken = self.town.wait_taken(PATIENCE).await;
+            // An Official Account tells the bot of its own alert, too, group by group.
+            let patience = patience(self.town.rooms_in_all());
+            let taken = self.town.wait_taken(patience).await;
             anyhow::ensure!(
                 taken,
-                "the bot did not take the messages within {PATIENCE:?}"
+                "the bot did not take the messages within {patience:?}"
             );
         }
         Ok(())
@@ -343,8 +345,7 @@ impl<'a> Play<'a> {
     ) -> anyhow::Result<Value> {
         let rooms = self.rooms(place, who)?;
         let ids: BTreeSet<Shared> = rooms.iter().map(|room| room.id.clone()).collect();
-        let count = u32::try_from(rooms.len()).unwrap_or(u32::MAX);
-        let patience = PATIENCE + PATIENCE_A_ROOM * count;
+        let patience = patience(rooms.len());
         let end = tokio::time::Instant::now() + patience;
         let heard = loop {
             let heard = self.standing(&rooms, words);
@@ -360,7 +361,7 @@ impl<'a> Play<'a> {
                     ids.len()
                 );
             }
-            let again = if count > 1_000 {
+            let again = if rooms.len() > 1_000 {
                 LOOK_AGAIN * 25
             } else {
                 LOOK_AGAIN
@@ -496,6 +497,11 @@ impl<'a> Play<'a> {
             format!("{} ({})", room.title, room.platform.title())
         })
     }
+}
+
+/// How long the bot may take where so many rooms have to do with it.
+fn patience(rooms: usize) -> Duration {
+    PATIENCE + PATIENCE_A_ROOM * u32::try_from(rooms).unwrap_or(u32::MAX)
 }
 
 /// The bot says these words, and has not taken them back. `…` stands for anything between.

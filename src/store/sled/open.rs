@@ -12,6 +12,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::mpsc;
 use std::time::Duration;
+use std::time::Instant;
 
 use super::Options;
 use super::frame;
@@ -103,6 +104,10 @@ impl From<StoreError> for Failure {
     }
 }
 
+/// How long the lock may be somebody's who is about to let go of it: a program that is being started keeps
+/// what its parent had open for a moment.
+const LOCK_PATIENCE: Duration = Duration::from_millis(300);
+
 /// Makes the directory for its owner's eyes only, and locks it.
 pub(crate) fn lock(dir: &Path) -> Result<File, StoreError> {
     let doing = |error| {
@@ -122,13 +127,21 @@ pub(crate) fn lock(dir: &Path) -> Result<File, StoreError> {
         .write(true)
         .open(dir.join("lock"))
         .map_err(doing)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(engine(
-            format!("opening the store {}", dir.display()),
-            "another process holds it: stop that one first, or ask it over HTTP",
-        )),
-        Err(TryLockError::Error(error)) => Err(doing(error)),
+    let given_up = Instant::now() + LOCK_PATIENCE;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if Instant::now() < given_up => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            Err(TryLockError::WouldBlock) => {
+                return Err(engine(
+                    format!("opening the store {}", dir.display()),
+                    "another process holds it: stop that one first, or ask it over HTTP",
+                ));
+            }
+            Err(TryLockError::Error(error)) => return Err(doing(error)),
+        }
     }
 }
 
