@@ -5,6 +5,7 @@
 //! the order in which nothing is lost: first no news is taken, then what was taken is recorded, then what
 //! was claimed is settled, then the store is closed.
 
+mod counting;
 mod errands;
 mod photos;
 
@@ -1041,19 +1042,30 @@ impl App {
             failed.clone(),
         )));
 
+        let headcounts = desk_acts.headcounts();
         let mut sources = Vec::new();
         for (account, wired) in config.accounts.iter().zip(wired) {
             let (intake, names, failed) = (intake.clone(), Arc::clone(&names), failed.clone());
             let mut stop = sources_stop.clone();
             let account = account.name.clone();
+            let counting = counting::Counting {
+                channel: Arc::clone(&wired.channel),
+                counts: Arc::clone(&headcounts),
+                store: Arc::clone(&store),
+                clock: Arc::clone(&clock),
+            };
             sources.push(tokio::spawn(async move {
                 let Some(profile) = introduce(&wired.channel, &mut stop).await else {
                     return;
                 };
                 names.learn(&account, &profile.names);
                 info!(%account, "the platform knows us");
-                if let Some(source) = wired.source {
-                    receive(account, source, intake, stop, failed).await;
+                let counting = counting.run(stop.clone());
+                match wired.source {
+                    Some(source) => {
+                        tokio::join!(receive(account, source, intake, stop, failed), counting);
+                    }
+                    None => counting.await,
                 }
             }));
         }

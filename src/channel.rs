@@ -201,6 +201,13 @@ pub trait Channel: Send + Sync + std::fmt::Debug {
     async fn name_of(&self, _room: &RoomId, _person: &str) -> Option<String> {
         None
     }
+    /// How many people are in a room, without us. `None`: the platform does not tell.
+    ///
+    /// # Errors
+    /// When the platform did not answer, or refuses to tell of this room.
+    async fn people_in(&self, _room: &RoomId) -> Result<Option<u64>, PollError> {
+        Ok(None)
+    }
     /// Why nothing of the account goes until a person acts, while that is so; in English.
     fn alarm(&self) -> Option<String> {
         None

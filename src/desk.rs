@@ -25,6 +25,7 @@ mod digests;
 mod errands;
 pub mod groups;
 mod hands;
+mod headcounts;
 mod heading;
 mod invites;
 mod limit;
@@ -44,6 +45,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
+pub use self::headcounts::Headcounts;
 pub use self::invites::LASTS as INVITATION_LASTS;
 pub use self::invites::NotInvited;
 pub use self::invites::Wanted;
@@ -204,6 +206,7 @@ pub struct Desk {
     hands: Arc<HandGroups>,
     /// The address of the forms of alerts on the web, ending in `/`, where the outside reaches them.
     forms: Option<String>,
+    headcounts: Arc<Headcounts>,
 }
 
 impl Desk {
@@ -232,6 +235,7 @@ impl Desk {
             group_accounts: Vec::new(),
             hands: Arc::default(),
             forms: None,
+            headcounts: Arc::default(),
         }
     }
 
@@ -251,6 +255,12 @@ impl Desk {
             hands: Arc::new(hands),
             ..self
         }
+    }
+
+    /// How many people the rooms hold: for whoever asks the platforms.
+    #[must_use]
+    pub fn headcounts(&self) -> Arc<Headcounts> {
+        Arc::clone(&self.headcounts)
     }
 
     /// The same desk, with what the deployment says of its accounts and rooms.

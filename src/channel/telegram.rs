@@ -28,6 +28,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use subtle::ConstantTimeEq as _;
+use teloxide_core::payloads::GetChatMemberCount;
 use teloxide_core::payloads::SetWebhook;
 use teloxide_core::payloads::SetWebhookSetters as _;
 use teloxide_core::types::AllowedUpdate;
@@ -338,6 +339,26 @@ impl Channel for Telegram {
 
     async fn delete(&self, room: &RoomId, message: &MessageId) -> SendOutcome {
         self.send(post::deletion(room, message)).await
+    }
+
+    async fn people_in(&self, room: &RoomId) -> Result<Option<u64>, PollError> {
+        let Ok(chat) = post::recipient(room) else {
+            return Ok(None);
+        };
+        let not_now = |why: &str| PollError::NotNow {
+            why: why.to_owned(),
+            wait: None,
+        };
+        let body = serde_json::to_vec(&GetChatMemberCount::new(chat))
+            .map_err(|_| not_now("the request cannot be written"))?;
+        let method = post::method::<GetChatMemberCount>();
+        let answered = self.0.ask(&method, body).await?;
+        let body = String::from_utf8_lossy(&answered.body);
+        let count: u64 = api::envelope(&body)
+            .and_then(|answer| answer.result?.get().parse().ok())
+            .ok_or_else(|| not_now("the answer to getChatMemberCount is not readable"))?;
+        // The bot is one of them.
+        Ok(Some(count.saturating_sub(1)))
     }
 
     async fn file_now(&self, reference: &str) -> Option<Url> {

@@ -413,6 +413,17 @@ impl Channel for ZaloOa {
         self.shared.names.of(person)
     }
 
+    async fn people_in(&self, room: &RoomId) -> Result<Option<u64>, PollError> {
+        match self.shared.group(&room.native).await {
+            // The OA is one of them; a number that is missing reads as none at all.
+            Ok(group) => Ok(group.members.checked_sub(1)),
+            Err(GroupError::NeedsPerson(why)) => Err(PollError::NeedsPerson(why)),
+            Err(GroupError::NotNow(why) | GroupError::Refused(why)) => {
+                Err(PollError::NotNow { why, wait: None })
+            }
+        }
+    }
+
     fn groups(&self) -> Option<&dyn Groups> {
         Some(&*self.shared)
     }

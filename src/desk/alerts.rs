@@ -187,6 +187,7 @@ impl Desk {
                 code: &alert.code,
                 shown: &shown,
                 places: &reach.by_place(&self.areas),
+                people: self.headcounts.of(&reach.hears),
                 unbound: &reach.unbound,
                 removed: &reach.removed,
                 not_chosen: &reach.not_chosen,

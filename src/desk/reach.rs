@@ -353,6 +353,9 @@ impl Desk {
         if rooms.is_empty() {
             return Ok(());
         }
+        let bound = rooms.iter().filter(|room| room.area.is_some());
+        self.headcounts
+            .want_new(bound.map(|room| &room.id), doing.now);
         for alert in self.store.open_alerts().await? {
             if !alert.is_in_force(doing.now) {
                 continue;

@@ -444,6 +444,7 @@ async fn an_officer_sees_the_exact_words_and_the_rooms_before_anything_is_sent()
     Gửi đến 2 nhóm:
     • Khu 7: Khu 7 - an ninh
     • thôn Tân Trúc Tùng: Thôn Tân Trúc Tùng vui
+    Không rõ số người.
     Không gửi, vì chưa gắn thôn (1 nhóm): Hội chợ
     Không gửi, vì bot đã bị đưa ra khỏi nhóm (1 nhóm): Nhóm cũ
 

@@ -1,5 +1,7 @@
 //! What the desk says to officers, heads and administrators, and to those who are none.
 
+use std::fmt;
+
 use super::category::category;
 use super::phrase::clip;
 use super::phrase::inside;
@@ -145,6 +147,31 @@ pub fn no_rooms_short() -> String {
     "Chưa gửi: không còn nhóm nào gắn với địa bàn này.".to_owned()
 }
 
+/// How many people hear something, as far as the platforms tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct People {
+    /// So many, in the rooms whose platform tells.
+    pub count: u64,
+    /// How many rooms those are.
+    pub rooms: usize,
+    /// Rooms of which nobody knows.
+    pub unknown: usize,
+}
+
+impl fmt::Display for People {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = thousands(self.count);
+        match (self.rooms, self.unknown) {
+            (0, _) => f.write_str("Không rõ số người."),
+            (_, 0) => write!(f, "Khoảng {count} người."),
+            (rooms, unknown) => write!(
+                f,
+                "Khoảng {count} người trong {rooms} nhóm; {unknown} nhóm không rõ số người."
+            ),
+        }
+    }
+}
+
 /// What a preview is made of.
 #[derive(Debug)]
 pub struct Preview<'a> {
@@ -154,6 +181,8 @@ pub struct Preview<'a> {
     pub shown: &'a str,
     /// The rooms' names, by the title of the area they are bound to.
     pub places: &'a [(String, Vec<String>)],
+    /// How many people that are.
+    pub people: People,
     /// Rooms that are bound to no area.
     pub unbound: &'a [String],
     /// Rooms of the area that put the bot out.
@@ -197,6 +226,7 @@ pub fn preview(preview: &Preview<'_>) -> String {
     if count > NAMES_SHOWN {
         text.push_str(&format!("và {} nhóm nữa\n", count - NAMES_SHOWN));
     }
+    text.push_str(&format!("{}\n", preview.people));
     left_out(&mut text, "chưa gắn thôn", preview.unbound);
     left_out(&mut text, "bot đã bị đưa ra khỏi nhóm", preview.removed);
     left_out(&mut text, "không nằm trong nơi đã chọn", preview.not_chosen);
@@ -875,7 +905,7 @@ fn names(titles: &[String]) -> String {
 }
 
 /// `20.000`, as numbers are written in Viet Nam.
-fn thousands(number: usize) -> String {
+fn thousands(number: impl fmt::Display) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -885,4 +915,32 @@ fn thousands(number: usize) -> String {
         text.push(digit);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(count: u64, rooms: usize, unknown: usize, wanted: &str) {
+        let people = People {
+            count,
+            rooms,
+            unknown,
+        };
+        assert_eq!(people.to_string(), wanted);
+    }
+
+    #[test]
+    fn people_are_told_as_far_as_they_are_known() {
+        check(
+            1_240,
+            14,
+            16,
+            "Khoảng 1.240 người trong 14 nhóm; 16 nhóm không rõ số người.",
+        );
+        check(1_234_567, 30, 0, "Khoảng 1.234.567 người.");
+        check(0, 1, 0, "Khoảng 0 người.");
+        check(0, 0, 3, "Không rõ số người.");
+    }
 }

@@ -393,6 +393,15 @@ impl Telegram {
         }
     }
 
+    /// Lets so many people into a group who never write.
+    pub fn add_silent_people(&self, chat: Chat, count: u64) {
+        self.inner.change(|world| {
+            if let Some(room) = world.rooms.get_mut(&chat.id) {
+                room.silent += count;
+            }
+        });
+    }
+
     /// A new topic of a forum; its id is the `message_thread_id`.
     pub fn add_topic(&self, chat: Chat, by: Person, name: &str) -> i64 {
         self.inner

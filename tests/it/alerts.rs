@@ -8,6 +8,7 @@ use keng::domain::alert::AlertState;
 use keng::domain::delivery::Body;
 use keng::domain::delivery::DeliveryState;
 use keng::domain::ids::CheckCode;
+use keng::sim::telegram::Chat;
 use keng::sim::telegram::Fault;
 use keng::sim::telegram::Rule;
 use keng::sim::telegram::Sent;
@@ -446,6 +447,53 @@ async fn what_was_chosen_for_a_group_moves_along_with_it() {
     assert!(heard.text.contains("DIỄN TẬP"), "{}", heard.text);
     ward.settles().await;
     ward.hears_nothing(ward.five).await;
+    ward.hears_all(ward.officer.home);
+    ward.ends().await;
+}
+
+/// A preview that tells so many people; what the platform answered is known a moment later.
+async fn preview_tells(ward: &Ward, people: &str) {
+    ward.until("the preview does not tell how many people", async || {
+        let preview = ward.drafts(FLOOD).await;
+        preview.text.contains(&format!("\n{people}\n"))
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_preview_tells_how_many_people_are_in_its_groups_and_asks_once_a_day() {
+    let ward = Ward::with(Plan {
+        joins: false,
+        ..Plan::default()
+    })
+    .await;
+    // Five people have names here and are in every group.
+    ward.town.add_silent_people(ward.five, 1_000);
+    ward.town.add_silent_people(ward.ha, 230);
+    preview_tells(&ward, "Không rõ số người.").await;
+    ward.town.join_bot(ward.five);
+    ward.hears(ward.five).await;
+    let partly = "Khoảng 1.005 người trong 1 nhóm; 1 nhóm không rõ số người.";
+    preview_tells(&ward, partly).await;
+    ward.town.join_bot(ward.ha);
+    ward.hears(ward.ha).await;
+    preview_tells(&ward, "Khoảng 1.240 người.").await;
+    ward.town.add_silent_people(ward.five, 10);
+    ward.later(TimeDelta::hours(25));
+    preview_tells(&ward, "Khoảng 1.250 người.").await;
+    let counted = |chat: Chat| {
+        let calls = ward.town.calls().into_iter();
+        calls
+            .filter(|call| {
+                call.method == "getChatMemberCount"
+                    && call.parameters["chat_id"] == chat.id
+                    && call.status == Some(200)
+            })
+            .count()
+    };
+    assert_eq!(counted(ward.five), 2, "once on each of two days");
+    assert!(counted(ward.ha) <= 2, "once on each of two days");
+    ward.settles().await;
     ward.hears_all(ward.officer.home);
     ward.ends().await;
 }

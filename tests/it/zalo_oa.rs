@@ -593,6 +593,21 @@ async fn an_officers_alert_reaches_every_group_after_an_ok() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_preview_tells_how_many_people_are_in_the_groups_of_the_oa() {
+    let ward = Ward::new().await;
+    let desk = ward.home(&ward.officer);
+    // Three residents in one group and two in the other; the OA itself is not counted.
+    ward.until("the preview does not tell how many people", async || {
+        ward.tells(&ward.officer, "/canhbao Nước lên nhanh");
+        let is_preview = |sent: &Sent| sent.text.starts_with("CHƯA GỬI");
+        let preview = ward.hears_where(&desk, is_preview).await;
+        preview.text.contains("\nKhoảng 5 người.\n")
+    })
+    .await;
+    ward.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_makes_the_bot_call_everybody() {
     let ward = Ward::new().await;
     let trick = format!(

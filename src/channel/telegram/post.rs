@@ -120,7 +120,7 @@ fn never(why: impl Into<String>) -> SendOutcome {
     }
 }
 
-fn recipient(room: &RoomId) -> Result<Recipient, SendOutcome> {
+pub(super) fn recipient(room: &RoomId) -> Result<Recipient, SendOutcome> {
     match room.native.parse() {
         Ok(id) => Ok(Recipient::Id(ChatId(id))),
         Err(_) if room.native.starts_with('@') => {

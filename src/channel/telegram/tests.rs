@@ -175,6 +175,7 @@ async fn every_kind_of_request_leaves_as_documented() {
         sent,
         json!(true),
         json!(true),
+        json!(121),
         webhook,
         json!(true),
         json!([update(5, "a")]),
@@ -217,6 +218,8 @@ async fn every_kind_of_request_leaves_as_documented() {
     assert_eq!(deleted, SendOutcome::Accepted(None));
     let answered = telegram.answer_press("99", &"ư".repeat(300)).await;
     assert_eq!(answered, SendOutcome::Accepted(None));
+    let people = telegram.people_in(&room("-1001")).await.unwrap();
+    assert_eq!(people, Some(120), "the bot itself is not counted");
     let mut source = telegram.source();
     assert_eq!(texts(&source.next().await.unwrap()), ["a"]);
     source.confirm().await.unwrap();
@@ -258,6 +261,7 @@ async fn every_kind_of_request_leaves_as_documented() {
                 "answerCallbackQuery",
                 json!({"callback_query_id": "99", "text": "ư".repeat(200)}),
             ),
+            ("getChatMemberCount", json!({"chat_id": -1001})),
             ("getWebhookInfo", json!({})),
             ("deleteWebhook", json!({})),
             ("getUpdates", json!({"limit": 100, "timeout": 30, "allowed_updates": kinds})),

@@ -105,8 +105,12 @@ pub(super) fn call(world: &mut World, method: &str, args: &Args, now: Instant) -
         "getchat" => get_chat(world, args),
         "getchatmember" => get_chat_member(world, args),
         "getchatmembercount" | "getchatmemberscount" => {
-            reach(world, args, Access::Read)?;
-            Ok((world.people.len() + 1).to_string().into_bytes())
+            let chat = reach(world, args, Access::Read)?;
+            let count = match world.rooms.get(&chat) {
+                Some(room) if room.is_group() => world.people.len() as u64 + room.silent + 1,
+                _ => 2,
+            };
+            Ok(count.to_string().into_bytes())
         }
         "getchatadministrators" => get_administrators(world, args),
         "leavechat" => leave(world, args),

@@ -169,6 +169,8 @@ pub(super) struct Room {
     /// to be added again.
     private_ears: bool,
     bot_wrote: bool,
+    /// People who never write; everybody else of the town is in every group, too.
+    pub(super) silent: u64,
     pub(super) migrated_to: Option<i64>,
     /// By rising id.
     pub(super) posts: Vec<Post>,
@@ -382,6 +384,7 @@ impl World {
             bot: Standing::Stranger,
             private_ears: self.privacy_mode,
             bot_wrote: false,
+            silent: 0,
             migrated_to: None,
             posts: Vec::new(),
             last_id: 0,
@@ -709,17 +712,19 @@ impl World {
         if room.sort != Sort::Group || room.migrated_to.is_some() {
             return None;
         }
-        let (title, standing, ears, wrote) = (
+        let (title, standing, ears, wrote, silent) = (
             room.title.clone(),
             room.bot,
             room.private_ears,
             room.bot_wrote,
+            room.silent,
         );
         let new = self.add_room(&title, Sort::Supergroup, false, None);
         if let Some(room) = self.rooms.get_mut(&new) {
             room.bot = standing;
             room.private_ears = ears;
             room.bot_wrote = wrote;
+            room.silent = silent;
         }
         let mut there = Map::new();
         there.insert("migrate_to_chat_id".into(), new.into());
