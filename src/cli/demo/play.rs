@@ -320,6 +320,11 @@ impl<'a> Play<'a> {
         };
         let room = self.town.room(&told.room).context("the room is gone")?;
         let person = self.town.person(&told.author).context("somebody is gone")?;
+        let bots = |messages: Vec<Message>| {
+            let bots = messages.into_iter().filter(Message::is_bots);
+            bots.map(|said| said.message_id).collect::<BTreeSet<_>>()
+        };
+        let before = bots(self.town.messages(&told.room));
         let id = self.say(
             &person,
             &room,
@@ -328,7 +333,15 @@ impl<'a> Play<'a> {
             false,
             Sort::Report,
         )?;
-        let answered = |said: &Message| said.reply_to.as_deref() == Some(id.as_str());
+        // Under a post, whatever answers somebody in a thread stands under the comment that opened it.
+        let thread = [&id, &told.message, &question];
+        let answered = |said: &Message| {
+            let answers = said
+                .reply_to
+                .as_ref()
+                .is_some_and(|to| thread.contains(&to));
+            answers && !before.contains(&said.message_id)
+        };
         let added = self.town.hears(&room.id, answered, PATIENCE).await;
         added.context("the answer to the bot's question was not taken")?;
         Ok(())
