@@ -241,8 +241,12 @@ impl Commands for DeskCommands {
         self.0.said_privately(message).await
     }
 
-    async fn let_in(&self, room: &Room) -> Result<Act, StoreError> {
-        self.0.rooms_bound(std::slice::from_ref(room)).await
+    async fn let_in(&self, room: &Room, missed: bool) -> Result<Act, StoreError> {
+        if missed {
+            return self.0.rooms_bound(std::slice::from_ref(room)).await;
+        }
+        self.0.room_met(room);
+        Ok(Act::default())
     }
 }
 

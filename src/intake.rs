@@ -124,8 +124,8 @@ pub trait Commands: Send + Sync + std::fmt::Debug {
     async fn role(&self, message: &Message) -> Result<Option<Role>, StoreError>;
     /// Plain words of a person with a role, such as `OK` to a preview. `None`: not theirs to take.
     async fn said_privately(&self, message: &Message) -> Result<Option<Act>, StoreError>;
-    /// What a room that the bot was just let into has missed and should hear.
-    async fn let_in(&self, room: &Room) -> Result<Act, StoreError>;
+    /// What a room that the bot was just let into should hear, if it may have `missed` anything.
+    async fn let_in(&self, room: &Room, missed: bool) -> Result<Act, StoreError>;
 }
 
 /// The ward's rules, from the config.
@@ -952,9 +952,13 @@ impl Task {
         if before.as_ref() == Some(&room) {
             return Ok(None);
         }
-        // A room that was put out, or never knew us, may have missed an alert.
+        // A room that was put out, or never knew us, may have missed an alert. One that was bound and in was
+        // among those that the alert was for, or was told when it was bound.
+        let missed = before
+            .as_ref()
+            .is_none_or(|room| room.state == RoomState::Removed || room.area.is_none());
         let mut act = if greet {
-            self.deps.commands.let_in(&room).await?
+            self.deps.commands.let_in(&room, missed).await?
         } else {
             Act::default()
         };

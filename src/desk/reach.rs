@@ -345,6 +345,12 @@ impl Desk {
         Ok(doing.act)
     }
 
+    /// A bound room is heard from for the first time: its people may be counted now.
+    pub fn room_met(&self, room: &Room) {
+        let bound = room.area.is_some().then_some(&room.id);
+        self.headcounts.want_new(bound, self.clock.now());
+    }
+
     pub(super) async fn tell_what_is_in_force(
         &self,
         doing: &mut Doing<'_>,
